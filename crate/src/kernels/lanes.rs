@@ -1,0 +1,272 @@
+//! `Lanes<T, N>`: N numbers that go through a kernel together.
+//!
+//! A lane vector is a plain array, and generic code works for any N. `[f32; 4]`, `[f64; 2]`, `[i32; 4]` and `[u8; 16]` are
+//! one 128-bit register each in WebAssembly (SIMD128). Nothing contracts `a * b + c` into one rounding, so that a result has
+//! the same bits natively and in WebAssembly, for every N.
+
+mod lane;
+
+pub use lane::{FloatLane, Lane, Word};
+use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Shl, Shr, Sub};
+
+/// N values of type T.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(transparent)]
+pub struct Lanes<T, const N: usize>(pub [T; N]);
+
+/// N truth values about lanes of type T: what a comparison gives and [`Lanes::select`] takes.
+///
+/// A lane that holds is all ones, else zero, in an integer as wide as T; so a comparison is `f32x4.lt` and a choice
+/// `v128.bitselect`.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub struct Mask<T: Lane, const N: usize>([T::Bits; N]);
+
+impl<T: Copy, const N: usize> Lanes<T, N> {
+    /// `x` in every lane.
+    #[inline(always)]
+    pub fn splat(x: T) -> Self {
+        Self([x; N])
+    }
+
+    /// `f(i)` in lane i.
+    #[inline(always)]
+    pub fn from_fn(f: impl FnMut(usize) -> T) -> Self {
+        Self(std::array::from_fn(f))
+    }
+
+    /// The N values that begin at `from`.
+    ///
+    /// # Safety
+    /// `from` is aligned for T and valid for reading N initialised values.
+    #[inline(always)]
+    pub unsafe fn load(from: *const T) -> Self {
+        // SAFETY: the caller's promise; `[T; N]` is aligned as T is.
+        Self(unsafe { from.cast::<[T; N]>().read() })
+    }
+
+    /// Writes the N values to where `to` begins.
+    ///
+    /// # Safety
+    /// `to` is aligned for T and valid for writing N values.
+    #[inline(always)]
+    pub unsafe fn store(self, to: *mut T) {
+        // SAFETY: the caller's promise; `[T; N]` is aligned as T is.
+        unsafe { to.cast::<[T; N]>().write(self.0) }
+    }
+
+    /// `f` of each lane by itself: for conversions and rare paths; it need not become vector code.
+    #[inline(always)]
+    pub fn map<U>(self, f: impl FnMut(T) -> U) -> Lanes<U, N> {
+        Lanes(self.0.map(f))
+    }
+
+    /// `f` of each pair of lanes by itself; as [`Lanes::map`].
+    #[inline(always)]
+    pub fn zip<U: Copy, V>(self, other: Lanes<U, N>, mut f: impl FnMut(T, U) -> V) -> Lanes<V, N> {
+        Lanes(std::array::from_fn(|i| f(self.0[i], other.0[i])))
+    }
+}
+
+impl<T: Lane, const N: usize> Lanes<T, N> {
+    /// The constant `c` in every lane: rounded to nearest for floats; truncated and saturated for integers, NaN to 0.
+    #[inline(always)]
+    pub fn lit(c: f64) -> Self {
+        Self::splat(T::literal(c))
+    }
+
+    /// self < other; false where one is NaN.
+    #[inline(always)]
+    pub fn lt(self, other: Self) -> Mask<T, N> {
+        Mask(T::lt(self.0, other.0))
+    }
+
+    /// self <= other; false where one is NaN.
+    #[inline(always)]
+    pub fn le(self, other: Self) -> Mask<T, N> {
+        Mask(T::le(self.0, other.0))
+    }
+
+    /// self > other; false where one is NaN.
+    #[inline(always)]
+    pub fn gt(self, other: Self) -> Mask<T, N> {
+        Mask(T::lt(other.0, self.0))
+    }
+
+    /// self >= other; false where one is NaN.
+    #[inline(always)]
+    pub fn ge(self, other: Self) -> Mask<T, N> {
+        Mask(T::le(other.0, self.0))
+    }
+
+    /// self = other; false where one is NaN, true for 0 and -0.
+    #[inline(always)]
+    pub fn eq(self, other: Self) -> Mask<T, N> {
+        Mask(T::eq(self.0, other.0))
+    }
+
+    /// Not self = other; true where one is NaN.
+    #[inline(always)]
+    pub fn ne(self, other: Self) -> Mask<T, N> {
+        Mask(T::ne(self.0, other.0))
+    }
+
+    /// `yes` where the mask holds, else `no`.
+    #[inline(always)]
+    pub fn select(mask: Mask<T, N>, yes: Self, no: Self) -> Self {
+        Self(T::select(mask.0, yes.0, no.0))
+    }
+
+    /// |self|; the smallest integer, which has no counterpart, stays itself.
+    #[inline(always)]
+    pub fn abs(self) -> Self {
+        Self(T::abs(self.0))
+    }
+
+    /// The smaller of both; `other` where one is NaN or both are zeros. (`f32x4.min`, with IEEE's rules, is slow.)
+    #[inline(always)]
+    pub fn pmin(self, other: Self) -> Self {
+        Self::select(self.lt(other), self, other)
+    }
+
+    /// The larger of both; `other` where one is NaN or both are zeros.
+    #[inline(always)]
+    pub fn pmax(self, other: Self) -> Self {
+        Self::select(self.gt(other), self, other)
+    }
+}
+
+macro_rules! binary {
+    ($($Trait:ident $method:ident),+) => {$(
+        impl<T: Lane, const N: usize> $Trait for Lanes<T, N> {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                Self(T::$method(self.0, other.0))
+            }
+        }
+    )+};
+}
+binary!(Add add, Sub sub, Mul mul, Div div);
+
+impl<T: Lane, const N: usize> Neg for Lanes<T, N> {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        Self(T::neg(self.0))
+    }
+}
+
+macro_rules! bitwise {
+    ($($Trait:ident $method:ident $lane:ident),+) => {$(
+        impl<T: Word, const N: usize> $Trait for Lanes<T, N> {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                Self(T::$lane(self.0, other.0))
+            }
+        }
+        impl<T: Lane, const N: usize> $Trait for Mask<T, N> {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                Self(T::Bits::$lane(self.0, other.0))
+            }
+        }
+    )+};
+}
+bitwise!(BitAnd bitand and, BitOr bitor or, BitXor bitxor xor);
+
+impl<T: Lane, const N: usize> Not for Mask<T, N> {
+    type Output = Self;
+    #[inline(always)]
+    fn not(self) -> Self {
+        self ^ Self([T::Bits::ONES; N])
+    }
+}
+
+/// The bits moved to the left by a number of places below the width; zeros follow.
+impl<T: Word, const N: usize> Shl<u32> for Lanes<T, N> {
+    type Output = Self;
+    #[inline(always)]
+    fn shl(self, by: u32) -> Self {
+        Self(T::shl(self.0, by))
+    }
+}
+
+/// The bits moved to the right by a number of places below the width; the sign is repeated.
+impl<T: Word, const N: usize> Shr<u32> for Lanes<T, N> {
+    type Output = Self;
+    #[inline(always)]
+    fn shr(self, by: u32) -> Self {
+        Self(T::shr(self.0, by))
+    }
+}
+
+/// What IEEE 754 rounds exactly, and bit patterns.
+impl<T: FloatLane, const N: usize> Lanes<T, N> {
+    /// The square root; NaN below 0, -0 at -0.
+    #[inline(always)]
+    pub fn sqrt(self) -> Self {
+        Self(T::sqrt(self.0))
+    }
+
+    /// The largest integer that is not above self.
+    #[inline(always)]
+    pub fn floor(self) -> Self {
+        Self(T::floor(self.0))
+    }
+
+    /// The smallest integer that is not below self.
+    #[inline(always)]
+    pub fn ceil(self) -> Self {
+        Self(T::ceil(self.0))
+    }
+
+    /// The nearest integer, ties to the even one.
+    #[inline(always)]
+    pub fn round(self) -> Self {
+        Self(T::round(self.0))
+    }
+
+    /// The bit patterns as integers of the same width.
+    #[inline(always)]
+    pub fn to_bits(self) -> Lanes<T::Bits, N> {
+        Lanes(T::to_bits(self.0))
+    }
+
+    /// The numbers with these bit patterns.
+    #[inline(always)]
+    pub fn from_bits(bits: Lanes<T::Bits, N>) -> Self {
+        Self(T::from_bits(bits.0))
+    }
+
+    /// |self| with the sign of `sign`, also for zeros.
+    #[inline(always)]
+    pub fn copysign(self, sign: Self) -> Self {
+        let minus = Self::lit(-0.0).to_bits();
+        Self::from_bits(self.abs().to_bits() | (sign.to_bits() & minus))
+    }
+}
+
+impl<T: Lane, const N: usize> Mask<T, N> {
+    /// `f(i)` in lane i.
+    #[inline(always)]
+    pub fn from_fn(mut f: impl FnMut(usize) -> bool) -> Self {
+        Self(std::array::from_fn(|i| {
+            if f(i) { T::Bits::ONES } else { T::Bits::ZEROS }
+        }))
+    }
+
+    /// Whether each lane holds.
+    #[inline(always)]
+    pub fn to_array(self) -> [bool; N] {
+        self.0.map(|lane| T::Bits::any([lane]))
+    }
+
+    /// Whether some lane holds.
+    #[inline(always)]
+    pub fn any(self) -> bool {
+        T::Bits::any(self.0)
+    }
+}

@@ -1,0 +1,435 @@
+//! What lanes of each type can do: for every operation the WebAssembly instruction, and its meaning in plain Rust.
+//!
+//! Left to itself LLVM turns loops over `[f32; 4]` into vector code most of the time, but falls back to scalar code where
+//! clamps, masks and bit patterns meet (exp: 4 ns instead of 1 ns an element). So in WebAssembly each operation names its
+//! instruction, here and nowhere else; on other targets, and for an N that fills no register, the closure beside it runs.
+//! Both must give the same bits: the closure is the definition.
+
+use std::array::from_fn;
+use std::fmt::Debug;
+
+/// A type that lanes can have, with arithmetic that is total: no panic, no undefined result.
+///
+/// Floats follow IEEE 754. Integers wrap; their quotient is truncated towards zero, and x / 0 = 0.
+pub trait Lane: Copy + Debug + 'static {
+    /// The integer of the same width: what masks (all ones or all zeros) and bit patterns are made of.
+    type Bits: Word;
+    /// `c` in this type: to the nearest for floats; truncated and saturated for integers, NaN to 0.
+    fn literal(c: f64) -> Self;
+    /// a + b.
+    fn add<const N: usize>(a: [Self; N], b: [Self; N]) -> [Self; N];
+    /// a - b.
+    fn sub<const N: usize>(a: [Self; N], b: [Self; N]) -> [Self; N];
+    /// a b.
+    fn mul<const N: usize>(a: [Self; N], b: [Self; N]) -> [Self; N];
+    /// a / b.
+    fn div<const N: usize>(a: [Self; N], b: [Self; N]) -> [Self; N];
+    /// -a.
+    fn neg<const N: usize>(a: [Self; N]) -> [Self; N];
+    /// |a|; the smallest integer stays itself.
+    fn abs<const N: usize>(a: [Self; N]) -> [Self; N];
+    /// a < b.
+    fn lt<const N: usize>(a: [Self; N], b: [Self; N]) -> [Self::Bits; N];
+    /// a <= b.
+    fn le<const N: usize>(a: [Self; N], b: [Self; N]) -> [Self::Bits; N];
+    /// a = b.
+    fn eq<const N: usize>(a: [Self; N], b: [Self; N]) -> [Self::Bits; N];
+    /// Not a = b.
+    fn ne<const N: usize>(a: [Self; N], b: [Self; N]) -> [Self::Bits; N];
+    /// `yes` where the mask is all ones, `no` where it is zero.
+    fn select<const N: usize>(mask: [Self::Bits; N], yes: [Self; N], no: [Self; N]) -> [Self; N];
+}
+
+/// An integer lane read as bits.
+pub trait Word: Lane<Bits = Self> {
+    /// No bit.
+    const ZEROS: Self;
+    /// Every bit.
+    const ONES: Self;
+    /// a & b.
+    fn and<const N: usize>(a: [Self; N], b: [Self; N]) -> [Self; N];
+    /// a | b.
+    fn or<const N: usize>(a: [Self; N], b: [Self; N]) -> [Self; N];
+    /// a ^ b.
+    fn xor<const N: usize>(a: [Self; N], b: [Self; N]) -> [Self; N];
+    /// The bits moved `by` places to the left; zeros follow.
+    fn shl<const N: usize>(a: [Self; N], by: u32) -> [Self; N];
+    /// The bits moved `by` places to the right; copies of the highest bit follow (zeros for `u8`).
+    fn shr<const N: usize>(a: [Self; N], by: u32) -> [Self; N];
+    /// Whether some bit of some lane is set.
+    fn any<const N: usize>(a: [Self; N]) -> bool;
+}
+
+/// A floating-point lane: what IEEE 754 rounds exactly, and its bits.
+pub trait FloatLane: Lane {
+    /// The square root; NaN below 0.
+    fn sqrt<const N: usize>(a: [Self; N]) -> [Self; N];
+    /// The largest integer not above a.
+    fn floor<const N: usize>(a: [Self; N]) -> [Self; N];
+    /// The smallest integer not below a.
+    fn ceil<const N: usize>(a: [Self; N]) -> [Self; N];
+    /// The nearest integer, ties to the even one.
+    fn round<const N: usize>(a: [Self; N]) -> [Self; N];
+    /// The bit patterns.
+    fn to_bits<const N: usize>(a: [Self; N]) -> [Self::Bits; N];
+    /// The numbers with these bit patterns.
+    fn from_bits<const N: usize>(a: [Self::Bits; N]) -> [Self; N];
+}
+
+/// Applies an instruction register by register where the lanes fill registers, else the closure lane by lane.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wide {
+    use core::arch::wasm32::{v128, v128_any_true};
+    use std::array::from_fn;
+    use std::mem::{MaybeUninit, size_of};
+
+    #[inline(always)]
+    pub fn map<A: Copy, C, const N: usize>(
+        a: [A; N],
+        wide: impl Fn(v128) -> v128,
+        lane: impl Fn(A) -> C,
+    ) -> [C; N] {
+        registers(a, a, a, |a, _, _| wide(a)).unwrap_or_else(|| from_fn(|i| lane(a[i])))
+    }
+
+    #[inline(always)]
+    pub fn zip<A: Copy, C, const N: usize>(
+        a: [A; N],
+        b: [A; N],
+        wide: impl Fn(v128, v128) -> v128,
+        lane: impl Fn(A, A) -> C,
+    ) -> [C; N] {
+        registers(a, b, b, |a, b, _| wide(a, b)).unwrap_or_else(|| from_fn(|i| lane(a[i], b[i])))
+    }
+
+    #[inline(always)]
+    pub fn select<M: Copy, A: Copy, const N: usize>(
+        mask: [M; N],
+        yes: [A; N],
+        no: [A; N],
+        wide: impl Fn(v128, v128, v128) -> v128,
+        lane: impl Fn(M, A, A) -> A,
+    ) -> [A; N] {
+        registers(yes, no, mask, wide).unwrap_or_else(|| from_fn(|i| lane(mask[i], yes[i], no[i])))
+    }
+
+    #[inline(always)]
+    pub fn any<A: Copy, const N: usize>(a: [A; N], lane: impl Fn(A) -> bool) -> bool {
+        if !fills::<A, N>() {
+            return a.iter().any(|&a| lane(a));
+        }
+        let a = a.as_ptr().cast::<v128>();
+        // SAFETY: register k lies inside the array.
+        (0..N * size_of::<A>() / 16).fold(false, |any, k| {
+            any | v128_any_true(unsafe { a.add(k).read_unaligned() })
+        })
+    }
+
+    const fn fills<A, const N: usize>() -> bool {
+        N > 0 && N * size_of::<A>() % 16 == 0
+    }
+
+    #[inline(always)]
+    fn registers<A, M, C, const N: usize>(
+        a: [A; N],
+        b: [A; N],
+        m: [M; N],
+        f: impl Fn(v128, v128, v128) -> v128,
+    ) -> Option<[C; N]> {
+        if !fills::<A, N>() || size_of::<M>() != size_of::<A>() || size_of::<C>() != size_of::<A>()
+        {
+            return None;
+        }
+        let mut c = MaybeUninit::<[C; N]>::uninit();
+        let (a, b, m) = (
+            a.as_ptr().cast::<v128>(),
+            b.as_ptr().cast::<v128>(),
+            m.as_ptr().cast::<v128>(),
+        );
+        for k in 0..N * size_of::<A>() / 16 {
+            // SAFETY: the four arrays have the same size (tested above), a whole number of registers, and register k lies inside.
+            unsafe {
+                let c = c.as_mut_ptr().cast::<v128>().add(k);
+                c.write_unaligned(f(
+                    a.add(k).read_unaligned(),
+                    b.add(k).read_unaligned(),
+                    m.add(k).read_unaligned(),
+                ));
+            }
+        }
+        // SAFETY: every byte has been written, and C is a number: every bit pattern is one.
+        Some(unsafe { c.assume_init() })
+    }
+}
+
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+macro_rules! by {
+    (map($a:expr) $instruction:ident, $lane:expr) => {
+        wide::map($a, |a| core::arch::wasm32::$instruction(a), $lane)
+    };
+    (zip($a:expr, $b:expr) $instruction:ident, $lane:expr) => {
+        wide::zip($a, $b, |a, b| core::arch::wasm32::$instruction(a, b), $lane)
+    };
+    (select($m:expr, $a:expr, $b:expr) $instruction:ident, $lane:expr) => {
+        wide::select(
+            $m,
+            $a,
+            $b,
+            |a, b, m| core::arch::wasm32::$instruction(a, b, m),
+            $lane,
+        )
+    };
+}
+
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+macro_rules! reinterpret {
+    ($a:expr, $lane:expr) => {
+        wide::map($a, |a| a, $lane)
+    };
+}
+
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+macro_rules! reinterpret {
+    ($a:expr, $lane:expr) => {{
+        let (a, lane) = ($a, $lane);
+        from_fn(|i| lane(a[i]))
+    }};
+}
+
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+macro_rules! by {
+    (map($a:expr) $instruction:ident, $lane:expr) => {{
+        let (a, lane) = ($a, $lane);
+        from_fn(|i| lane(a[i]))
+    }};
+    (zip($a:expr, $b:expr) $instruction:ident, $lane:expr) => {{
+        let (a, b, lane) = ($a, $b, $lane);
+        from_fn(|i| lane(a[i], b[i]))
+    }};
+    (select($m:expr, $a:expr, $b:expr) $instruction:ident, $lane:expr) => {{
+        let (m, a, b, lane) = ($m, $a, $b, $lane);
+        from_fn(|i| lane(m[i], a[i], b[i]))
+    }};
+}
+
+macro_rules! unary {
+    ($($name:ident $instruction:ident $lane:expr;)+) => {$(
+        #[inline(always)]
+        fn $name<const N: usize>(a: [Self; N]) -> [Self; N] { by!(map(a) $instruction, $lane) }
+    )+};
+}
+
+macro_rules! binary {
+    ($($name:ident $instruction:ident $lane:expr;)+) => {$(
+        #[inline(always)]
+        fn $name<const N: usize>(a: [Self; N], b: [Self; N]) -> [Self; N] { by!(zip(a, b) $instruction, $lane) }
+    )+};
+}
+
+macro_rules! compare {
+    ($($name:ident $op:tt $instruction:ident;)+) => {$(
+        #[inline(always)]
+        fn $name<const N: usize>(a: [Self; N], b: [Self; N]) -> [Self::Bits; N] {
+            by!(zip(a, b) $instruction, |a, b| if a $op b { Self::Bits::ONES } else { Self::Bits::ZEROS })
+        }
+    )+};
+}
+
+macro_rules! choose {
+    () => {
+        #[inline(always)]
+        fn select<const N: usize>(mask: [Self::Bits; N], yes: [Self; N], no: [Self; N]) -> [Self; N] {
+            by!(select(mask, yes, no) v128_bitselect, |m, a, b| if m != Self::Bits::ZEROS { a } else { b })
+        }
+    };
+}
+
+macro_rules! lane_by_lane {
+    ($($name:ident $lane:expr;)+) => {$(
+        #[inline(always)]
+        fn $name<const N: usize>(a: [Self; N], b: [Self; N]) -> [Self; N] { from_fn(|i| $lane(a[i], b[i])) }
+    )+};
+}
+
+macro_rules! bitwise {
+    ($shl:ident, $shr:ident) => {
+        const ZEROS: Self = 0;
+        const ONES: Self = !0;
+        binary! {
+            and v128_and |a, b| a & b;
+            or v128_or |a, b| a | b;
+            xor v128_xor |a, b| a ^ b;
+        }
+        #[inline(always)]
+        fn shl<const N: usize>(a: [Self; N], by: u32) -> [Self; N] {
+            shift!(a, by, $shl, |a: Self| a.wrapping_shl(by))
+        }
+        #[inline(always)]
+        fn shr<const N: usize>(a: [Self; N], by: u32) -> [Self; N] {
+            shift!(a, by, $shr, |a: Self| a.wrapping_shr(by))
+        }
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        #[inline(always)]
+        fn any<const N: usize>(a: [Self; N]) -> bool {
+            wide::any(a, |a| a != 0)
+        }
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+        #[inline(always)]
+        fn any<const N: usize>(a: [Self; N]) -> bool {
+            a.iter().fold(0, |any, &a| any | a) != 0
+        }
+    };
+}
+
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+macro_rules! shift {
+    ($a:expr, $by:expr, $instruction:ident, $lane:expr) => {
+        wide::map($a, |a| core::arch::wasm32::$instruction(a, $by), $lane)
+    };
+}
+
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+macro_rules! shift {
+    ($a:expr, $by:expr, $instruction:ident, $lane:expr) => {{
+        let (a, lane) = ($a, $lane);
+        from_fn(|i| lane(a[i]))
+    }};
+}
+
+impl Lane for f32 {
+    type Bits = i32;
+    #[inline(always)]
+    fn literal(c: f64) -> Self {
+        c as f32
+    }
+    binary! {
+        add f32x4_add |a, b| a + b;
+        sub f32x4_sub |a, b| a - b;
+        mul f32x4_mul |a, b| a * b;
+        div f32x4_div |a, b| a / b;
+    }
+    unary! {
+        neg f32x4_neg |a: f32| -a;
+        abs f32x4_abs |a: f32| a.abs();
+    }
+    compare! { lt < f32x4_lt; le <= f32x4_le; eq == f32x4_eq; ne != f32x4_ne; }
+    choose!();
+}
+
+impl Lane for f64 {
+    type Bits = i64;
+    #[inline(always)]
+    fn literal(c: f64) -> Self {
+        c
+    }
+    binary! {
+        add f64x2_add |a, b| a + b;
+        sub f64x2_sub |a, b| a - b;
+        mul f64x2_mul |a, b| a * b;
+        div f64x2_div |a, b| a / b;
+    }
+    unary! {
+        neg f64x2_neg |a: f64| -a;
+        abs f64x2_abs |a: f64| a.abs();
+    }
+    compare! { lt < f64x2_lt; le <= f64x2_le; eq == f64x2_eq; ne != f64x2_ne; }
+    choose!();
+}
+
+impl Lane for i32 {
+    type Bits = i32;
+    #[inline(always)]
+    fn literal(c: f64) -> Self {
+        c as i32
+    }
+    binary! {
+        add i32x4_add |a: i32, b| a.wrapping_add(b);
+        sub i32x4_sub |a: i32, b| a.wrapping_sub(b);
+        mul i32x4_mul |a: i32, b| a.wrapping_mul(b);
+    }
+    lane_by_lane! { div |a: i32, b| if b == 0 { 0 } else { a.wrapping_div(b) }; }
+    unary! {
+        neg i32x4_neg |a: i32| a.wrapping_neg();
+        abs i32x4_abs |a: i32| a.wrapping_abs();
+    }
+    compare! { lt < i32x4_lt; le <= i32x4_le; eq == i32x4_eq; ne != i32x4_ne; }
+    choose!();
+}
+
+impl Lane for i64 {
+    type Bits = i64;
+    #[inline(always)]
+    fn literal(c: f64) -> Self {
+        c as i64
+    }
+    binary! {
+        add i64x2_add |a: i64, b| a.wrapping_add(b);
+        sub i64x2_sub |a: i64, b| a.wrapping_sub(b);
+        mul i64x2_mul |a: i64, b| a.wrapping_mul(b);
+    }
+    lane_by_lane! { div |a: i64, b| if b == 0 { 0 } else { a.wrapping_div(b) }; }
+    unary! {
+        neg i64x2_neg |a: i64| a.wrapping_neg();
+        abs i64x2_abs |a: i64| a.wrapping_abs();
+    }
+    compare! { lt < i64x2_lt; le <= i64x2_le; eq == i64x2_eq; ne != i64x2_ne; }
+    choose!();
+}
+
+impl Lane for u8 {
+    type Bits = u8;
+    #[inline(always)]
+    fn literal(c: f64) -> Self {
+        c as u8
+    }
+    binary! {
+        add u8x16_add |a: u8, b| a.wrapping_add(b);
+        sub u8x16_sub |a: u8, b| a.wrapping_sub(b);
+    }
+    lane_by_lane! {
+        mul |a: u8, b| a.wrapping_mul(b);
+        div |a: u8, b| a.checked_div(b).unwrap_or(0);
+    }
+    unary! { neg i8x16_neg |a: u8| a.wrapping_neg(); }
+    #[inline(always)]
+    fn abs<const N: usize>(a: [u8; N]) -> [u8; N] {
+        a
+    }
+    compare! { lt < u8x16_lt; le <= u8x16_le; eq == u8x16_eq; ne != u8x16_ne; }
+    choose!();
+}
+
+impl Word for i32 {
+    bitwise!(i32x4_shl, i32x4_shr);
+}
+
+impl Word for i64 {
+    bitwise!(i64x2_shl, i64x2_shr);
+}
+
+impl Word for u8 {
+    bitwise!(u8x16_shl, u8x16_shr);
+}
+
+macro_rules! float_lane {
+    ($t:ident, $sqrt:ident, $floor:ident, $ceil:ident, $nearest:ident) => {
+        impl FloatLane for $t {
+            unary! {
+                sqrt $sqrt |a: $t| a.sqrt();
+                floor $floor |a: $t| a.floor();
+                ceil $ceil |a: $t| a.ceil();
+                round $nearest |a: $t| a.round_ties_even();
+            }
+            #[inline(always)]
+            fn to_bits<const N: usize>(a: [Self; N]) -> [Self::Bits; N] {
+                reinterpret!(a, |a: $t| a.to_bits() as Self::Bits)
+            }
+            #[inline(always)]
+            fn from_bits<const N: usize>(a: [Self::Bits; N]) -> [Self; N] {
+                reinterpret!(a, |a: Self::Bits| $t::from_bits(a as _))
+            }
+        }
+    };
+}
+float_lane!(f32, f32x4_sqrt, f32x4_floor, f32x4_ceil, f32x4_nearest);
+float_lane!(f64, f64x2_sqrt, f64x2_floor, f64x2_ceil, f64x2_nearest);
