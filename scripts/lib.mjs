@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
 import { appendFileSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { uptime } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
@@ -16,6 +16,9 @@ export class Failure extends Error {}
 
 /** The environment for programs of the project: its own tools come first on PATH. */
 export const env = { ...process.env, PATH: [join(tools, "bin"), process.env.PATH].join(delimiter) };
+
+/** The same for wasm: a user's RUSTFLAGS would replace the target features of .cargo/config.toml. */
+export const wasmEnv = { ...env, RUSTFLAGS: undefined, CARGO_ENCODED_RUSTFLAGS: undefined };
 
 /**
  * Runs a program in the project's root and resolves to { code, output }; rejects when it cannot be started.
@@ -134,22 +137,25 @@ function addToHash(hash, path) {
 }
 
 /**
- * Does `work` unless it has been done with the same inputs and its products are still there. The stamp is removed first
- * and written last, so interrupted work is done again.
+ * Does `work` unless it has been done with the same inputs (`key`) and its products (paths) are as it left them. The
+ * stamp is removed first and written last, so interrupted work is done again.
  */
 export async function once(stamp, key, products, work) {
   const file = join(root, stamp);
-  const done = existsSync(file) && readFileSync(file, "utf8") === key && products.every((path) => existsSync(join(root, path)));
-  if (done) return false;
+  const state = () => `${key} ${digest(products)}\n`;
+  if (existsSync(file) && readFileSync(file, "utf8") === state()) return;
   rmSync(file, { force: true });
   await work();
-  mkdirSync(join(file, ".."), { recursive: true });
-  writeFileSync(file, key);
-  return true;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, state());
 }
 
-/** Runs a script's main function: a Failure is printed as a sentence, anything else with its stack. */
-export async function main(work) {
+/**
+ * Runs `work` when the module at `url` is the program that was started. What it resolves to is the exit status; a Failure
+ * is printed as its sentence, anything else with its stack.
+ */
+export async function main(url, work) {
+  if (process.argv[1] !== fileURLToPath(url)) return;
   try {
     process.exitCode = (await work()) ?? 0;
   } catch (error) {

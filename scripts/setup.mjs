@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { digest, env, Failure, locked, main, must, once, root, run, seconds, step, tools } from "./lib.mjs";
+import { digest, env, Failure, locked, main, must, once, root, seconds, step, tools } from "./lib.mjs";
 
 /** The crates whose programs build the wasm. wasm-bindgen is the same version as in crate/Cargo.toml. */
 const crates = [
@@ -39,11 +39,10 @@ export async function setup() {
 
 async function packages(todo) {
   const key = digest(["package-lock.json"], process.platform, process.arch);
-  const name = "set-up: npm ci";
-  const install = () => must("npm", ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"]);
-  await once("node_modules/.set-up", key, ["node_modules/.package-lock.json"], () => todo(name, install));
+  await once("node_modules/.set-up", key, ["node_modules/.package-lock.json"], () =>
+    todo("set-up: npm ci", () => must("npm", ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"])));
   if (!existsSync(join(root, "node_modules/binaryen/bin/wasm-opt"))) {
-    rmSync(join(root, "node_modules/.set-up"), { force: true });
+    rmSync(join(root, "node_modules/.set-up"), { force: true }); // npm ci brings it
     throw new Failure("setup: wasm-opt is missing from node_modules/binaryen; run `npm run setup` again");
   }
 }
@@ -83,4 +82,4 @@ function ask(program, args) {
   return status === 0 ? stdout.trim() : null;
 }
 
-if (import.meta.filename === process.argv[1]) await main(() => locked(setup));
+await main(import.meta.url, () => locked(setup));

@@ -1,0 +1,53 @@
+// Makes the package: crate/ to build/wasm, the description of the ops to ts/ops.gen.ts, ts/ to dist/. Each step is left
+// out when nothing that it reads has changed.
+import { copyFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { digest, locked, main, must, once, root, step, wasmEnv } from "./lib.mjs";
+import { setup } from "./setup.mjs";
+
+const wasmFlags = [
+  "-O3", "--enable-simd", "--enable-bulk-memory", "--enable-mutable-globals", "--enable-sign-ext",
+  "--enable-nontrapping-float-to-int", "--enable-reference-types", "--enable-multivalue",
+];
+
+/** What of the build is out of date, after set-up; the caller holds the lock. */
+export async function build() {
+  const rust = ["crate", "Cargo.toml", "Cargo.lock", ".cargo", "rust-toolchain.toml"];
+  const scripts = ["scripts/build.mjs", "scripts/setup.mjs", "package-lock.json"];
+  await once("build/wasm.done", digest([...rust, ...scripts]), ["build/wasm"], () => step("build: crate/ to build/wasm/", wasm));
+  await once("build/ops.done", digest([...rust, "scripts/ops.mjs"]), ["ts/ops.gen.ts"], () => step("build: ts/ops.gen.ts", ops));
+  const sources = ["ts", "build/wasm", "package.json", "tsup.config.ts", "tsconfig.json"];
+  await once("build/dist.done", digest([...sources, ...scripts]), ["dist"], () => step("build: ts/ to dist/", dist));
+}
+
+async function wasm() {
+  const folder = join(root, "build/wasm");
+  rmSync(folder, { recursive: true, force: true });
+  await must("wasm-pack", ["build", "crate", "--mode", "no-install", "--target", "web", "--release", "--no-pack",
+    "--out-dir", folder, "--out-name", "wengert", "--", "--locked"], { env: wasmEnv });
+  await must(process.execPath, [join(root, "node_modules/binaryen/bin/wasm-opt"), ...wasmFlags,
+    join(folder, "wengert_bg.wasm"), "-o", join(folder, "wengert.wasm")]);
+}
+
+async function ops() {
+  await must(process.execPath, ["scripts/ops.mjs"]);
+}
+
+async function dist() {
+  rmSync(join(root, "dist"), { recursive: true, force: true });
+  await must(process.execPath, ["node_modules/tsup/dist/cli-default.js"]);
+  copyFileSync(join(root, "build/wasm/wengert.wasm"), join(root, "dist/wengert.wasm"));
+  // Node's ES modules are the CommonJS ones under another name: one core and one Tensor class, however they are loaded.
+  const require = createRequire(import.meta.url);
+  for (const name of ["index", "inline", "optim", "graph", "testing"]) {
+    const names = Object.keys(require(join(root, `dist/node/${name}.cjs`)));
+    writeFileSync(join(root, `dist/node/${name}.js`),
+      `import exports from "./${name}.cjs";\n\nexport const {\n  ${names.join(",\n  ")},\n} = exports;\n`);
+  }
+}
+
+await main(import.meta.url, () => locked(async () => {
+  await setup();
+  await build();
+}));

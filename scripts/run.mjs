@@ -1,0 +1,13 @@
+// node scripts/run.mjs FILE ARGS...: set-up and build, then the program FILE. `npm run demo` and `npm run bench` are this.
+import { build } from "./build.mjs";
+import { locked, main, run } from "./lib.mjs";
+import { setup } from "./setup.mjs";
+
+await main(import.meta.url, async () => {
+  await locked(async () => {
+    await setup();
+    await build();
+  });
+  const { code } = await run(process.execPath, process.argv.slice(2), { show: true, collect: false });
+  return code;
+});

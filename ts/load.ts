@@ -1,0 +1,33 @@
+// Bringing the core to life: from wengert.wasm to the functions of the boundary. The hosts differ only in how they come
+// by the file, which is said in entry/.
+import {
+  apply, apply1, apply2, backward, begin, create, data, end, error, get_grad, graph, info, initSync, jvp, record, release, reset_peak,
+  same, scratch, set, usage, variable, vjp,
+} from "../build/wasm/wengert.js";
+
+const functions = {
+  apply, apply1, apply2, backward, begin, create, data, end, error, get_grad, graph, info, jvp, record, release, reset_peak, same, scratch,
+  set, usage, variable, vjp,
+};
+
+/** What the Rust core exports (crate/src/wasm.rs says what each function does) and its linear memory. */
+export type Exports = typeof functions & { readonly memory: WebAssembly.Memory };
+
+/** Instantiates the core from the bytes of wengert.wasm or from the compiled module, at once. */
+export function instantiate(module: BufferSource | WebAssembly.Module): Exports {
+  const { memory } = initSync({ module });
+  return { ...functions, memory };
+}
+
+/** Compiles wengert.wasm while it arrives; from its bytes where the server does not call it application/wasm. */
+export async function compile(url: URL): Promise<WebAssembly.Module> {
+  const response = await fetch(url);
+  const type = response.headers.get("content-type") ?? "";
+  if (!response.ok || type.startsWith("text/html")) {
+    throw new Error(
+      `wengert: its wasm file must be served at ${url.href}, got ${response.ok ? type : response.status}; ` +
+        `copy it there from wengert/dist, or import "wengert/inline", which needs no file`,
+    );
+  }
+  return type.startsWith("application/wasm") ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
+}

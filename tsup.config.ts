@@ -1,0 +1,24 @@
+// One package for three kinds of reader: Node (CommonJS, which the ES modules beside it wrap), browsers and bundlers
+// (ES modules), and TypeScript. Entries share chunks, so that every sub-path has the same Tensor and the same core.
+import { defineConfig, type Options } from "tsup";
+
+const paths = { optim: "ts/optim.ts", graph: "ts/graph.ts", testing: "ts/testing.ts" };
+const shared: Options = { splitting: true, target: "es2022", loader: { ".wasm": "binary" }, silent: true };
+
+export default defineConfig([
+  {
+    ...shared,
+    entry: { index: "ts/entry/node.ts", inline: "ts/entry/inline.ts", ...paths },
+    outDir: "dist/node",
+    format: "cjs",
+    platform: "node",
+  },
+  {
+    ...shared,
+    entry: { index: "ts/entry/browser.ts", inline: "ts/entry/inline.ts", ...paths },
+    outDir: "dist/web",
+    format: "esm",
+    platform: "browser",
+  },
+  { entry: { index: "ts/index.ts", ...paths }, outDir: "dist/types", format: ["esm", "cjs"], dts: { only: true }, silent: true },
+]);
