@@ -29,7 +29,7 @@ function printLines(folder, ending) {
 function withChunks(path, seen = new Set()) {
   if (seen.has(path)) return seen;
   seen.add(path);
-  for (const [, chunk] of readFileSync(join(root, path), "utf8").matchAll(/from "\.\/(chunk-\w+\.js)"/g)) withChunks(`dist/web/${chunk}`, seen);
+  for (const [, chunk] of readFileSync(join(root, path), "utf8").matchAll(/"\.\/(chunk-\w+\.js)"/g)) withChunks(`dist/web/${chunk}`, seen);
   return seen;
 }
 
