@@ -1,7 +1,7 @@
 /** wengert, by its public API alone, one operation at a time. */
 import { readFileSync } from "node:fs";
 import {
-  add, cos, crossEntropy, exp, gelu, grad, linear, log, matmul, mul, relu, sigmoid, sin, softmax, sub, sum, tanh, tensor, tidy,
+  add, cos, crossEntropy, exp, gelu, grad, linear, log, matmul, mul, relu, sigmoid, sin, softmax, sub, sum, tanh, tensor,
   transpose, tree, valueAndGrad,
 } from "wengert";
 import { Adam, SGD } from "wengert/optim";
@@ -11,8 +11,10 @@ import { Adam, SGD } from "wengert/optim";
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 export const about = { name: "wengert", version };
 
+/** @type {Record<string, (x: Tensor) => Tensor>} */
+const unary = { relu, exp, log, sin, cos, tanh, sigmoid, gelu };
 /** @type {Record<string, (x: Tensor, y: Tensor) => Tensor>} */
-const functions = { add, mul, relu, exp, log, sin, cos, tanh, sigmoid, gelu };
+const binary = { add, mul };
 
 /**
  * A function that makes one tensor: each call frees what the call before it made.
@@ -39,8 +41,7 @@ export const ops = {
 
   elementwise({ name }, inputs) {
     const [x, y] = inputs.map((values) => tensor(values));
-    const f = functions[name];
-    return prepared(y === undefined ? () => f(x) : () => f(x, y));
+    return prepared(name in unary ? () => unary[name](x) : () => binary[name](x, y));
   },
 
   sum({ rows, columns, axis }, [values]) {

@@ -119,7 +119,7 @@ function prepareFolder(folder) {
   try {
     mkdirSync(folder, { recursive: true });
   } catch (error) {
-    console.error(`demo: --out must be a folder that can be written, got '${folder}' (${error.code})`);
+    console.error(`demo: --out must be a folder that can be written, got '${folder}' (${/** @type {NodeJS.ErrnoException} */ (error).code})`);
     process.exit(2);
   }
 }
