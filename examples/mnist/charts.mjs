@@ -28,7 +28,7 @@ export function curves(wengert, plain, subtitle) {
   }
   const steps = losses.map((value, i) => ({ epoch: (i + 1) / stepsPerEpoch, value }));
   const ceiling = Math.ceil(15 * Math.max(...loss.map(({ value }) => value))) / 10;
-  const floor = Math.min(95, 5 * Math.floor((Math.min(...accuracy.map(({ value }) => value)) - 1) / 5));
+  const floor = Math.max(0, Math.min(95, 5 * Math.floor((Math.min(...accuracy.map(({ value }) => value)) - 1) / 5)));
   return chart({
     title: { text: "Training on 8,000 MNIST digits", subtitle },
     bounds: "flush", // else the guessed width of the titles moves the panels apart

@@ -1,5 +1,6 @@
 /** The training loop: it knows neither wengert nor plain JavaScript, only a learner, so both do exactly the same work. */
 import { SingleBar } from "cli-progress";
+import { Failure } from "../../scripts/lib.mjs";
 import { CLASSES, PIXELS, batches } from "./data.mjs";
 
 /**
@@ -56,7 +57,12 @@ export function train(learner, { train, test }, orders, batch, { evaluateTrainin
       const start = performance.now();
       losses.push(learner.step(digits));
       times.push(performance.now() - start);
-      bar.tick(losses[losses.length - 1]);
+      const loss = losses[losses.length - 1];
+      if (!Number.isFinite(loss)) {
+        bar.stop();
+        throw new Failure(`demo: the loss of step ${losses.length} is ${loss}; try a smaller --lr`);
+      }
+      bar.tick(loss);
     }
     bar.stop();
     const { loss, accuracy } = evaluate(learner, test);
@@ -75,7 +81,7 @@ export function train(learner, { train, test }, orders, batch, { evaluateTrainin
         String(epoch.epoch).padStart(5),
         epoch.trainLoss.toFixed(4).padStart(12),
         epoch.testLoss.toFixed(4).padStart(11),
-        `${(100 * epoch.testAccuracy).toFixed(2)} %`.padStart(15),
+        percent(epoch.testAccuracy).padStart(15),
         perSecond(epoch.stepMs).padStart(9),
       ].join(" "),
     );
@@ -111,6 +117,9 @@ export function evaluate(learner, digits) {
   }
   return { loss: loss / digits.size, accuracy: right / digits.size, guesses, confidence };
 }
+
+/** @param {number} share */
+export const percent = (share) => `${(100 * share).toFixed(2)} %`;
 
 /** @param {number} ms */
 export const perSecond = (ms) => Math.round(1000 / ms).toLocaleString("en");
