@@ -123,16 +123,45 @@ impl<T: Lane, const N: usize> Lanes<T, N> {
         Self(T::abs(self.0))
     }
 
-    /// The smaller of both; `other` where one is NaN or both are zeros. (`f32x4.min`, with IEEE's rules, is slow.)
+    /// The smaller of both; self where one is NaN or they are equal. One instruction, which IEEE's minimum is not.
     #[inline(always)]
     pub fn pmin(self, other: Self) -> Self {
-        Self::select(self.lt(other), self, other)
+        Self(T::pmin(self.0, other.0))
     }
 
-    /// The larger of both; `other` where one is NaN or both are zeros.
+    /// The larger of both; self where one is NaN or they are equal.
     #[inline(always)]
     pub fn pmax(self, other: Self) -> Self {
-        Self::select(self.gt(other), self, other)
+        Self(T::pmax(self.0, other.0))
+    }
+
+    /// `f` of `K` lanes at a time: for functions with so many intermediate values that more lanes would not stay in registers.
+    #[inline(always)]
+    pub fn chunks<const K: usize>(self, f: impl Fn(Lanes<T, K>) -> Lanes<T, K>) -> Self {
+        self.chunks2(self, |x, _| f(x))
+    }
+
+    /// `f` of `K` lanes of both at a time.
+    #[inline(always)]
+    pub fn chunks2<const K: usize>(
+        self,
+        other: Self,
+        f: impl Fn(Lanes<T, K>, Lanes<T, K>) -> Lanes<T, K>,
+    ) -> Self {
+        let mut out = self;
+        let mut start = 0;
+        while start < N {
+            // The last chunk of an N that K does not divide is filled up with copies of the last lane.
+            let x = f(
+                Lanes::from_fn(|i| self.0[(start + i).min(N - 1)]),
+                Lanes::from_fn(|i| other.0[(start + i).min(N - 1)]),
+            );
+            for i in 0..K.min(N - start) {
+                out.0[start + i] = x.0[i];
+            }
+            start += K;
+        }
+        out
     }
 }
 
@@ -143,6 +172,13 @@ macro_rules! binary {
             #[inline(always)]
             fn $method(self, other: Self) -> Self {
                 Self(T::$method(self.0, other.0))
+            }
+        }
+        impl<T: Lane, const N: usize> $Trait<T> for Lanes<T, N> {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: T) -> Self {
+                Self(T::$method(self.0, [other; N]))
             }
         }
     )+};
@@ -194,12 +230,28 @@ impl<T: Word, const N: usize> Shl<u32> for Lanes<T, N> {
     }
 }
 
-/// The bits moved to the right by a number of places below the width; the sign is repeated.
+/// The bits moved to the right by a number of places below the width; zeros follow, whatever the sign.
 impl<T: Word, const N: usize> Shr<u32> for Lanes<T, N> {
     type Output = Self;
     #[inline(always)]
     fn shr(self, by: u32) -> Self {
         Self(T::shr(self.0, by))
+    }
+}
+
+impl<const N: usize> Lanes<f32, N> {
+    /// The same numbers in double precision.
+    #[inline(always)]
+    pub fn widen(self) -> Lanes<f64, N> {
+        Lanes(lane::widen(self.0))
+    }
+}
+
+impl<const N: usize> Lanes<f64, N> {
+    /// The nearest numbers in single precision, ties to even.
+    #[inline(always)]
+    pub fn narrow(self) -> Lanes<f32, N> {
+        Lanes(lane::narrow(self.0))
     }
 }
 
@@ -258,10 +310,22 @@ impl<T: Lane, const N: usize> Mask<T, N> {
         }))
     }
 
+    /// The same truths about lanes of another type of the same width.
+    #[inline(always)]
+    pub fn cast<U: Lane<Bits = T::Bits>>(self) -> Mask<U, N> {
+        Mask(self.0)
+    }
+
     /// Whether each lane holds.
     #[inline(always)]
     pub fn to_array(self) -> [bool; N] {
         self.0.map(|lane| T::Bits::any([lane]))
+    }
+
+    /// Whether every lane holds.
+    #[inline(always)]
+    pub fn all(self) -> bool {
+        !(!self).any()
     }
 
     /// Whether some lane holds.

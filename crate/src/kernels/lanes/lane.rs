@@ -28,6 +28,10 @@ pub trait Lane: Copy + Debug + 'static {
     fn neg<const N: usize>(a: [Self; N]) -> [Self; N];
     /// |a|; the smallest integer stays itself.
     fn abs<const N: usize>(a: [Self; N]) -> [Self; N];
+    /// b where b < a, else a.
+    fn pmin<const N: usize>(a: [Self; N], b: [Self; N]) -> [Self; N];
+    /// b where a < b, else a.
+    fn pmax<const N: usize>(a: [Self; N], b: [Self; N]) -> [Self; N];
     /// a < b.
     fn lt<const N: usize>(a: [Self; N], b: [Self; N]) -> [Self::Bits; N];
     /// a <= b.
@@ -54,7 +58,7 @@ pub trait Word: Lane<Bits = Self> {
     fn xor<const N: usize>(a: [Self; N], b: [Self; N]) -> [Self; N];
     /// The bits moved `by` places to the left; zeros follow.
     fn shl<const N: usize>(a: [Self; N], by: u32) -> [Self; N];
-    /// The bits moved `by` places to the right; copies of the highest bit follow (zeros for `u8`).
+    /// The bits moved `by` places to the right; zeros follow, whatever the sign.
     fn shr<const N: usize>(a: [Self; N], by: u32) -> [Self; N];
     /// Whether some bit of some lane is set.
     fn any<const N: usize>(a: [Self; N]) -> bool;
@@ -79,7 +83,9 @@ pub trait FloatLane: Lane {
 /// Applies an instruction register by register where the lanes fill registers, else the closure lane by lane.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wide {
-    use core::arch::wasm32::{v128, v128_any_true};
+    use core::arch::wasm32::{
+        f32x4_demote_f64x2_zero, f64x2_promote_low_f32x4, i64x2_shuffle, v128, v128_any_true,
+    };
     use std::array::from_fn;
     use std::mem::{MaybeUninit, size_of};
 
@@ -123,6 +129,40 @@ mod wide {
         (0..N * size_of::<A>() / 16).fold(false, |any, k| {
             any | v128_any_true(unsafe { a.add(k).read_unaligned() })
         })
+    }
+
+    /// N must be a multiple of 4.
+    #[inline(always)]
+    pub fn widen<const N: usize>(a: [f32; N]) -> [f64; N] {
+        let mut c = [0.0; N];
+        let (from, to) = (a.as_ptr().cast::<v128>(), c.as_mut_ptr().cast::<v128>());
+        for k in 0..N / 4 {
+            // SAFETY: register k of a and registers 2k, 2k + 1 of c lie inside.
+            unsafe {
+                let low = from.add(k).read_unaligned();
+                let high = i64x2_shuffle::<1, 1>(low, low);
+                to.add(2 * k).write_unaligned(f64x2_promote_low_f32x4(low));
+                to.add(2 * k + 1)
+                    .write_unaligned(f64x2_promote_low_f32x4(high));
+            }
+        }
+        c
+    }
+
+    /// N must be a multiple of 4.
+    #[inline(always)]
+    pub fn narrow<const N: usize>(a: [f64; N]) -> [f32; N] {
+        let mut c = [0.0; N];
+        let (from, to) = (a.as_ptr().cast::<v128>(), c.as_mut_ptr().cast::<v128>());
+        for k in 0..N / 4 {
+            // SAFETY: registers 2k, 2k + 1 of a and register k of c lie inside.
+            unsafe {
+                let low = f32x4_demote_f64x2_zero(from.add(2 * k).read_unaligned());
+                let high = f32x4_demote_f64x2_zero(from.add(2 * k + 1).read_unaligned());
+                to.add(k).write_unaligned(i64x2_shuffle::<0, 2>(low, high));
+            }
+        }
+        c
     }
 
     const fn fills<A, const N: usize>() -> bool {
@@ -252,7 +292,7 @@ macro_rules! lane_by_lane {
 }
 
 macro_rules! bitwise {
-    ($shl:ident, $shr:ident) => {
+    ($unsigned:ty, $shl:ident, $shr:ident) => {
         const ZEROS: Self = 0;
         const ONES: Self = !0;
         binary! {
@@ -266,7 +306,8 @@ macro_rules! bitwise {
         }
         #[inline(always)]
         fn shr<const N: usize>(a: [Self; N], by: u32) -> [Self; N] {
-            shift!(a, by, $shr, |a: Self| a.wrapping_shr(by))
+            shift!(a, by, $shr, |a: Self| (a as $unsigned).wrapping_shr(by)
+                as Self)
         }
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
         #[inline(always)]
@@ -307,6 +348,8 @@ impl Lane for f32 {
         sub f32x4_sub |a, b| a - b;
         mul f32x4_mul |a, b| a * b;
         div f32x4_div |a, b| a / b;
+        pmin f32x4_pmin |a, b| if b < a { b } else { a };
+        pmax f32x4_pmax |a, b| if a < b { b } else { a };
     }
     unary! {
         neg f32x4_neg |a: f32| -a;
@@ -327,6 +370,8 @@ impl Lane for f64 {
         sub f64x2_sub |a, b| a - b;
         mul f64x2_mul |a, b| a * b;
         div f64x2_div |a, b| a / b;
+        pmin f64x2_pmin |a, b| if b < a { b } else { a };
+        pmax f64x2_pmax |a, b| if a < b { b } else { a };
     }
     unary! {
         neg f64x2_neg |a: f64| -a;
@@ -346,6 +391,8 @@ impl Lane for i32 {
         add i32x4_add |a: i32, b| a.wrapping_add(b);
         sub i32x4_sub |a: i32, b| a.wrapping_sub(b);
         mul i32x4_mul |a: i32, b| a.wrapping_mul(b);
+        pmin i32x4_min |a: i32, b| a.min(b);
+        pmax i32x4_max |a: i32, b| a.max(b);
     }
     lane_by_lane! { div |a: i32, b| if b == 0 { 0 } else { a.wrapping_div(b) }; }
     unary! {
@@ -367,7 +414,9 @@ impl Lane for i64 {
         sub i64x2_sub |a: i64, b| a.wrapping_sub(b);
         mul i64x2_mul |a: i64, b| a.wrapping_mul(b);
     }
-    lane_by_lane! { div |a: i64, b| if b == 0 { 0 } else { a.wrapping_div(b) }; }
+    lane_by_lane! { div |a: i64, b| if b == 0 { 0 } else { a.wrapping_div(b) };
+    pmin |a: i64, b| a.min(b);
+    pmax |a: i64, b| a.max(b); }
     unary! {
         neg i64x2_neg |a: i64| a.wrapping_neg();
         abs i64x2_abs |a: i64| a.wrapping_abs();
@@ -385,6 +434,8 @@ impl Lane for u8 {
     binary! {
         add u8x16_add |a: u8, b| a.wrapping_add(b);
         sub u8x16_sub |a: u8, b| a.wrapping_sub(b);
+        pmin u8x16_min |a: u8, b| a.min(b);
+        pmax u8x16_max |a: u8, b| a.max(b);
     }
     lane_by_lane! {
         mul |a: u8, b| a.wrapping_mul(b);
@@ -400,15 +451,15 @@ impl Lane for u8 {
 }
 
 impl Word for i32 {
-    bitwise!(i32x4_shl, i32x4_shr);
+    bitwise!(u32, i32x4_shl, u32x4_shr);
 }
 
 impl Word for i64 {
-    bitwise!(i64x2_shl, i64x2_shr);
+    bitwise!(u64, i64x2_shl, u64x2_shr);
 }
 
 impl Word for u8 {
-    bitwise!(u8x16_shl, u8x16_shr);
+    bitwise!(u8, u8x16_shl, u8x16_shr);
 }
 
 macro_rules! float_lane {
@@ -433,3 +484,23 @@ macro_rules! float_lane {
 }
 float_lane!(f32, f32x4_sqrt, f32x4_floor, f32x4_ceil, f32x4_nearest);
 float_lane!(f64, f64x2_sqrt, f64x2_floor, f64x2_ceil, f64x2_nearest);
+
+/// f32 to f64.
+#[inline(always)]
+pub fn widen<const N: usize>(a: [f32; N]) -> [f64; N] {
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    if N > 0 && N % 4 == 0 {
+        return wide::widen(a);
+    }
+    from_fn(|i| f64::from(a[i]))
+}
+
+/// f64 to the nearest f32.
+#[inline(always)]
+pub fn narrow<const N: usize>(a: [f64; N]) -> [f32; N] {
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    if N > 0 && N % 4 == 0 {
+        return wide::narrow(a);
+    }
+    from_fn(|i| a[i] as f32)
+}

@@ -1,0 +1,171 @@
+//! exp and expm1.
+//!
+//! x = n ln 2 + r with |r| <= ln 2 / 2, and e^x = 2^n (1 + (e^r - 1)). ln 2 is subtracted in two parts, the first with so
+//! few bits that n times it is exact (Cody and Waite). n is rounded by adding 1.5 · 2^23 (2^52), after which the low bits of
+//! the sum are those of the integer n. 2^n is applied as two factors, each a normal number, so that overflow and denormal
+//! results come out as they must.
+
+use crate::kernels::lanes::Lanes;
+use std::f64::consts::{LN_2, LOG2_E};
+
+/// 1.5 · 2^23: adding it rounds to an integer, which the low bits of the sum then are.
+pub const ROUND_F32: f32 = 12_582_912.0;
+/// 1.5 · 2^52.
+pub const ROUND_F64: f64 = 6_755_399_441_055_744.0;
+
+/// y 2^n, where n is the integer in the low bits of `shifted` (a sum with 1.5 · 2^23), |n| <= 250, 0.5 <= |y| < 2.
+#[inline(always)]
+fn scale_f32<const N: usize>(y: Lanes<f32, N>, shifted: Lanes<f32, N>) -> Lanes<f32, N> {
+    let n = shifted.to_bits();
+    let half = n >> 1;
+    let rest = ((n - half) << 23) + Lanes::splat(0x3f80_0000);
+    Lanes::<f32, N>::from_bits(y.to_bits() + (half << 23)) * Lanes::from_bits(rest)
+}
+
+/// y 2^n, where n is the integer in the low bits of `shifted` (a sum with 1.5 · 2^52), |n| <= 2000, 0.5 <= |y| < 2.
+#[inline(always)]
+fn scale_f64<const N: usize>(y: Lanes<f64, N>, shifted: Lanes<f64, N>) -> Lanes<f64, N> {
+    let n = shifted.to_bits();
+    let half = n >> 1;
+    let rest = ((n - half) << 52) + Lanes::splat(0x3ff0_0000_0000_0000);
+    Lanes::<f64, N>::from_bits(y.to_bits() + (half << 52)) * Lanes::from_bits(rest)
+}
+
+/// 2^n as [`scale_f32`] has it; -126 <= n <= 127.
+#[inline(always)]
+pub fn power_of_two_f32<const N: usize>(shifted: Lanes<f32, N>) -> Lanes<f32, N> {
+    Lanes::from_bits((shifted.to_bits() << 23) + Lanes::splat(0x3f80_0000))
+}
+
+/// 2^n as [`scale_f64`] has it; -1022 <= n <= 1023.
+#[inline(always)]
+pub fn power_of_two_f64<const N: usize>(shifted: Lanes<f64, N>) -> Lanes<f64, N> {
+    Lanes::from_bits((shifted.to_bits() << 52) + Lanes::splat(0x3ff0_0000_0000_0000))
+}
+
+/// x = n ln 2 + r + c, c the rounding error of r.
+pub struct Reduced<V> {
+    /// n + 1.5 · 2^23 (2^52).
+    pub shifted: V,
+    /// |r| <= 0.3466.
+    pub r: V,
+    /// |c| <= ulp(r).
+    pub c: V,
+}
+
+/// The argument reduction; |x| <= 200.
+#[inline(always)]
+pub fn reduce_f32<const N: usize>(x: Lanes<f32, N>) -> Reduced<Lanes<f32, N>> {
+    let shifted = x * LOG2_E as f32 + ROUND_F32;
+    let n = shifted - ROUND_F32;
+    let high = x - n * 0.693_145_75;
+    let low = n * 1.428_606_8e-6;
+    let r = high - low;
+    Reduced {
+        shifted,
+        r,
+        c: (high - r) - low,
+    }
+}
+
+/// The argument reduction; |x| <= 1500.
+#[inline(always)]
+pub fn reduce_f64<const N: usize>(x: Lanes<f64, N>) -> Reduced<Lanes<f64, N>> {
+    let shifted = x * LOG2_E + ROUND_F64;
+    let n = shifted - ROUND_F64;
+    let high = x - n * 6.931_471_803_691_238e-1;
+    let low = n * 1.908_214_929_270_587_7e-10;
+    let r = high - low;
+    Reduced {
+        shifted,
+        r,
+        c: (high - r) - low,
+    }
+}
+
+/// (e^r - 1 - r) / r² for |r| <= 0.3466, to 2^-26 of e^r - 1.
+#[inline(always)]
+fn tail_f32<const N: usize>(r: Lanes<f32, N>) -> Lanes<f32, N> {
+    poly!(r; 0.499_999_97, 0.166_665_42, 0.041_667_536, 0.008_366_691, 0.001_386_122_8)
+}
+
+/// (e^r - 1 - r) / r² for |r| <= 0.3466, to 2^-59 of e^r - 1.
+#[inline(always)]
+fn tail_f64<const N: usize>(r: Lanes<f64, N>) -> Lanes<f64, N> {
+    poly!(r; 0.5, 0.166_666_666_666_666_77, 0.041_666_666_666_666_505, 0.008_333_333_333_321_608, 0.001_388_888_888_896_301_2,
+        0.000_198_412_698_862_036_87, 2.480_158_717_154_849_6e-5, 2.755_724_410_915_556_6e-6, 2.755_740_323_870_457_6e-7,
+        2.510_907_953_482_751e-8, 2.087_522_507_190_162e-9)
+}
+
+/// e^x.
+#[inline(always)]
+pub fn exp_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    let x = x.pmin(Lanes::splat(89.0)).pmax(Lanes::splat(-104.0));
+    let Reduced { shifted, r, .. } = reduce_f32(x);
+    scale_f32(r * r * tail_f32(r) + r + 1.0, shifted)
+}
+
+/// e^x.
+#[inline(always)]
+pub fn exp_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    let x = x.pmin(Lanes::splat(710.0)).pmax(Lanes::splat(-746.0));
+    let Reduced { shifted, r, c } = reduce_f64(x);
+    scale_f64(r * r * tail_f64(r) + c + r + 1.0, shifted)
+}
+
+/// e^(x + low) for |low| < 2^-40: 0.51 ulp more than what `low` leaves out.
+#[inline(always)]
+pub fn exp_sum_f64<const N: usize>(x: Lanes<f64, N>, low: Lanes<f64, N>) -> Lanes<f64, N> {
+    let x = x.pmin(Lanes::splat(710.0)).pmax(Lanes::splat(-746.0));
+    let Reduced { shifted, r, c } = reduce_f64(x);
+    let tail = r * r * tail_f64(r);
+    let low = c + low;
+    scale_f64(tail + ((tail + r) * low + low) + r + 1.0, shifted)
+}
+
+/// e^x - 1.
+///
+/// 2^n (e^r - 1) + (2^n - 1), where the sum of the largest two terms keeps its rounding error. All is computed at half the
+/// size, so that 2^n stays finite up to the last x whose result is.
+#[inline(always)]
+pub fn expm1_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    let Reduced { shifted, r, c } =
+        reduce_f32(x.pmin(Lanes::splat(89.0)).pmax(Lanes::splat(-25.0)));
+    let scale = power_of_two_f32(shifted - 1.0);
+    let (large, part) = (scale - 0.5, scale * r);
+    let sum = large + part;
+    let error = (large - sum) + part;
+    let y = sum + (error + scale * (r * r * tail_f32(r) + c));
+    Lanes::select(x.abs().lt(Lanes::splat(1e-8)), x, y + y)
+}
+
+/// e^x - 1; as [`expm1_f32`].
+#[inline(always)]
+pub fn expm1_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    let Reduced { shifted, r, c } =
+        reduce_f64(x.pmin(Lanes::splat(710.0)).pmax(Lanes::splat(-50.0)));
+    let scale = power_of_two_f64(shifted - 1.0);
+    let (large, part) = (scale - 0.5, scale * r);
+    let sum = large + part;
+    let error = (large - sum) + part;
+    let y = sum + (error + scale * (r * r * tail_f64(r) + c));
+    Lanes::select(x.abs().lt(Lanes::splat(1e-17)), x, y + y)
+}
+
+/// e^x / 2, finite as far as sinh x is.
+#[inline(always)]
+pub fn half_exp_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    let Reduced { shifted, r, c } =
+        reduce_f64(x.pmin(Lanes::splat(712.0)).pmax(Lanes::splat(-746.0)));
+    scale_f64(r * r * tail_f64(r) + c + r + 1.0, shifted - 1.0)
+}
+
+/// e^x for |x| <= 700 to 2^-34: enough for a result in single precision.
+#[inline(always)]
+pub fn exp_to_single<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    let shifted = x * LOG2_E + ROUND_F64;
+    let r = x - (shifted - ROUND_F64) * LN_2;
+    let p = poly!(r; 1.0, 1.0, 0.500_000_006_798_155_3, 0.166_666_658_625_341_7, 0.041_666_293_776_347_396,
+        0.008_333_498_191_321_473, 0.001_394_474_994_221_722_7, 0.000_197_899_387_955_280_12);
+    p * power_of_two_f64(shifted)
+}

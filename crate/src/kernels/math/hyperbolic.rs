@@ -1,0 +1,92 @@
+//! sinh, cosh, tanh.
+//!
+//! From e^|x| where nothing cancels, from an odd polynomial below. The sign is put on at the end.
+
+use super::exp::{
+    Reduced, exp_f32, exp_f64, exp_to_single, half_exp_f64, power_of_two_f32, reduce_f32,
+};
+use crate::kernels::lanes::Lanes;
+
+/// sinh x = (e^x - e^-x) / 2.
+#[inline(always)]
+pub fn sinh_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    x.chunks::<4>(|x| {
+        let x = x.widen();
+        let a = x.abs();
+        let z = a * a;
+        let small = a * (z * poly!(z; 0.166_666_664_976_897_75, 0.008_333_350_055_495_448, 0.000_198_361_598_619_932_4,
+            2.816_951_664_416_032e-6) + 1.0);
+        let e = exp_to_single(a.pmin(Lanes::splat(100.0)));
+        let y = Lanes::select(a.lt(Lanes::splat(1.0)), small, (e - Lanes::splat(1.0) / e) * 0.5);
+        y.copysign(x).narrow()
+    })
+}
+
+/// sinh x.
+#[inline(always)]
+pub fn sinh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    let a = x.abs();
+    let z = a * a;
+    let small = a
+        * z
+        * poly!(z; 0.166_666_666_666_666_66, 0.008_333_333_333_333_333, 0.000_198_412_698_412_696,
+        2.755_731_922_411_628e-6, 2.505_210_834_651_172e-8, 1.605_905_060_086_954_6e-10, 7.646_482_923_654_945e-13,
+        2.848_232_227_679_518_4e-15)
+        + a;
+    let half = half_exp_f64(a);
+    Lanes::select(
+        a.lt(Lanes::splat(1.0)),
+        small,
+        half - Lanes::splat(0.25) / half,
+    )
+    .copysign(x)
+}
+
+/// cosh x = (e^x + e^-x) / 2.
+#[inline(always)]
+pub fn cosh_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    x.chunks::<4>(|x| {
+        let e = exp_to_single(x.widen().abs().pmin(Lanes::splat(100.0)));
+        ((e + Lanes::splat(1.0) / e) * 0.5).narrow()
+    })
+}
+
+/// cosh x.
+#[inline(always)]
+pub fn cosh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    let half = half_exp_f64(x.abs());
+    half + Lanes::splat(0.25) / half
+}
+
+/// tanh x = 1 - 2 / (e^2x + 1).
+#[inline(always)]
+pub fn tanh_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    let a = x.abs();
+    let z = a * a;
+    let small = a
+        * z
+        * poly!(z; -0.333_332_6, 0.133_308_23, -0.053_687_267, 0.020_466_879, -0.005_512_438_7)
+        + a;
+    let Reduced { shifted, r, .. } = reduce_f32(a.pmin(Lanes::splat(10.0)) * 2.0);
+    let e = exp_f32(a.pmin(Lanes::splat(10.0)) * 2.0);
+    let _ = (shifted, r, power_of_two_f32::<N>);
+    let large = Lanes::splat(1.0) - Lanes::splat(2.0) / (e + 1.0);
+    Lanes::select(a.lt(Lanes::splat(0.625)), small, large).copysign(x)
+}
+
+/// tanh x.
+#[inline(always)]
+pub fn tanh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    let a = x.abs();
+    let z = a * a;
+    let small = a
+        * z
+        * poly!(z; -0.333_333_333_333_333_15, 0.133_333_333_333_297_44, -0.053_968_253_966_058_92,
+        0.021_869_488_468_714_345, -0.008_863_234_312_548_101, 0.003_592_113_999_503_781, -0.001_455_725_945_484_618_3,
+        0.000_589_451_787_849_049_3, -0.000_237_011_699_940_829_44, 9.155_836_091_732_384e-5, -3.018_717_213_619_441_5e-5,
+        6.042_448_429_919_337e-6)
+        + a;
+    let e = exp_f64(a.pmin(Lanes::splat(20.0)) * 2.0);
+    let large = Lanes::splat(1.0) - Lanes::splat(2.0) / (e + 1.0);
+    Lanes::select(a.lt(Lanes::splat(0.625)), small, large).copysign(x)
+}

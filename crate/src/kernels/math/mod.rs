@@ -1,0 +1,96 @@
+//! The functions of floating-point vectors: polynomials and exact steps, no call to a platform's libm, no fused operation;
+//! so every result has the same bits natively and in WebAssembly, for every number of lanes.
+//!
+//! Errors are given in ulp (units in the last place of the result) against the exact value, measured by `scripts/ulp.py`.
+//! NaN gives NaN, the sign of zero is kept by odd functions, and denormal numbers are numbers like all others.
+//!
+//! Methods: W. J. Cody and W. Waite, Software Manual for the Elementary Functions, 1980; J.-M. Muller, Elementary Functions,
+//! 3rd edition, 2016; the design of fdlibm (Sun Microsystems, 1993). The coefficients are our own, from `scripts/minimax.py`.
+
+/// c0 + c1 x + c2 x^2 + .., by Horner's rule. (Independent lanes fill the pipeline; Estrin's form needs more registers.)
+macro_rules! poly {
+    ($x:expr; $c:expr $(,)?) => { $crate::kernels::lanes::Lanes::lit($c) };
+    ($x:expr; $c:expr, $($rest:expr),+ $(,)?) => { poly!($x; $($rest),+) * $x + $crate::kernels::lanes::Lanes::lit($c) };
+}
+
+mod double;
+mod erf;
+mod exp;
+mod hyperbolic;
+mod inverse;
+mod log;
+mod pow;
+mod reduce;
+mod trig;
+
+use crate::kernels::lanes::Lanes;
+
+macro_rules! float {
+    (
+        exact { $($e:ident)+ }
+        unary { $($(#[$doc:meta])* $f:ident = $single:path, $double:path;)+ }
+        binary { $($(#[$gdoc:meta])* $g:ident = $gsingle:path, $gdouble:path;)+ }
+    ) => {
+        /// The functions of a floating-point vector, lane by lane.
+        pub trait Float: Copy {
+            $(#[doc = concat!("`", stringify!($e), "`, exact to half a unit in the last place.")] fn $e(self) -> Self;)+
+            $($(#[$doc])* fn $f(self) -> Self;)+
+            $($(#[$gdoc])* fn $g(self, other: Self) -> Self;)+
+        }
+        impl<const N: usize> Float for Lanes<f32, N> {
+            $(#[inline(always)] fn $e(self) -> Self { Lanes::$e(self) })+
+            $(#[inline(always)] fn $f(self) -> Self { $single(self) })+
+            $(#[inline(always)] fn $g(self, other: Self) -> Self { $gsingle(self, other) })+
+        }
+        impl<const N: usize> Float for Lanes<f64, N> {
+            $(#[inline(always)] fn $e(self) -> Self { Lanes::$e(self) })+
+            $(#[inline(always)] fn $f(self) -> Self { $double(self) })+
+            $(#[inline(always)] fn $g(self, other: Self) -> Self { $gdouble(self, other) })+
+        }
+    };
+}
+
+float! {
+    exact { abs sqrt floor ceil round }
+    unary {
+    /// e to the power self.
+    exp = exp::exp_f32, exp::exp_f64;
+    /// e to the power self, less 1.
+    expm1 = exp::expm1_f32, exp::expm1_f64;
+    /// The natural logarithm: -inf at 0, NaN below.
+    ln = log::ln_f32, log::ln_f64;
+    /// The natural logarithm of 1 + self: -inf at -1, NaN below.
+    log1p = log::log1p_f32, log::log1p_f64;
+    /// The logarithm to base 2, exact at powers of 2: -inf at 0, NaN below.
+    log2 = log::log2_f32, log::log2_f64;
+    /// The sine of self radians; NaN at ±inf.
+    sin = trig::sin_f32, trig::sin_f64;
+    /// The cosine of self radians; NaN at ±inf.
+    cos = trig::cos_f32, trig::cos_f64;
+    /// The tangent of self radians; NaN at ±inf.
+    tan = trig::tan_f32, trig::tan_f64;
+    /// The arc sine in radians, in [-π/2, π/2]; NaN outside [-1, 1].
+    asin = inverse::asin_f32, inverse::asin_f64;
+    /// The arc cosine in radians, in [0, π]; NaN outside [-1, 1].
+    acos = inverse::acos_f32, inverse::acos_f64;
+    /// The arc tangent in radians, in [-π/2, π/2].
+    atan = inverse::atan_f32, inverse::atan_f64;
+    /// The hyperbolic sine.
+    sinh = hyperbolic::sinh_f32, hyperbolic::sinh_f64;
+    /// The hyperbolic cosine.
+    cosh = hyperbolic::cosh_f32, hyperbolic::cosh_f64;
+    /// The hyperbolic tangent.
+    tanh = hyperbolic::tanh_f32, hyperbolic::tanh_f64;
+    /// The error function, 2/√π ∫_0^self exp(-t²) dt.
+    erf = erf::erf_f32, erf::erf_f64;
+    /// The inverse of the error function: ±inf at ±1, NaN outside [-1, 1].
+    erfinv = erf::erfinv_f32, erf::erfinv_f64;
+    }
+    binary {
+    /// self to the power `other`, with IEEE 754's special cases: x^0 = 1 and 1^y = 1 also for NaN; NaN for a negative number
+    /// to a power that is no integer.
+    pow = pow::pow_f32, pow::pow_f64;
+    /// The angle of the point (`other`, self), that is x = `other` and y = self, in radians, in [-π, π].
+    atan2 = inverse::atan2_f32, inverse::atan2_f64;
+    }
+}

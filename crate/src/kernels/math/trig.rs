@@ -1,0 +1,239 @@
+//! sin, cos, tan.
+//!
+//! x = n π/2 + r, with π/2 subtracted in parts that n times is exact (Cody and Waite), then polynomials in r². Lanes beyond the
+//! range in which that holds go one by one through [`quarter_turns`]. Single precision is computed in double precision: fewer
+//! steps than compensated single ones, and right also beside the zeros. There sin and cos count half turns, and one
+//! polynomial up to π/2 does for both.
+
+use super::double::Sum;
+use super::exp::ROUND_F64;
+use super::reduce::quarter_turns;
+use crate::kernels::lanes::{Lanes, Mask};
+use std::f64::consts::{FRAC_1_PI, FRAC_2_PI, FRAC_PI_2};
+
+/// x = n π/2 + r + c.
+struct Angle<V> {
+    /// n + 1.5 · 2^52; only n mod 4 counts.
+    shifted: V,
+    /// |r| <= π/4.
+    r: V,
+    /// The rounding error of r.
+    c: V,
+}
+
+/// Where n, the integer in the low bits of `shifted`, is odd.
+#[inline(always)]
+fn odd<const N: usize>(shifted: Lanes<f64, N>) -> Mask<f64, N> {
+    (shifted.to_bits() << 63).lt(Lanes::splat(0)).cast()
+}
+
+/// x times (-1)^(bit 1 of n).
+#[inline(always)]
+fn turn<const N: usize>(x: Lanes<f64, N>, shifted: Lanes<f64, N>) -> Lanes<f64, N> {
+    let sign = (shifted.to_bits() << 62) & Lanes::splat(i64::MIN);
+    Lanes::from_bits(x.to_bits() ^ sign)
+}
+
+/// x in half turns: x = (n + offset / 2) π + r, |r| <= π/2, gives (1.5 · 2^52 + n, r); offset 0 or 1; x from single precision.
+#[inline(always)]
+fn half_turns<const N: usize>(x: Lanes<f64, N>, offset: i32) -> (Lanes<f64, N>, Lanes<f64, N>) {
+    /// n HIGH is exact, and the error of n LOW small beside the smallest r of a single-precision x.
+    const LIMIT: f64 = 1_048_576.0;
+    const HIGH: f64 = 3.141_592_651_605_606;
+    const LOW: f64 = 1.984_187_159_361_081e-9;
+    let half = f64::from(offset) * 0.5;
+    let shifted = x * FRAC_1_PI - half + ROUND_F64;
+    let n = shifted - ROUND_F64 + half;
+    let r = (x - n * HIGH) - n * LOW;
+    let large = !x.abs().lt(Lanes::splat(LIMIT));
+    if large.any() {
+        large_half_turns(x, offset, large, (shifted, r))
+    } else {
+        (shifted, r)
+    }
+}
+
+/// [`half_turns`] with the lanes under the mask done again.
+#[cold]
+#[inline(never)]
+fn large_half_turns<const N: usize>(
+    x: Lanes<f64, N>,
+    offset: i32,
+    large: Mask<f64, N>,
+    (mut shifted, mut r): (Lanes<f64, N>, Lanes<f64, N>),
+) -> (Lanes<f64, N>, Lanes<f64, N>) {
+    for (i, _) in large
+        .to_array()
+        .into_iter()
+        .enumerate()
+        .filter(|&(_, large)| large)
+    {
+        let turns = quarter_turns(x.0[i]);
+        // Where the quarter turns (less the offset) are odd, one more or less, to the side of r.
+        let (n, rest) = match ((turns.n - offset) % 2 == 0, turns.r > 0.0) {
+            (true, _) => (turns.n, turns.r),
+            (false, true) => (turns.n + 1, turns.r - FRAC_PI_2),
+            (false, false) => (turns.n - 1, turns.r + FRAC_PI_2),
+        };
+        shifted.0[i] = f64::from((n - offset) / 2) + ROUND_F64;
+        r.0[i] = rest;
+    }
+    (shifted, r)
+}
+
+/// (-1)^n sin r for |r| <= π/2, to 2^-35.
+#[inline(always)]
+fn sin_of_half_turns<const N: usize>(
+    (shifted, r): (Lanes<f64, N>, Lanes<f64, N>),
+) -> Lanes<f64, N> {
+    let z = r * r;
+    let p = poly!(z; -0.166_666_666_261_715_25, 0.008_333_331_109_274_221, -0.000_198_408_682_701_952_93,
+        2.752_538_629_826_18e-6, -2.388_892_414_915_173_7e-8);
+    let sign = shifted.to_bits() << 63;
+    Lanes::from_bits((r * (z * p + 1.0)).to_bits() ^ sign)
+}
+
+/// sin x.
+#[inline(always)]
+pub fn sin_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    x.chunks::<4>(|x| sin_of_half_turns(half_turns(x.widen(), 0)).narrow())
+}
+
+/// cos x: cos((n + 1/2) π + r) = -(-1)^n sin r.
+#[inline(always)]
+pub fn cos_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    x.chunks::<4>(|x| {
+        let (shifted, r) = half_turns(x.widen(), 1);
+        sin_of_half_turns((shifted, -r)).narrow()
+    })
+}
+
+/// x in quarter turns.
+#[inline(always)]
+fn quarters<const N: usize>(x: Lanes<f64, N>) -> Angle<Lanes<f64, N>> {
+    /// n times the first two parts is exact.
+    const LIMIT: f64 = 1_600_000.0;
+    const PARTS: [f64; 3] = [
+        1.570_796_326_734_125_6,
+        6.077_100_506_303_966e-11,
+        2.022_266_248_795_950_6e-21,
+    ];
+    let shifted = x * FRAC_2_PI + ROUND_F64;
+    let n = shifted - ROUND_F64;
+    let first = x - n * PARTS[0];
+    let second = n * PARTS[1];
+    let high = first - second;
+    // What the difference lost (Knuth's two-sum), and the third part.
+    let back = high - first;
+    let lost = (first - (high - back)) - (second + back);
+    let low = n * PARTS[2] - lost;
+    let r = high - low;
+    let angle = Angle {
+        shifted,
+        r,
+        c: (high - r) - low,
+    };
+    let large = !x.abs().lt(Lanes::splat(LIMIT));
+    if large.any() {
+        large_quarters(x, large, angle)
+    } else {
+        angle
+    }
+}
+
+/// [`quarters`] with the lanes under the mask done again.
+#[cold]
+#[inline(never)]
+fn large_quarters<const N: usize>(
+    x: Lanes<f64, N>,
+    large: Mask<f64, N>,
+    mut angle: Angle<Lanes<f64, N>>,
+) -> Angle<Lanes<f64, N>> {
+    for (i, _) in large
+        .to_array()
+        .into_iter()
+        .enumerate()
+        .filter(|&(_, large)| large)
+    {
+        let turns = quarter_turns(x.0[i]);
+        angle.shifted.0[i] = f64::from(turns.n) + ROUND_F64;
+        angle.r.0[i] = turns.r;
+        angle.c.0[i] = turns.c;
+    }
+    angle
+}
+
+/// sin(r + c) as r and what is to be added to it.
+#[inline(always)]
+fn sin_parts<const N: usize>(angle: &Angle<Lanes<f64, N>>) -> (Lanes<f64, N>, Lanes<f64, N>) {
+    let (r, c) = (angle.r, angle.c);
+    let z = r * r;
+    let p = poly!(z; -0.166_666_666_666_666_3, 0.008_333_333_333_322_116, -0.000_198_412_698_295_870_3,
+        2.755_731_362_039_947e-6, -2.505_074_759_327_672_8e-8, 1.589_621_959_044_572_7e-10);
+    (r, z * r * p + (c - z * c * 0.5))
+}
+
+/// cos(r + c) as 1 - r²/2 rounded and what is to be added to it.
+#[inline(always)]
+fn cos_parts<const N: usize>(angle: &Angle<Lanes<f64, N>>) -> (Lanes<f64, N>, Lanes<f64, N>) {
+    let (r, c) = (angle.r, angle.c);
+    let z = r * r;
+    let p = poly!(z; 0.041_666_666_666_666_6, -0.001_388_888_888_887_414_2, 2.480_158_728_949_302e-5,
+        -2.755_731_435_549_835_5e-7, 2.087_572_370_735_786e-9, -1.135_967_044_113_500_6e-11);
+    let half = z * 0.5;
+    let high = Lanes::splat(1.0) - half;
+    let lost = (Lanes::splat(1.0) - high) - half;
+    (high, lost + (z * z * p - r * c))
+}
+
+/// sin x.
+#[inline(always)]
+pub fn sin_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    let angle = quarters(x);
+    let ((s, t), (c, d)) = (sin_parts(&angle), cos_parts(&angle));
+    let y = Lanes::select(odd(angle.shifted), c + d, s + t);
+    // -0 would become 0 on the way
+    Lanes::select(x.eq(Lanes::splat(0.0)), x, turn(y, angle.shifted))
+}
+
+/// cos x = sin(x + π/2).
+#[inline(always)]
+pub fn cos_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    let angle = quarters(x);
+    let ((s, t), (c, d)) = (sin_parts(&angle), cos_parts(&angle));
+    let y = Lanes::select(odd(angle.shifted), s + t, c + d);
+    turn(y, angle.shifted + 1.0)
+}
+
+/// tan x = sin / cos, in odd quarters -cos / sin.
+#[inline(always)]
+pub fn tan_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    x.chunks::<4>(|x| {
+        let angle = quarters(x.widen());
+        let z = angle.r * angle.r;
+        let p = poly!(z; -0.166_666_666_408_073, 0.008_333_329_304_852_408, -0.000_198_393_121_399_09, 2.718_119_857_232_965_6e-6);
+        let q = poly!(z; 0.041_666_646_882_176_174, -0.001_388_736_815_100_930_6, 2.443_851_156_426_627_5e-5);
+        let (s, c) = (angle.r * (z * p + 1.0), z * z * q - z * 0.5 + 1.0);
+        let odd = odd(angle.shifted);
+        (Lanes::select(odd, -c, s) / Lanes::select(odd, s, c)).narrow()
+    })
+}
+
+/// tan x = sin / cos, in odd quarters -cos / sin, each as a sum of two numbers.
+#[inline(always)]
+pub fn tan_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    x.chunks::<2>(|x| {
+        let angle = quarters(x);
+        let ((s, t), (c, d)) = (sin_parts(&angle), cos_parts(&angle));
+        let (sin, cos) = (Sum::of(s, t), Sum::of(c, d));
+        let odd = odd(angle.shifted);
+        let minus_cos = Sum {
+            high: -cos.high,
+            low: -cos.low,
+        };
+        let (above, below) = (Sum::select(odd, minus_cos, sin), Sum::select(odd, sin, cos));
+        let quotient = above.high / below.high;
+        let y = quotient + (above.low - quotient * below.low) / below.high;
+        Lanes::select(x.eq(Lanes::splat(0.0)), x, y)
+    })
+}

@@ -1,0 +1,240 @@
+"""Errors of the functions of crate/src/kernels/math, in units in the last place (ulp), against mpmath.
+
+    python3 scripts/ulp.py                      every function, both types, 40,000 numbers each: a table in Markdown
+    python3 scripts/ulp.py --points 2000000 exp tanh
+    python3 scripts/ulp.py --dense exp          float32 against 80-bit floats (NumPy's longdouble): quicker, for millions
+
+It builds and calls the example program `crate/examples/ulp.rs`, natively; the same source gives the same bits in WebAssembly.
+The numbers: every exponent with random mantissas of both signs, denormal numbers, numbers around those where a function
+changes its method, neighbours of multiples of pi/2, and special values. One ulp is the distance between the two numbers of
+the type that enclose the exact result; a special result (0, inf, NaN) counts as 0 or as an infinite error.
+
+Needs: pip install mpmath numpy (gmpy2 makes it quicker).
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import mpmath as mp
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+UNARY = "sqrt exp expm1 ln log1p log2 sin cos tan asin acos atan sinh cosh tanh erf erfinv".split()
+BINARY = "pow atan2".split()
+EXACT = {
+    "sqrt": lambda x: mp.sqrt(x) if x >= 0 else mp.nan,
+    "exp": mp.exp, "expm1": mp.expm1,
+    "ln": lambda x: mp.log(x) if x > 0 else mp.nan,
+    "log1p": lambda x: mp.log1p(x) if x > -1 else mp.nan,
+    "log2": lambda x: mp.log(x, 2) if x > 0 else mp.nan,
+    "sin": mp.sin, "cos": mp.cos, "tan": mp.tan,
+    "asin": lambda x: mp.asin(x) if abs(x) <= 1 else mp.nan,
+    "acos": lambda x: mp.acos(x) if abs(x) <= 1 else mp.nan,
+    "atan": mp.atan, "sinh": mp.sinh, "cosh": mp.cosh, "tanh": mp.tanh, "erf": mp.erf,
+    "erfinv": lambda x: erfinv(x) if abs(x) < 1 else mp.inf * x if abs(x) == 1 else mp.nan,
+    "atan2": mp.atan2,
+    "pow": lambda x, y: x**y if x > 0 or y == mp.floor(y) else mp.nan,
+}  # fmt: skip
+DENSE = dict(sqrt=np.sqrt, exp=np.exp, expm1=np.expm1, ln=np.log, log1p=np.log1p, log2=np.log2, sin=np.sin, cos=np.cos,
+    tan=np.tan, asin=np.arcsin, acos=np.arccos, atan=np.arctan, sinh=np.sinh, cosh=np.cosh, tanh=np.tanh,
+    pow=np.power, atan2=np.arctan2)  # fmt: skip
+INF, NAN = float("inf"), float("nan")
+# What IEEE 754 and C's Annex F ask for. The sign of a zero counts.
+SPECIAL = {
+    "sqrt": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-1.0, NAN), (NAN, NAN)],
+    "exp": [(0.0, 1.0), (-0.0, 1.0), (INF, INF), (-INF, 0.0), (NAN, NAN), (1e30, INF), (-1e30, 0.0)],
+    "expm1": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -1.0), (NAN, NAN), (1e30, INF), (-1e30, -1.0)],
+    "ln": [(1.0, 0.0), (0.0, -INF), (-0.0, -INF), (INF, INF), (-1.0, NAN), (-INF, NAN), (NAN, NAN)],
+    "log1p": [(0.0, 0.0), (-0.0, -0.0), (-1.0, -INF), (INF, INF), (-2.0, NAN), (-INF, NAN), (NAN, NAN)],
+    "log2": [(1.0, 0.0), (8.0, 3.0), (0.125, -3.0), (0.0, -INF), (-0.0, -INF), (INF, INF), (-1.0, NAN), (-INF, NAN), (NAN, NAN)],
+    "sin": [(0.0, 0.0), (-0.0, -0.0), (INF, NAN), (-INF, NAN), (NAN, NAN)],
+    "cos": [(0.0, 1.0), (-0.0, 1.0), (INF, NAN), (-INF, NAN), (NAN, NAN)],
+    "tan": [(0.0, 0.0), (-0.0, -0.0), (INF, NAN), (-INF, NAN), (NAN, NAN)],
+    "asin": [(0.0, 0.0), (-0.0, -0.0), (1.5, NAN), (-1.5, NAN), (INF, NAN), (NAN, NAN)],
+    "acos": [(1.0, 0.0), (1.5, NAN), (-1.5, NAN), (-INF, NAN), (NAN, NAN)],
+    "atan": [(0.0, 0.0), (-0.0, -0.0), (NAN, NAN)],
+    "sinh": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (NAN, NAN), (1e30, INF), (-1e30, -INF)],
+    "cosh": [(0.0, 1.0), (-0.0, 1.0), (INF, INF), (-INF, INF), (NAN, NAN), (1e30, INF)],
+    "tanh": [(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (NAN, NAN), (1e30, 1.0)],
+    "erf": [(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (NAN, NAN), (1e30, 1.0)],
+    "erfinv": [(0.0, 0.0), (-0.0, -0.0), (1.0, INF), (-1.0, -INF), (1.5, NAN), (-1.5, NAN), (INF, NAN), (-INF, NAN), (NAN, NAN)],
+    "atan2": [(0.0, 0.0, 0.0), (-0.0, 0.0, -0.0), (0.0, 1.0, 0.0), (-0.0, 1.0, -0.0), (NAN, 1.0, NAN), (1.0, NAN, NAN),
+        (1.0, INF, 0.0), (-1.0, INF, -0.0), (0.0, INF, 0.0)],
+    "pow": [(NAN, 0.0, 1.0), (INF, 0.0, 1.0), (1.0, NAN, 1.0), (1.0, INF, 1.0), (-1.0, INF, 1.0), (-1.0, -INF, 1.0),
+        (NAN, 1.0, NAN), (2.0, NAN, NAN), (-1.0, NAN, NAN), (0.0, NAN, NAN), (-8.0, 1 / 3, NAN), (-2.0, 3.0, -8.0),
+        (-2.0, 2.0, 4.0), (0.0, 3.0, 0.0), (-0.0, 3.0, -0.0), (-0.0, 2.0, 0.0), (0.0, -1.0, INF), (-0.0, -1.0, -INF),
+        (-0.0, -2.0, INF), (0.0, 0.5, 0.0), (-0.0, 0.5, 0.0), (-0.0, -0.5, INF), (INF, 2.0, INF), (INF, -2.0, 0.0),
+        (-INF, 3.0, -INF), (-INF, 2.0, INF), (-INF, 0.5, INF), (-INF, -3.0, -0.0), (-INF, -2.0, 0.0), (-INF, -0.5, 0.0),
+        (2.0, INF, INF), (2.0, -INF, 0.0), (0.5, INF, 0.0), (0.5, -INF, INF), (-0.5, INF, 0.0), (-2.0, INF, INF),
+        (0.0, INF, 0.0), (0.0, -INF, INF), (1e30, 1e30, INF), (1e-30, 1e30, 0.0), (0.5, 1e30, 0.0), (-2.0, 1e30, INF)],
+}  # fmt: skip
+
+
+def erfinv(x):
+    """mpmath's erfinv is slow and fails in the tails: Newton steps on log(erfc) or erf, from a rough start."""
+    a = abs(x)
+    if a < mp.mpf("0.5"):
+        y = a * mp.sqrt(mp.pi) / 2
+        for _ in range(8):
+            y -= (mp.erf(y) - a) * mp.exp(y * y) * mp.sqrt(mp.pi) / 2
+    else:
+        goal = mp.log(1 - a)
+        y = mp.sqrt(max(-goal - mp.log(1 - goal) / 2, mp.mpf("0.1")))
+        for _ in range(12):
+            c = mp.erfc(y)
+            step = (mp.log(c) - goal) * c * mp.exp(y * y) * mp.sqrt(mp.pi) / 2
+            y += step
+            if abs(step) < mp.mpf(2) ** -90 * y:
+                break
+    return mp.sign(x) * y
+
+
+def numbers(name, dtype, count, rng):
+    """The arguments to try: an array of one column, or of two."""
+    kind = np.dtype(dtype)
+    bits = {4: np.uint32, 8: np.uint64}[kind.itemsize]
+    width = kind.itemsize * 8
+    any_number = lambda n: rng.integers(0, 2**width, n, dtype=bits).view(kind)
+    uniform = lambda low, high, n: rng.uniform(low, high, n).astype(kind)
+    around = lambda points, n: np.nextafter(rng.choice(np.array(points, kind), n), uniform(-1e9, 1e9, n), dtype=kind)
+    limit = float(np.log(np.finfo(kind).max))
+    if name == "pow":
+        n = count // 4
+        x = np.abs(any_number(n))
+        y = (uniform(-1, 1, n) * limit * 1.02 / np.abs(np.log(x.astype(np.longdouble)))).astype(kind)
+        parts = [np.stack([x, y], 1), np.stack([uniform(0, 3, n), uniform(-30, 30, n)], 1),
+            np.stack([uniform(0.99, 1.01, n), uniform(-3000, 3000, n)], 1),
+            np.stack([uniform(-9, 9, n), rng.integers(-20, 20, n).astype(kind)], 1)]  # fmt: skip
+        pairs = np.concatenate(parts)
+        return pairs[np.isfinite(pairs).all(1) & (pairs[:, 0] != 0)]
+    if name == "atan2":
+        n = count // 2
+        pairs = np.concatenate([np.stack([any_number(n), any_number(n)], 1), uniform(-3, 3, (n, 2))])
+        return pairs[np.isfinite(pairs).all(1) & (pairs != 0).any(1)]
+    main = {"exp": (-limit * 1.05, limit), "expm1": (-40, limit), "sinh": (-limit - 1, limit + 1), "cosh": (-limit - 1, limit + 1),
+        "tanh": (-22, 22), "erf": (-6.5, 6.5), "asin": (-1, 1), "acos": (-1, 1), "erfinv": (-1, 1), "ln": (0, 4),
+        "log2": (0, 4), "log1p": (-1, 4), "sin": (-100, 100), "cos": (-100, 100), "tan": (-100, 100)}.get(name, (-10, 10))  # fmt: skip
+    edges = {"tanh": [0.625], "erf": [0.93, 1, 0.5, 4, 6], "sinh": [1], "asin": [0.5, 1], "acos": [0.5, -0.5, 1], "ln": [1, 0.5**0.5, 2**0.5],
+        "log1p": [0, 0.41421356, -0.29289322], "log2": [1, 0.5**0.5, 2**0.5], "erfinv": [0.6, 1, 0.9975], "atan": [0.4375, 0.6875, 1.1875, 2.4375, 1]}  # fmt: skip
+    n = count // 4
+    parts = [any_number(n), uniform(*main, n), uniform(-2, 2, n)]
+    if name in ("sin", "cos", "tan"):
+        k = np.floor(2 ** rng.uniform(0, 30, n))
+        parts += [around((k * (np.pi / 2)).astype(kind), n), uniform(-2e6, 2e6, n)]
+    else:
+        parts += [around(edges.get(name, [1]), n // 8), (1 - 2 ** rng.uniform(-width * 0.8, -1, n)).astype(kind), uniform(-0.7, 0.7, n // 2)]
+    if name in ("exp", "expm1", "sinh", "cosh"):
+        parts += [around([limit], n // 8), uniform(-limit - 40, -limit + 5, n // 4)]
+    x = np.concatenate(parts)
+    return x[np.isfinite(x) & (x != 0)][:, None]
+
+
+def call(name, dtype, x):
+    """The crate's function of the rows of x."""
+    run = subprocess.run([ROOT / "target/release/examples/ulp", name, dtype.replace("float", "f")], input=np.ascontiguousarray(x).tobytes(),
+        stdout=subprocess.PIPE, check=True)  # fmt: skip
+    return np.frombuffer(run.stdout, dtype)
+
+
+def error(y, exact, kind):
+    """|y - exact| in ulp of the type; the exact value as an mpf."""
+    info = np.finfo(kind)
+    if mp.isnan(exact):
+        return 0.0 if np.isnan(y) else INF
+    if np.isnan(y):
+        return INF
+    digits = info.nmant + 1
+    lowest = int(np.round(np.log2(float(info.smallest_normal)))) - info.nmant
+    exponent = max(mp.frexp(exact)[1] - digits, lowest) if exact else lowest
+    if np.isinf(y):  # right where the exact value rounds to infinity
+        y = mp.sign(float(y)) * mp.mpf(2) ** info.maxexp
+        if abs(exact) >= abs(y):
+            return 0.0 if mp.sign(exact) == mp.sign(y) else INF
+        exponent = info.maxexp - digits
+        return float(abs(y - exact) / mp.mpf(2) ** exponent)
+    return float(abs(mp.mpf(float(y)) - exact) / mp.mpf(2) ** exponent)
+
+
+def measure(name, dtype, count, rng):
+    """The largest error and the argument that has it."""
+    x = numbers(name, dtype, count, rng)
+    y = call(name, dtype, x)
+    worst, where = 0.0, None
+    for row, value in zip(x, y):
+        arguments = [mp.mpf(float(v)) for v in row]
+        # results of such size need no exact value
+        big = name in ("exp", "expm1", "sinh", "cosh") and abs(row[0]) > 2000
+        exact = EXACT[name](*arguments) if not big else (mp.inf if row[0] > 0 or name == "cosh" else {"exp": 0, "expm1": -1}.get(name, -mp.inf))
+        if mp.isinf(exact):
+            e = 0.0 if np.isinf(value) and mp.sign(exact) == np.sign(value) else INF
+        else:
+            e = error(value, mp.mpf(exact), np.dtype(dtype))
+        if e > worst:
+            worst, where = e, row
+    return worst, where, len(x)
+
+
+def dense(name, count, rng):
+    """As measure, for float32 with 80-bit references."""
+    x = numbers(name, "float32", count, rng)
+    y = call(name, "float32", x).astype(np.longdouble)
+    with np.errstate(all="ignore"):
+        exact = DENSE[name](*x.astype(np.longdouble).T)
+        unit = np.exp2(np.maximum(np.floor(np.log2(np.abs(exact))), -126) - 23)
+        e = np.abs(y - exact) / np.where(exact == 0, np.longdouble(2) ** -149, unit)
+        e[np.isnan(y) & np.isnan(exact)] = 0
+        e[np.isinf(y) & (np.abs(exact) >= np.longdouble(2) ** 128 - np.longdouble(2) ** 103) & (np.sign(y) == np.sign(exact))] = 0
+        e[np.isnan(e)] = INF
+    i = int(np.argmax(e))
+    return float(e[i]), x[i], len(x)
+
+
+def special(name, dtype):
+    """The special values that come out wrong."""
+    rows = SPECIAL[name]
+    with np.errstate(over="ignore", under="ignore"):
+        x = np.array([r[:-1] for r in rows], dtype)
+        want = np.array([r[-1] for r in rows], dtype)
+    got = call(name, dtype, x)
+    same = (np.isnan(got) & np.isnan(want)) | ((got == want) & (np.signbit(got) == np.signbit(want)))
+    return [(r, float(g)) for r, g, s in zip(rows, got, same) if not s]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="functions; all when none is named")
+    parser.add_argument("--points", type=int, default=40_000)
+    parser.add_argument("--dense", action="store_true", help="float32 against 80-bit floats")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    unknown = set(options.names) - {*UNARY, *BINARY}
+    if unknown:
+        parser.error(f"no function is called {', '.join(sorted(unknown))}; there are {', '.join(UNARY + BINARY)}")
+    mp.mp.prec = 160
+    subprocess.run(["cargo", "build", "--quiet", "--release", "--example", "ulp"], cwd=ROOT, check=True)
+    wrong = []
+    print("| function | float32 | at | float64 | at |\n| --- | --- | --- | --- | --- |")
+    for name in options.names or UNARY + BINARY:
+        cells = []
+        for dtype in ("float32", "float64"):
+            rng = np.random.default_rng(options.seed)
+            if not options.dense:
+                worst, where, _ = measure(name, dtype, options.points, rng)
+            elif dtype == "float32" and name in DENSE:
+                worst, where, _ = dense(name, options.points, rng)
+            else:
+                cells.append(" | ")
+                continue
+            at = "" if where is None else ", ".join(f"{v:.9g}" if dtype == "float32" else f"{v:.17g}" for v in where)
+            cells.append(f"{worst:.3f} | {at}")
+            wrong += [(name, dtype, *w) for w in special(name, dtype)]
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+    for name, dtype, row, got in wrong:
+        print(f"wrong: {name} of {row[:-1]} in {dtype} must be {row[-1]}, got {got}")
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()
