@@ -72,29 +72,35 @@ let holdsLock = false;
 /** Runs `work` while no other process of this checkout is setting up or building. */
 export async function locked(work) {
   mkdirSync(tools, { recursive: true });
+  let waiting = false;
+  while (!takeLock()) {
+    const holder = lockHolder();
+    if (holder === null) rmSync(lockFile, { force: true });
+    else if (!waiting) console.log(`waiting for another set-up or build in this folder (process ${holder}, .tools/lock)`);
+    waiting = holder !== null;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  holdsLock = true;
+  try {
+    return await work();
+  } finally {
+    holdsLock = false;
+    rmSync(lockFile, { force: true });
+  }
+}
+
+/** Makes the lock with this process's id in it, unless it is there. */
+function takeLock() {
   const mine = join(tools, `lock-${randomUUID()}`);
   writeFileSync(mine, `${process.pid}\n`);
   try {
-    let waiting = false;
-    for (;;) {
-      try {
-        linkSync(mine, lockFile); // atomic: the lock appears with its contents or not at all
-        break;
-      } catch (error) {
-        if (error.code !== "EEXIST") throw error;
-      }
-      const holder = lockHolder();
-      if (holder === null) rmSync(lockFile, { force: true });
-      else if (!waiting) console.log(`waiting for another set-up or build in this folder (process ${holder}, .tools/lock)`);
-      waiting = holder !== null;
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-    holdsLock = true;
-    return await work();
+    linkSync(mine, lockFile); // atomic: the lock appears with its contents or not at all
+    return true;
+  } catch (error) {
+    if (error.code === "EEXIST") return false;
+    throw error;
   } finally {
-    rmSync(mine, { force: true });
-    if (holdsLock) rmSync(lockFile, { force: true });
-    holdsLock = false;
+    rmSync(mine);
   }
 }
 
