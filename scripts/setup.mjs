@@ -28,7 +28,7 @@ export async function setup() {
   const todo = (name, work) => (steps++, step(name, work));
 
   if (Number(process.versions.node.split(".")[0]) < 20) {
-    throw new Failure(`setup: Node 20 or newer is needed, this is ${process.version}; install it from your package manager`);
+    throw new Failure(`set-up: Node 20 or newer is needed, this is ${process.version}; install it from your package manager`);
   }
   await packages(todo);
   await toolchain(todo);
@@ -39,12 +39,12 @@ export async function setup() {
 
 async function packages(todo) {
   const key = digest(["package-lock.json"], process.platform, process.arch);
-  await once("node_modules/.set-up", key, ["node_modules/.package-lock.json"], () =>
-    todo("set-up: npm ci", () => must("npm", ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"])));
-  if (!existsSync(join(root, "node_modules/binaryen/bin/wasm-opt"))) {
-    rmSync(join(root, "node_modules/.set-up"), { force: true }); // npm ci brings it
-    throw new Failure("setup: wasm-opt is missing from node_modules/binaryen; run `npm run setup` again");
-  }
+  const wasmOpt = "node_modules/binaryen/bin/wasm-opt";
+  await once("node_modules/.set-up", key, ["node_modules/.package-lock.json", wasmOpt], async () => {
+    if (ask("npm", ["--version"]) === null) throw new Failure("set-up: npm is needed; install it, it comes with Node");
+    await todo("set-up: npm ci", () => must("npm", ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"]));
+    if (!existsSync(join(root, wasmOpt))) throw new Failure(`set-up: ${wasmOpt} is missing; package.json must have binaryen among its devDependencies`);
+  });
 }
 
 async function toolchain(todo) {
@@ -57,12 +57,12 @@ async function toolchain(todo) {
   };
   if (missing()) {
     if (ask("rustup", ["--version"]) === null) {
-      throw new Failure(`setup: Rust ${channel} with clippy, rustfmt and the wasm32-unknown-unknown target is needed; install rustup, which brings them`);
+      throw new Failure(`set-up: Rust ${channel} with clippy, rustfmt and the wasm32-unknown-unknown target is needed; install rustup, which brings them`);
     }
     await todo(`set-up: Rust ${channel} with clippy, rustfmt and wasm32-unknown-unknown`, () =>
       must("rustup", ["toolchain", "install", channel, "--profile", "minimal", "--component", "clippy", "--component", "rustfmt",
         "--target", "wasm32-unknown-unknown", "--no-self-update"]));
-    if (missing()) throw new Failure(`setup: the Rust in use (${ask("which", ["rustc"])}) is not the one that rustup installs; put rustup's folder first on PATH`);
+    if (missing()) throw new Failure(`set-up: the Rust in use (${ask("which", ["rustc"])}) is not the one that rustup installs; put rustup's folder first on PATH`);
   }
 }
 
@@ -70,7 +70,7 @@ async function tool({ name, program, version, args }, todo) {
   const path = join(tools, "bin", program);
   if (ask(path, ["--version"]) === `${program} ${version}`) return;
   if (process.platform !== "win32" && ask("cc", ["--version"]) === null) {
-    throw new Failure("setup: a C compiler is needed as Rust's linker (`cc`); install gcc, on Debian the package build-essential");
+    throw new Failure("set-up: a C compiler is needed as Rust's linker (`cc`); install gcc, on Debian the package build-essential");
   }
   await todo(`set-up: cargo install ${name} ${version}`, () =>
     must("cargo", ["install", "--locked", "--force", "--root", tools, `${name}@${version}`, ...args], { env: { ...env, ...quickly } }));
