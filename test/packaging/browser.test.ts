@@ -1,10 +1,10 @@
-// The packed package in a browser: a plain module page, a Vite build, a Web Worker, in headless Chromium.
+// The packed package in headless Chromium: a plain module page, Vite's development server and build, Web Workers.
 import { accessSync, constants } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
+import { createServer } from "node:http";
 import { delimiter, extname, join } from "node:path";
 import { chromium, type Browser } from "playwright-core";
-import { build } from "vite";
+import * as vite from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { install, type Installation } from "./install.js";
 
@@ -30,29 +30,13 @@ if (executablePath === "") {
   console.log("The browser tests are skipped: no Chromium on PATH; install one, on Debian by `apt-get install chromium`.");
 }
 
-const mimeTypes: Record<string, string> = { ".html": "text/html", ".js": "text/javascript" };
-
-/** Serves a folder on the loopback address; `wasm` is the MIME type of wasm files, or null where they are lost. */
-async function serve(folder: string, wasm: string | null): Promise<{ url: string; server: Server }> {
-  const server = createServer((request, response) => {
-    const path = new URL(request.url ?? "/", "http://localhost").pathname;
-    const type = extname(path) === ".wasm" ? wasm : (mimeTypes[extname(path)] ?? "text/plain");
-    const contents = type === null ? Promise.reject(new Error("lost")) : readFile(join(folder, path));
-    contents.then(
-      (body) => response.writeHead(200, { "content-type": type ?? "" }).end(body),
-      () => response.writeHead(404).end(),
-    );
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("the server has no port");
-  return { url: `http://127.0.0.1:${address.port}`, server };
-}
+/** What the pages of the fixtures compute. */
+const gradient = [2, 4, 6];
 
 describe.skipIf(executablePath === "")("Chromium", () => {
   let installed: Installation;
   let browser: Browser;
-  const servers: Server[] = [];
+  const closing: (() => unknown)[] = [];
 
   beforeAll(async () => {
     installed = install();
@@ -60,51 +44,77 @@ describe.skipIf(executablePath === "")("Chromium", () => {
   });
   afterAll(async () => {
     await browser.close();
-    for (const server of servers) server.close();
+    for (const close of closing) await close();
     installed.remove();
   });
 
-  /** Opens a page of a folder and waits for the values that it leaves in `window`. */
-  async function visit(folder: string, file: string, names: readonly string[], wasm: string | null = "application/wasm"): Promise<Record<string, unknown>> {
-    const { url, server } = await serve(folder, wasm);
-    servers.push(server);
+  /** Serves a folder on the loopback address; `wasm` is the MIME type of wasm files, or null where they are lost. */
+  async function serve(folder: string, wasm: string | null = "application/wasm"): Promise<string> {
+    const types = new Map([[".html", "text/html"], [".js", "text/javascript"], [".wasm", wasm]]);
+    const server = createServer((request, response) => {
+      const path = new URL(request.url ?? "/", "http://localhost").pathname;
+      const type = types.get(extname(path)) ?? null;
+      const contents = type === null ? Promise.reject(new Error("lost")) : readFile(join(folder, path));
+      contents.then(
+        (body) => response.writeHead(200, { "content-type": type ?? "" }).end(body),
+        () => response.writeHead(404).end(),
+      );
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    closing.push(() => server.close());
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("the server has no port");
+    return `http://127.0.0.1:${address.port}`;
+  }
+
+  /** Opens a page, waits for the values that it leaves in `window`, and returns them; an error of the page is thrown. */
+  async function visit(url: string, ...names: string[]): Promise<unknown[]> {
     const page = await browser.newPage();
-    await page.goto(`${url}/${file}`);
-    const read = (keys: readonly string[]) => Object.fromEntries(keys.map((key) => [key, Reflect.get(globalThis, key) as unknown]));
     try {
-      await Promise.race([
-        page.waitForFunction((keys) => keys.every((key) => key in globalThis), names, { timeout: 30_000 }),
-        page.waitForEvent("pageerror").then((error) => Promise.reject(error)),
-      ]);
-      return await page.evaluate(read, names);
+      const failure = page.waitForEvent("pageerror", { timeout: 0 }).then((error) => Promise.reject(error));
+      failure.catch(() => undefined); // the page may be closed first
+      await page.goto(url);
+      await Promise.race([page.waitForFunction((keys) => keys.every((key) => key in globalThis), names), failure]);
+      return await page.evaluate((keys) => keys.map((key): unknown => Reflect.get(globalThis, key)), names);
     } finally {
       await page.close();
     }
   }
 
   it("computes a gradient in a plain module page and in a Web Worker", async () => {
-    expect(await visit(installed.folder, "page.html", ["page", "worker"])).toEqual({ page: [2, 4, 6], worker: [2, 4, 6] });
+    const url = await serve(installed.folder);
+    expect(await visit(`${url}/page.html`, "page", "worker")).toEqual([gradient, gradient]);
   });
 
   it("loads from a server that does not know the MIME type of wasm", async () => {
-    expect(await visit(installed.folder, "page.html", ["page", "worker"], "application/octet-stream")).toEqual({ page: [2, 4, 6], worker: [2, 4, 6] });
+    const url = await serve(installed.folder, "application/octet-stream");
+    expect(await visit(`${url}/page.html`, "page", "worker")).toEqual([gradient, gradient]);
   });
 
-  it("says where the wasm file is missing", async () => {
-    await expect(visit(installed.folder, "page.html", ["page"], null)).rejects.toThrow("must be served at");
+  it("says where the wasm file must be when it is not there", async () => {
+    const url = await serve(installed.folder, null);
+    await expect(visit(`${url}/page.html`, "page")).rejects.toThrow(`must be served at ${url}/node_modules/wengert/dist/wengert.wasm`);
   });
 
   it("needs no file with wengert/inline", async () => {
-    expect(await visit(installed.folder, "inline.html", ["page"])).toEqual({ page: [2, 4, 6] });
+    const url = await serve(installed.folder, null);
+    expect(await visit(`${url}/inline.html`, "page")).toEqual([gradient]);
   });
+
+  // The Vite fixture takes a step of SGD too: a sub-path shares the Tensor class and the core.
+  const step = [-1, -2, -3];
 
   it("computes a gradient in a Vite build, a Worker and a sub-path included", async () => {
     const root = join(installed.folder, "vite");
-    await build({ root, base: "./", logLevel: "error", worker: { format: "es" } });
-    expect(await visit(join(root, "dist"), "index.html", ["page", "worker", "optim"])).toEqual({
-      page: [2, 4, 6],
-      worker: [2, 4, 6],
-      optim: [-1, -2, -3],
-    });
+    await vite.build({ root, logLevel: "error", worker: { format: "es" } });
+    const url = await serve(join(root, "dist"));
+    expect(await visit(`${url}/index.html`, "page", "worker", "optim")).toEqual([gradient, gradient, step]);
+  });
+
+  it("computes a gradient under Vite's development server", async () => {
+    const server = await vite.createServer({ root: join(installed.folder, "vite"), logLevel: "error", server: { host: "127.0.0.1" } });
+    closing.push(() => server.close());
+    await server.listen();
+    expect(await visit(server.resolvedUrls?.local[0] ?? "", "page", "worker", "optim")).toEqual([gradient, gradient, step]);
   });
 });
