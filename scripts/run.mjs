@@ -8,6 +8,7 @@ await main(import.meta.url, async () => {
     await setup();
     await build();
   });
+  process.on("SIGINT", () => {}); // what Ctrl-C means is the program's business now
   const { code } = await run(process.execPath, process.argv.slice(2), { show: true, collect: false });
   return code;
 });
