@@ -20,5 +20,11 @@ export default defineConfig([
     format: "esm",
     platform: "browser",
   },
-  { entry: { index: "ts/index.ts", ...paths }, outDir: "dist/types", format: ["esm", "cjs"], dts: { only: true }, silent: true },
+  {
+    entry: { index: "ts/index.ts", ...paths },
+    outDir: "dist/types",
+    format: ["esm", "cjs"],
+    dts: { only: true },
+    silent: true,
+  },
 ]);

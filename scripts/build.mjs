@@ -1,6 +1,6 @@
 // Makes the package: crate/ to build/wasm, the description of the ops to ts/ops.gen.ts, ts/ to dist/. Each step is left
 // out when nothing that it reads has changed.
-import { copyFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { digest, locked, main, must, once, root, step, wasmEnv } from "./lib.mjs";
@@ -13,12 +13,15 @@ const wasmFlags = [
 
 /** What of the build is out of date, after set-up; the caller holds the lock. */
 export async function build() {
-  const rust = ["crate", "Cargo.toml", "Cargo.lock", ".cargo", "rust-toolchain.toml"];
+  const rust = ["crate/src", "crate/Cargo.toml", "Cargo.toml", "Cargo.lock", ".cargo", "rust-toolchain.toml"];
   const scripts = ["scripts/build.mjs", "scripts/setup.mjs", "package-lock.json"];
-  await once("build/wasm.done", digest([...rust, ...scripts]), ["build/wasm"], () => step("build: crate/ to build/wasm/", wasm));
-  await once("build/ops.done", digest([...rust, "scripts/ops.mjs"]), ["ts/ops.gen.ts"], () => step("build: ts/ops.gen.ts", ops));
   const sources = ["ts", "build/wasm", "package.json", "tsup.config.ts", "tsconfig.json"];
-  await once("build/dist.done", digest([...sources, ...scripts]), ["dist"], () => step("build: ts/ to dist/", dist));
+  const generated = readdirSync(join(root, "ts")).filter((name) => name.endsWith(".gen.ts"));
+  const part = (name, inputs, products, work) =>
+    once(`build/${name}.done`, digest([...inputs, ...scripts]), products, () => step(`build: ${name}`, work));
+  await part("wasm", rust, ["build/wasm"], wasm);
+  await part("ops", [...rust, "crate/examples", "scripts/ops.mjs"], generated.map((name) => `ts/${name}`), ops);
+  await part("dist", sources, ["dist"], dist);
 }
 
 async function wasm() {

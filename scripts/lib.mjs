@@ -2,7 +2,9 @@
 // before node_modules exists.
 import { spawn } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
-import { appendFileSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync,
+} from "node:fs";
 import { uptime } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -26,10 +28,9 @@ export const wasmEnv = { ...env, RUSTFLAGS: undefined, CARGO_ENCODED_RUSTFLAGS: 
  */
 export function run(program, args, { show = false, collect = !show, ...options } = {}) {
   return new Promise((resolve, reject) => {
-    const windowsScript = process.platform === "win32" && !/\.exe$|[\\/]/.test(program); // npm is npm.cmd there
-    const child = spawn(program, args, {
-      cwd: root, env, shell: windowsScript, stdio: ["inherit", collect ? "pipe" : "inherit", collect ? "pipe" : "inherit"], ...options,
-    });
+    const out = collect ? "pipe" : "inherit";
+    const shell = process.platform === "win32" && !/\.exe$|[\\/]/.test(program); // npm is npm.cmd there
+    const child = spawn(program, args, { cwd: root, env, shell, stdio: ["inherit", out, out], ...options });
     // Should this process be killed, the child lives on: whoever takes over the lock waits for it.
     if (holdsLock) appendFileSync(lockFile, `${child.pid}\n`);
     let output = "";
@@ -47,7 +48,9 @@ export function run(program, args, { show = false, collect = !show, ...options }
 /** Runs a program quietly; a failure shows all that it printed. */
 export async function must(program, args, options) {
   const { code, signal, output } = await run(program, args, options);
-  if (code !== 0) throw new Failure(`${output}\n${[program, ...args].join(" ")} failed (${signal ?? `exit status ${code}`})`);
+  if (code !== 0) {
+    throw new Failure(`${output}\n${[program, ...args].join(" ")} failed (${signal ?? `exit status ${code}`})`);
+  }
   return output;
 }
 
@@ -76,7 +79,7 @@ export async function locked(work) {
   while (!takeLock()) {
     const holder = lockHolder();
     if (holder === null) rmSync(lockFile, { force: true });
-    else if (!waiting) console.log(`waiting for another set-up or build in this folder (process ${holder}, .tools/lock)`);
+    else if (!waiting) console.log(`waiting for another set-up or build here (process ${holder}, .tools/lock)`);
     waiting = holder !== null;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
@@ -157,8 +160,8 @@ export async function once(stamp, key, products, work) {
 }
 
 /**
- * Runs `work` when the module at `url` is the program that was started. What it resolves to is the exit status; a Failure
- * is printed as its sentence, anything else with its stack.
+ * Runs `work` when the module at `url` is the program that was started. What it resolves to is the exit status; a
+ * Failure is printed as its sentence, anything else with its stack.
  */
 export async function main(url, work) {
   if (process.argv[1] !== fileURLToPath(url)) return;

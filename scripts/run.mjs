@@ -1,4 +1,4 @@
-// node scripts/run.mjs FILE ARGS...: set-up and build, then the program FILE. `npm run demo` and `npm run bench` are this.
+// node scripts/run.mjs FILE ARGS...: set-up and build, then the program FILE, as in `npm run demo` and `npm run bench`.
 import { build } from "./build.mjs";
 import { locked, main, run } from "./lib.mjs";
 import { setup } from "./setup.mjs";

@@ -8,7 +8,12 @@ import { digest, env, Failure, locked, main, must, once, root, seconds, step, to
 
 /** The crates whose programs build the wasm. wasm-bindgen is the same version as in crate/Cargo.toml. */
 const crates = [
-  { name: "wasm-bindgen-cli", program: "wasm-bindgen", version: "0.2.128", args: ["--no-default-features", "--bin", "wasm-bindgen"] },
+  {
+    name: "wasm-bindgen-cli",
+    program: "wasm-bindgen",
+    version: "0.2.128",
+    args: ["--no-default-features", "--bin", "wasm-bindgen"],
+  },
   { name: "wasm-pack", program: "wasm-pack", version: "0.15.1", args: [] },
 ];
 
@@ -28,7 +33,7 @@ export async function setup() {
   const todo = (name, work) => (steps++, step(name, work));
 
   if (Number(process.versions.node.split(".")[0]) < 20) {
-    throw new Failure(`set-up: Node 20 or newer is needed, this is ${process.version}; install it from your package manager`);
+    throw new Failure(`set-up: Node 20 or newer is needed, this is ${process.version}; install a newer one`);
   }
   await packages(todo);
   await toolchain(todo);
@@ -42,38 +47,46 @@ async function packages(todo) {
   const wasmOpt = "node_modules/binaryen/bin/wasm-opt";
   await once("node_modules/.set-up", key, ["node_modules/.package-lock.json", wasmOpt], async () => {
     if (ask("npm", ["--version"]) === null) throw new Failure("set-up: npm is needed; install it, it comes with Node");
-    await todo("set-up: npm ci", () => must("npm", ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"]));
-    if (!existsSync(join(root, wasmOpt))) throw new Failure(`set-up: ${wasmOpt} is missing; package.json must have binaryen among its devDependencies`);
+    const args = ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"];
+    await todo("set-up: npm ci", () => must("npm", args));
+    if (!existsSync(join(root, wasmOpt))) {
+      throw new Failure(`set-up: ${wasmOpt} is missing; package.json must have binaryen among its devDependencies`);
+    }
   });
 }
 
 async function toolchain(todo) {
   const file = readFileSync(join(root, "rust-toolchain.toml"), "utf8");
   const channel = /^channel = "(.+)"$/m.exec(file)[1];
-  const missing = () => {
-    const sysroot = ask("rustc", ["--print", "sysroot"]);
-    return sysroot === null || ["bin/cargo-clippy", "bin/rustfmt", "lib/rustlib/wasm32-unknown-unknown/lib"]
-      .some((path) => !existsSync(join(sysroot, path)) && !existsSync(join(sysroot, `${path}.exe`)));
-  };
-  if (missing()) {
-    if (ask("rustup", ["--version"]) === null) {
-      throw new Failure(`set-up: Rust ${channel} with clippy, rustfmt and the wasm32-unknown-unknown target is needed; install rustup, which brings them`);
-    }
-    await todo(`set-up: Rust ${channel} with clippy, rustfmt and wasm32-unknown-unknown`, () =>
-      must("rustup", ["toolchain", "install", channel, "--profile", "minimal", "--component", "clippy", "--component", "rustfmt",
-        "--target", "wasm32-unknown-unknown", "--no-self-update"]));
-    if (missing()) throw new Failure(`set-up: the Rust in use (${ask("which", ["rustc"])}) is not the one that rustup installs; put rustup's folder first on PATH`);
+  const rust = `Rust ${channel} with clippy, rustfmt and wasm32-unknown-unknown`;
+  if (hasToolchain()) return;
+  if (ask("rustup", ["--version"]) === null) {
+    throw new Failure(`set-up: ${rust} is needed; install rustup, which brings them`);
   }
+  await todo(`set-up: ${rust}`, () =>
+    must("rustup", [
+      "toolchain", "install", channel, "--profile", "minimal", "--no-self-update",
+      "--component", "clippy", "--component", "rustfmt", "--target", "wasm32-unknown-unknown",
+    ]));
+  if (!hasToolchain()) throw new Failure(`set-up: put rustup's programs first on PATH; the rustc in use is not ${rust}`);
+}
+
+function hasToolchain() {
+  const sysroot = ask("rustc", ["--print", "sysroot"]);
+  const has = (path) => existsSync(join(sysroot, path)) || existsSync(join(sysroot, `${path}.exe`));
+  const parts = ["bin/cargo-clippy", "bin/rustfmt", "lib/rustlib/wasm32-unknown-unknown/lib"];
+  return sysroot !== null && parts.every(has);
 }
 
 async function tool({ name, program, version, args }, todo) {
-  const path = join(tools, "bin", program);
-  if (ask(path, ["--version"]) === `${program} ${version}`) return;
+  if (ask(join(tools, "bin", program), ["--version"]) === `${program} ${version}`) return;
   if (process.platform !== "win32" && ask("cc", ["--version"]) === null) {
-    throw new Failure("set-up: a C compiler is needed as Rust's linker (`cc`); install gcc, on Debian the package build-essential");
+    const hint = "install gcc, on Debian the package build-essential";
+    throw new Failure(`set-up: a C compiler is needed as Rust's linker (cc); ${hint}`);
   }
-  await todo(`set-up: cargo install ${name} ${version}`, () =>
-    must("cargo", ["install", "--locked", "--force", "--root", tools, `${name}@${version}`, ...args], { env: { ...env, ...quickly } }));
+  const install = ["install", "--locked", "--force", "--root", tools, `${name}@${version}`, ...args];
+  const options = { env: { ...env, ...quickly } };
+  await todo(`set-up: cargo install ${name} ${version}`, () => must("cargo", install, options));
 }
 
 /** What a program prints, or null where it does not run. */

@@ -7,7 +7,7 @@ import { locked, main, root } from "./lib.mjs";
 import { setup } from "./setup.mjs";
 
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} kB`;
-const print = (name, ...columns) => console.log(name.padEnd(44) + columns.map((column) => String(column).padStart(12)).join(""));
+const print = (name, ...columns) => console.log(name.padEnd(44), ...columns.map((cell) => String(cell).padStart(12)));
 
 /** The files under a folder whose names end in `ending`, as paths from the root. */
 function files(folder, ending) {
@@ -29,7 +29,8 @@ function printLines(folder, ending) {
 function withChunks(path, seen = new Set()) {
   if (seen.has(path)) return seen;
   seen.add(path);
-  for (const [, chunk] of readFileSync(join(root, path), "utf8").matchAll(/"\.\/(chunk-\w+\.js)"/g)) withChunks(`dist/web/${chunk}`, seen);
+  const text = readFileSync(join(root, path), "utf8");
+  for (const [, chunk] of text.matchAll(/"\.\/(chunk-\w+\.js)"/g)) withChunks(`dist/web/${chunk}`, seen);
   return seen;
 }
 
@@ -49,5 +50,7 @@ await main(import.meta.url, async () => {
   printLines("ts", ".ts");
   print("shipped (JavaScript not minified)", "raw", "gzip");
   printBytes("wengert.wasm", ["dist/wengert.wasm"]);
-  for (const name of ["index", "optim", "graph", "testing", "inline"]) printBytes(`${name}.js and its chunks`, [...withChunks(`dist/web/${name}.js`)]);
+  for (const name of ["index", "optim", "graph", "testing", "inline"]) {
+    printBytes(`${name}.js and its chunks`, [...withChunks(`dist/web/${name}.js`)]);
+  }
 });

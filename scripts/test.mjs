@@ -1,6 +1,6 @@
-// Every check of the project, in the order in which failures are quickest to see; ends with one line of sums. A check of
-// its own (formatting, lint, types) counts as one test.
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+// Every check of the project, in the order in which failures are quickest to see; ends with one line of sums. A check
+// other than a test (formatting, lint, types) counts as one.
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "./build.mjs";
 import { env, Failure, locked, main, root, run, seconds, wasmEnv } from "./lib.mjs";
@@ -30,9 +30,10 @@ async function check(name, program, args, environment = env) {
 async function cargoTests() {
   const { code, output } = await run("cargo", ["test", "--workspace", "--locked"], { show: true, collect: true });
   let failures = 0;
-  for (const [, passed, failed, ignored] of output.matchAll(/^test result: .* (\d+) passed; (\d+) failed; (\d+) ignored/gm)) {
-    add({ passed: Number(passed), failed: Number(failed), skipped: Number(ignored) });
-    failures += Number(failed);
+  for (const [, ...counts] of output.matchAll(/^test result: .* (\d+) passed; (\d+) failed; (\d+) ignored/gm)) {
+    const [passed, failed, skipped] = counts.map(Number);
+    add({ passed, failed, skipped });
+    failures += failed;
   }
   if (code !== 0 && failures === 0) add({ failed: 1 }); // it did not compile, or a test program died
 }
@@ -41,19 +42,12 @@ async function cargoTests() {
 async function vitest() {
   mkdirSync(join(root, "build"), { recursive: true });
   rmSync(report, { force: true });
-  const { code } = await run(node, [bin("vitest/vitest.mjs"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`], {
-    show: true,
-    collect: false,
-  });
-  let counted;
-  try {
-    counted = JSON.parse(readFileSync(report, "utf8"));
-  } catch {
-    counted = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0 };
-  }
-  const failed = counted.numFailedTests;
+  const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const { code } = await run(node, [bin("vitest/vitest.mjs"), ...args], { show: true, collect: false });
+  const counts = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : {};
+  const { numPassedTests: passed = 0, numFailedTests: failed = 0, numPendingTests = 0, numTodoTests = 0 } = counts;
   // A file that cannot be loaded has no test that could fail.
-  add({ passed: counted.numPassedTests, failed: code !== 0 && failed === 0 ? 1 : failed, skipped: counted.numPendingTests + counted.numTodoTests });
+  add({ passed, failed: code !== 0 && failed === 0 ? 1 : failed, skipped: numPendingTests + numTodoTests });
 }
 
 await main(import.meta.url, async () => {
@@ -66,7 +60,8 @@ await main(import.meta.url, async () => {
       await build();
     });
     await check("clippy", "cargo", ["clippy", "--workspace", "--all-targets", "--locked", "--", "-Dwarnings"]);
-    await check("clippy for wasm", "cargo", ["clippy", "--locked", "--target", "wasm32-unknown-unknown", "--", "-Dwarnings"], wasmEnv);
+    const forWasm = ["clippy", "--locked", "--target", "wasm32-unknown-unknown", "--", "-Dwarnings"];
+    await check("clippy for wasm", "cargo", forWasm, wasmEnv);
     await check("types", node, [bin("typescript/bin/tsc"), "--noEmit"]);
     await check("eslint", node, [bin("eslint/bin/eslint.js"), "--max-warnings=0", "."]);
     await cargoTests();

@@ -1,13 +1,13 @@
 // Bringing the core to life: from wengert.wasm to the functions of the boundary. The hosts differ only in how they come
 // by the file, which is said in entry/.
 import {
-  apply, apply1, apply2, backward, begin, create, data, end, error, get_grad, graph, info, initSync, jvp, record, release, reset_peak,
-  same, scratch, set, usage, variable, vjp,
+  apply, apply1, apply2, backward, begin, create, data, end, error, get_grad, graph, info, initSync, jvp, record,
+  release, reset_peak, same, scratch, set, usage, variable, vjp,
 } from "../build/wasm/wengert.js";
 
 const functions = {
-  apply, apply1, apply2, backward, begin, create, data, end, error, get_grad, graph, info, jvp, record, release, reset_peak, same, scratch,
-  set, usage, variable, vjp,
+  apply, apply1, apply2, backward, begin, create, data, end, error, get_grad, graph, info, jvp, record,
+  release, reset_peak, same, scratch, set, usage, variable, vjp,
 };
 
 /** What the Rust core exports (crate/src/wasm.rs says what each function does) and its linear memory. */
@@ -29,5 +29,6 @@ export async function compile(url: URL): Promise<WebAssembly.Module> {
         `copy it there from wengert/dist, or import "wengert/inline", which needs no file`,
     );
   }
-  return type.startsWith("application/wasm") ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
+  if (type.startsWith("application/wasm")) return WebAssembly.compileStreaming(response);
+  return WebAssembly.compile(await response.arrayBuffer());
 }

@@ -8,12 +8,20 @@ import * as vite from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { install, type Installation } from "./install.js";
 
-const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const flags = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 
 /** The first Chromium on PATH, or "". */
 function findChromium(): string {
+  const names = ["chromium", "chromium-browser", "google-chrome"];
   const folders = (process.env.PATH ?? "").split(delimiter);
-  const candidates = ["chromium", "chromium-browser", "google-chrome"].flatMap((name) => folders.map((folder) => join(folder, name)));
   const isProgram = (path: string) => {
     try {
       accessSync(path, constants.X_OK);
@@ -22,12 +30,12 @@ function findChromium(): string {
       return false;
     }
   };
-  return candidates.find(isProgram) ?? "";
+  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find(isProgram) ?? "";
 }
 
 const executablePath = findChromium();
 if (executablePath === "") {
-  console.log("The browser tests are skipped: no Chromium on PATH; install one, on Debian by `apt-get install chromium`.");
+  console.log("Browser tests skipped: no Chromium on PATH; install one, on Debian with `apt-get install chromium`.");
 }
 
 /** What the pages of the fixtures compute. */
@@ -67,7 +75,7 @@ describe.skipIf(executablePath === "")("Chromium", () => {
     return `http://127.0.0.1:${address.port}`;
   }
 
-  /** Opens a page, waits for the values that it leaves in `window`, and returns them; an error of the page is thrown. */
+  /** Opens a page, waits for the values that it leaves in `window` and returns them; throws an error of the page. */
   async function visit(url: string, ...names: string[]): Promise<unknown[]> {
     const page = await browser.newPage();
     try {
@@ -93,7 +101,8 @@ describe.skipIf(executablePath === "")("Chromium", () => {
 
   it("says where the wasm file must be when it is not there", async () => {
     const url = await serve(installed.folder, null);
-    await expect(visit(`${url}/page.html`, "page")).rejects.toThrow(`must be served at ${url}/node_modules/wengert/dist/wengert.wasm`);
+    const file = `${url}/node_modules/wengert/dist/wengert.wasm`;
+    await expect(visit(`${url}/page.html`, "page")).rejects.toThrow(`must be served at ${file}`);
   });
 
   it("needs no file with wengert/inline", async () => {
@@ -112,9 +121,11 @@ describe.skipIf(executablePath === "")("Chromium", () => {
   });
 
   it("computes a gradient under Vite's development server", async () => {
-    const server = await vite.createServer({ root: join(installed.folder, "vite"), logLevel: "error", server: { host: "127.0.0.1" } });
+    const root = join(installed.folder, "vite");
+    const server = await vite.createServer({ root, logLevel: "error", server: { host: "127.0.0.1" } });
     closing.push(() => server.close());
     await server.listen();
-    expect(await visit(server.resolvedUrls?.local[0] ?? "", "page", "worker", "optim")).toEqual([gradient, gradient, step]);
+    const url = server.resolvedUrls?.local[0] ?? "";
+    expect(await visit(url, "page", "worker", "optim")).toEqual([gradient, gradient, step]);
   });
 });

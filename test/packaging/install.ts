@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
+const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
+
 export interface Installation {
   /** The fresh folder: the fixtures, and node_modules/wengert. */
   readonly folder: string;
@@ -23,12 +25,15 @@ export function run(program: string, args: readonly string[], folder: string): s
 
 export function install(): Installation {
   const folder = mkdtempSync(join(tmpdir(), "wengert-packaging-"));
-  const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
-  const tarball = join(folder, run("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder], root).trim());
+  const packed = run("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder], root);
+  const tarball = join(folder, packed.trim());
   cpSync(join(root, "test/packaging/fixtures"), folder, { recursive: true });
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "fixture", private: true }));
   run("npm", ["install", ...quiet, tarball], folder);
-  return { folder, tarball, remove: () => { rmSync(folder, { recursive: true, force: true }); } };
+  const remove = () => {
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { folder, tarball, remove };
 }
 
 const versions = { 20: "20.20.2", 24: "24.21.0" } as const;
@@ -39,6 +44,6 @@ export function node(major: keyof typeof versions): string {
   const name = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;
   const prefix = join(root, ".tools", `node-${versions[major]}`);
   const program = join(prefix, "node_modules", name, "bin", process.platform === "win32" ? "node.exe" : "node");
-  if (!existsSync(program)) run("npm", ["install", "--prefix", prefix, "--no-audit", "--no-fund", "--loglevel=error", `${name}@${versions[major]}`], root);
+  if (!existsSync(program)) run("npm", ["install", ...quiet, "--prefix", prefix, `${name}@${versions[major]}`], root);
   return program;
 }

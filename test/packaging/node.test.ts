@@ -4,14 +4,23 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { install, node, root, run, type Installation } from "./install.js";
 
 let installed: Installation;
-beforeAll(() => { installed = install(); });
-afterAll(() => { installed.remove(); });
+beforeAll(() => {
+  installed = install();
+});
+afterAll(() => {
+  installed.remove();
+});
 
-const tool = (path: string, ...args: string[]) => run(process.execPath, [join(root, "node_modules", path), ...args], installed.folder);
+/** Runs a development tool of the project in the fresh folder. */
+function tool(path: string, ...args: string[]): string {
+  return run(process.execPath, [join(root, "node_modules", path), ...args], installed.folder);
+}
 
 describe.each([20, 24] as const)("Node %i", (major) => {
   let program: string;
-  beforeAll(() => { program = node(major); });
+  beforeAll(() => {
+    program = node(major);
+  });
 
   it.each(["import.mjs", "require.cjs"])("computes a gradient by %s", (file) => {
     expect(JSON.parse(run(program, [file], installed.folder))).toEqual([2, 4, 6]);

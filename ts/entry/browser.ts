@@ -1,4 +1,4 @@
-// Browsers and bundlers: the wasm is a file of its own, found beside this one by URL; bundlers understand the form below.
+// Browsers and bundlers: the wasm is a file of its own, found by URL; bundlers understand the form below.
 import { attach } from "../core.js";
 import { compile, instantiate } from "../load.js";
 
