@@ -68,7 +68,7 @@ async function toolchain(todo) {
       "toolchain", "install", channel, "--profile", "minimal", "--no-self-update",
       "--component", "clippy", "--component", "rustfmt", "--target", "wasm32-unknown-unknown",
     ]));
-  if (!hasToolchain()) throw new Failure(`set-up: put rustup's programs first on PATH; the rustc in use is not ${rust}`);
+  if (!hasToolchain()) throw new Failure(`set-up: the rustc on PATH is not ${rust}; put rustup's programs first`);
 }
 
 function hasToolchain() {
