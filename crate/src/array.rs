@@ -1,0 +1,110 @@
+//! Arrays: a shared buffer, a layout and a dtype. Immutable once they are shared; views copy nothing.
+
+use std::rc::Rc;
+
+use crate::buffer::Buffer;
+use crate::dtype::{DType, Elem};
+use crate::error::Result;
+use crate::kernels::copy;
+use crate::layout::Layout;
+use crate::shape::Shape;
+use crate::with_dtype;
+
+/// A tensor's values.
+#[derive(Clone, Debug)]
+pub struct Array {
+    buffer: Rc<Buffer>,
+    /// Where the elements lie.
+    pub layout: Layout,
+    /// Their type.
+    pub dtype: DType,
+}
+
+impl Array {
+    /// A contiguous array whose contents are unspecified. Errors: `memory`.
+    pub fn new(shape: Shape, dtype: DType) -> Result<Array> {
+        let buffer = Rc::new(Buffer::new(shape.size() * dtype.size())?);
+        Ok(Array { buffer, layout: Layout::contiguous(shape), dtype })
+    }
+
+    /// A scalar: the dtype's nearest value to `x`. Errors: `memory`.
+    pub fn scalar(x: f64, dtype: DType) -> Result<Array> {
+        let mut out = Array::new(Shape::SCALAR, dtype)?;
+        with_dtype!(dtype, T => out.values_mut::<T>()[0] = T::from_f64(x));
+        Ok(out)
+    }
+
+    /// A contiguous array filled by `fill`. Errors: `memory`.
+    pub fn build<T: Elem>(shape: Shape, fill: impl FnOnce(&mut [T])) -> Result<Array> {
+        let mut out = Array::new(shape, T::DTYPE)?;
+        fill(out.values_mut::<T>());
+        Ok(out)
+    }
+
+    /// The shape.
+    pub fn shape(&self) -> Shape {
+        self.layout.shape
+    }
+
+    /// The same bytes seen through another layout. `layout` must stay inside the buffer.
+    pub fn view(&self, layout: Layout) -> Array {
+        Array { layout, ..self.clone() }
+    }
+
+    /// The whole buffer as elements of `T`, the type of this array's dtype; the layout's positions count in it.
+    pub fn buffer<T: Elem>(&self) -> &[T] {
+        assert!(T::DTYPE == self.dtype, "an array of {} was read as {}", self.dtype.name(), T::DTYPE.name());
+        // SAFETY: the buffer is initialised, aligned to 64, and any bytes are a valid T (f32, f64, i32, u8). It is
+        // written only through `values_mut`, which needs the only reference.
+        unsafe { std::slice::from_raw_parts(self.buffer.start().cast::<T>(), self.buffer.bytes() / size_of::<T>()) }
+    }
+
+    /// The elements in row-major order, when the layout is contiguous.
+    pub fn values<T: Elem>(&self) -> Option<&[T]> {
+        let n = self.shape().size();
+        self.layout.is_contiguous().then(|| if n == 0 { &[] } else { &self.buffer::<T>()[self.layout.offset..][..n] })
+    }
+
+    /// Whether this is the only array on its buffer, so that its bytes may be overwritten.
+    pub fn is_unique(&self) -> bool {
+        Rc::strong_count(&self.buffer) == 1
+    }
+
+    /// The elements of a new array, to be filled: contiguous, from the start of a buffer nobody else has.
+    pub(crate) fn values_mut<T: Elem>(&mut self) -> &mut [T] {
+        assert!(
+            T::DTYPE == self.dtype && self.is_unique() && self.layout.is_contiguous(),
+            "only a new array is written"
+        );
+        let n = self.shape().size();
+        // SAFETY: as in `buffer`; the reference count says that no other array can see the bytes.
+        unsafe { std::slice::from_raw_parts_mut(self.buffer.start().cast::<T>().add(self.layout.offset), n) }
+    }
+
+    /// The first element, for scalars and other arrays of size 1.
+    pub fn item(&self) -> f64 {
+        with_dtype!(self.dtype, T => self.buffer::<T>()[self.layout.offset].to_f64())
+    }
+
+    /// The same elements, row-major without gaps: this array when it already is, else a copy. Errors: `memory`.
+    pub fn contiguous(&self) -> Result<Array> {
+        if self.layout.is_contiguous() {
+            return Ok(self.clone());
+        }
+        let mut out = Array::new(self.shape(), self.dtype)?;
+        with_dtype!(self.dtype, T => copy::gather(self.buffer::<T>(), &self.layout, out.values_mut::<T>()));
+        Ok(out)
+    }
+
+    /// The elements in row-major order as numbers: for tests, printing and small values. Errors: `memory`.
+    pub fn to_f64s(&self) -> Result<Vec<f64>> {
+        let dense = self.contiguous()?;
+        Ok(with_dtype!(self.dtype, T => dense.values::<T>().unwrap_or(&[]).iter().map(|x| x.to_f64()).collect()))
+    }
+
+    /// Position of the first element in bytes from the start of memory: what the boundary hands out.
+    pub fn address(&self) -> *mut u8 {
+        let start = self.buffer.start();
+        start.wrapping_add(self.layout.offset * self.dtype.size())
+    }
+}

@@ -1,0 +1,203 @@
+//! Bytes for tensors: aligned blocks from a pool of size classes, with an account of what is live.
+//!
+//! Every allocation of tensor memory goes through [`Buffer::new`] and can fail. Blocks that are given back wait in the
+//! pool for the next tensor of their class, so a loop that repeats itself asks the system for nothing.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::cell::RefCell;
+use std::ptr::NonNull;
+
+use crate::error::{Code, Error, Result};
+
+/// Every block starts at a multiple of this many bytes: a cache line.
+const ALIGN: usize = 64;
+/// Blocks are `2^k`, `1.25 2^k`, `1.5 2^k` or `1.75 2^k` times [`ALIGN`], so at most a fifth of a block is unused.
+const CLASSES: usize = 4 * (usize::BITS as usize);
+/// The pool keeps at least this much before it gives blocks back to the system.
+const POOL_FLOOR: usize = 64 << 20;
+
+/// Bytes of tensors in this engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Bytes that tensors own now.
+    pub live: usize,
+    /// The most that `live` has been since [`reset_peak`].
+    pub peak: usize,
+    /// Bytes that wait in the pool for their next owner.
+    pub pooled: usize,
+}
+
+struct Pool {
+    memory: Memory,
+    free: Vec<Vec<NonNull<u8>>>,
+}
+
+thread_local! {
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { memory: Memory { live: 0, peak: 0, pooled: 0 }, free: Vec::new() }) };
+}
+
+/// The account of this thread's tensors.
+pub fn memory() -> Memory {
+    POOL.with_borrow(|pool| pool.memory)
+}
+
+/// Starts the measurement of the peak again from what is live now.
+pub fn reset_peak() {
+    POOL.with_borrow_mut(|pool| pool.memory.peak = pool.memory.live);
+}
+
+/// A block of initialised bytes, aligned to 64, owned by one or more arrays of this thread.
+#[derive(Debug)]
+pub struct Buffer {
+    start: NonNull<u8>,
+    bytes: usize,
+}
+
+impl Buffer {
+    /// A block of `bytes` bytes. Their contents are unspecified, but always initialised.
+    ///
+    /// Errors: `memory`, when neither the pool nor the system has such a block; nothing else is disturbed.
+    pub fn new(bytes: usize) -> Result<Buffer> {
+        let (class, size) = class_of(bytes);
+        POOL.with_borrow_mut(|pool| {
+            let start = match pool.free.get_mut(class).and_then(Vec::pop) {
+                Some(start) => {
+                    pool.memory.pooled -= size;
+                    start
+                }
+                None => allocate(size)
+                    .or_else(|| {
+                        // Blocks of other classes may be all that stands in the way.
+                        pool.drain();
+                        allocate(size)
+                    })
+                    .ok_or_else(|| {
+                        let sentence = format!("{bytes} bytes could not be allocated; {} are in use", pool.memory.live);
+                        Error::new(Code::Memory, "memory", sentence)
+                    })?,
+            };
+            pool.memory.live += bytes;
+            pool.memory.peak = pool.memory.peak.max(pool.memory.live);
+            Ok(Buffer { start, bytes })
+        })
+    }
+
+    /// Address of the first byte.
+    pub fn start(&self) -> *mut u8 {
+        self.start.as_ptr()
+    }
+
+    /// Length in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let (class, size) = class_of(self.bytes);
+        // A thread that is ending has no pool any more; the block is then the system's.
+        let pooled = POOL.try_with(|pool| {
+            let mut pool = pool.borrow_mut();
+            pool.memory.live -= self.bytes;
+            if pool.memory.pooled + size > pool.memory.peak.max(POOL_FLOOR) {
+                return false;
+            }
+            if pool.free.len() <= class {
+                pool.free.resize_with(class + 1, Vec::new);
+            }
+            pool.free[class].push(self.start);
+            pool.memory.pooled += size;
+            true
+        });
+        if pooled != Ok(true) {
+            release(self.start, size);
+        }
+    }
+}
+
+impl Pool {
+    /// Gives every waiting block back to the system.
+    fn drain(&mut self) {
+        for (class, blocks) in self.free.iter_mut().enumerate() {
+            for block in blocks.drain(..) {
+                release(block, size_of_class(class));
+            }
+        }
+        self.memory.pooled = 0;
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.drain();
+    }
+}
+
+/// The class of a request and the size of its blocks in bytes.
+fn class_of(bytes: usize) -> (usize, usize) {
+    let units = bytes.div_ceil(ALIGN).max(1);
+    // The two bits below the leading one choose among the four steps of a power of two.
+    let exponent = units.ilog2() as usize;
+    let class = if exponent < 2 { units - 1 } else { 4 * (exponent - 1) + (units >> (exponent - 2)) - 5 };
+    let size = size_of_class(class);
+    if size < bytes { (class + 1, size_of_class(class + 1)) } else { (class, size) }
+}
+
+/// Bytes of the blocks of a class: 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, .. times [`ALIGN`].
+fn size_of_class(class: usize) -> usize {
+    let class = class.min(CLASSES);
+    let units = if class < 3 { class + 1 } else { ((class - 3) % 4 + 4) << ((class - 3) / 4) };
+    units.saturating_mul(ALIGN)
+}
+
+fn allocate(size: usize) -> Option<NonNull<u8>> {
+    let layout = Layout::from_size_align(size, ALIGN).ok()?;
+    // SAFETY: size is at least ALIGN, never 0. Zeroed, because arrays read their buffers as initialised numbers.
+    NonNull::new(unsafe { alloc_zeroed(layout) })
+}
+
+fn release(start: NonNull<u8>, size: usize) {
+    if let Ok(layout) = Layout::from_size_align(size, ALIGN) {
+        // SAFETY: `start` came from `allocate` with this very size, and no one else knows it any more.
+        unsafe { dealloc(start.as_ptr(), layout) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_grow_by_quarters_and_hold_what_they_promise() {
+        let sizes: Vec<usize> = (0..14).map(|c| size_of_class(c) / ALIGN).collect();
+        assert_eq!(sizes, [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24]);
+        for bytes in (0..5000).chain([1 << 20, (1 << 20) + 1, 123_456_789]) {
+            let (class, size) = class_of(bytes);
+            assert!(size >= bytes && size_of_class(class) == size, "{bytes}");
+            assert!(class == 0 || size_of_class(class - 1) < bytes, "{bytes} fits a smaller class");
+        }
+    }
+
+    #[test]
+    fn blocks_are_aligned_counted_and_reused() {
+        let before = memory();
+        let a = Buffer::new(1000).unwrap();
+        assert_eq!(a.start() as usize % ALIGN, 0);
+        assert_eq!(memory().live, before.live + 1000);
+        let place = a.start();
+        drop(a);
+        assert_eq!(memory().live, before.live);
+        assert_eq!(Buffer::new(1010).unwrap().start(), place);
+    }
+
+    #[test]
+    fn an_impossible_request_is_refused_and_disturbs_nothing() {
+        let kept = Buffer::new(64).unwrap();
+        let before = memory();
+        let e = Buffer::new(isize::MAX as usize - 4096).unwrap_err();
+        assert_eq!(e.code(), Code::Memory);
+        assert_eq!(memory().live, before.live);
+        assert_eq!(kept.bytes(), 64);
+    }
+}
