@@ -1,0 +1,402 @@
+//! The table of elementwise functions: one entry each, everything else is read off it.
+//!
+//! An entry is `Variant = name(arguments) -> y { value } d { one partial derivative per argument } on sample domains;`.
+//! An argument with a default (`negative_slope = 0.01`) is an option for users. The doc line is public documentation:
+//! kinks, ties and conventions stand there. The expressions are written against [`Real`], with `y` the result, so that
+//! one text is the kernel, its fused derivatives, the derivative of the derivative, and the list of what to keep.
+
+use crate::real::{Real, Uses};
+
+/// The most arguments an entry can have.
+pub const MAX_ARITY: usize = 6;
+
+/// The dtypes an entry is defined on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// float32 and float64.
+    Float,
+    /// float32, float64 and int32.
+    Number,
+}
+
+/// One elementwise function, for any reading of [`Real`]. Arguments past its arity are ignored.
+pub trait Function: Copy + 'static {
+    /// The entry.
+    const FUNC: Func;
+    /// Number of arguments.
+    const ARITY: usize;
+    /// Dtypes.
+    const CLASS: Class;
+    /// The value.
+    fn value<R: Real>(x: [R; MAX_ARITY]) -> R;
+    /// The partial derivative by argument `i`, given the value `y`.
+    fn partial<R: Real>(i: usize, x: [R; MAX_ARITY], y: R) -> R;
+}
+
+/// Runs with a function of the table as a type: static dispatch for kernels.
+pub trait Visitor {
+    /// What it gives.
+    type Out;
+    /// The run.
+    fn visit<F: Function>(self, f: F) -> Self::Out;
+}
+
+/// What an entry says besides its expressions.
+#[derive(Debug)]
+pub struct Entry {
+    /// Name in Rust; users see it in camelCase.
+    pub name: &'static str,
+    /// Where users find it: nothing for the top level, or the name in brackets.
+    pub namespace: &'static str,
+    /// The doc lines.
+    pub doc: &'static str,
+    /// Dtypes.
+    pub class: Class,
+    /// Names of the arguments, with the default of those that are options.
+    pub args: &'static [(&'static str, Option<f64>)],
+    /// The text of the value.
+    pub value: &'static str,
+    /// The texts of the partial derivatives.
+    pub partials: &'static [&'static str],
+    /// Where samples are drawn, for each argument.
+    pub domain: &'static [(f64, f64)],
+}
+
+/// `Some(default)` or `None`, for the table.
+macro_rules! optional {
+    () => {
+        None
+    };
+    ($default:literal) => {
+        Some($default)
+    };
+}
+
+macro_rules! elementwise {
+    ($( $class:ident { $(
+        $(#[doc = $doc:literal])+
+        $F:ident = $([$ns:ident])? $name:ident($($x:ident $(= $default:literal)?),+) -> $y:ident { $value:expr }
+            d { $($partial:expr),+ $(,)? } on $($lo:literal..$hi:literal),+;
+    )+ } )+) => {
+        /// A function of the table.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Func { $($( $(#[doc = $doc])+ $F ),+),+ }
+
+        static TABLE: &[Entry] = &[$($(Entry {
+            name: stringify!($name),
+            namespace: concat!($(stringify!($ns))?),
+            doc: concat!($($doc, "\n"),+),
+            class: Class::$class,
+            args: &[$((stringify!($x), optional!($($default)?))),+],
+            value: stringify!($value),
+            partials: &[$(stringify!($partial)),+],
+            domain: &[$(($lo, $hi)),+],
+        }),+),+];
+
+        impl Func {
+            /// All functions, in the order of the table.
+            pub const ALL: &[Func] = &[$($(Func::$F),+),+];
+
+            /// Calls the visitor with this function as a type.
+            #[inline]
+            pub fn visit<V: Visitor>(self, visitor: V) -> V::Out {
+                match self { $($(Func::$F => visitor.visit(function::$F)),+),+ }
+            }
+        }
+
+        /// The functions as types.
+        mod function { $($( #[derive(Clone, Copy)] pub struct $F; )+)+ }
+
+        $($( impl Function for function::$F {
+            const FUNC: Func = Func::$F;
+            const ARITY: usize = [$(stringify!($x)),+].len();
+            const CLASS: Class = Class::$class;
+            #[inline(always)]
+            #[allow(unused_variables, reason = "an expression need not use all arguments")]
+            fn value<R: Real>(x: [R; MAX_ARITY]) -> R {
+                let [$($x),+, ..] = x;
+                $value
+            }
+            #[inline(always)]
+            #[allow(unused_variables, unused_assignments, reason = "a derivative need not use the arguments or the value")]
+            fn partial<R: Real>(i: usize, x: [R; MAX_ARITY], y: R) -> R {
+                let [$($x),+, ..] = x;
+                let $y = y;
+                let mut k = 0;
+                $( if i == k { return $partial; } k += 1; )+
+                y.zero()
+            }
+        } )+)+
+    };
+}
+
+elementwise! {
+    Number {
+        /// a + b.
+        Add = add(a, b) -> y { a + b } d { a.one(), b.one() } on -2.0..2.0, -2.0..2.0;
+        /// a - b.
+        Sub = sub(a, b) -> y { a - b } d { a.one(), -b.one() } on -2.0..2.0, -2.0..2.0;
+        /// a b.
+        Mul = mul(a, b) -> y { a * b } d { b, a } on -2.0..2.0, -2.0..2.0;
+        /// -x.
+        Neg = neg(x) -> y { -x } d { -x.one() } on -2.0..2.0;
+        /// |x|; the derivative at 0 is 0.
+        Abs = abs(x) -> y { x.abs() } d { signum(x) } on -2.0..2.0;
+        /// -1, 0 or 1 as x is negative, zero or positive; the derivative is 0 everywhere.
+        Sign = sign(x) -> y { R::select(x.eq(x.zero()) | x.is_nan(), x, signum(x)) } d { x.zero() } on -2.0..2.0;
+        /// x².
+        Square = square(x) -> y { x * x } d { x + x } on -2.0..2.0;
+        /// The larger of a and b, NaN where one is NaN; where they are equal each gets half of the derivative.
+        Maximum = maximum(a, b) -> y { R::select(a.gt(b) | a.is_nan(), a, b) } d { share(b, a), share(a, b) } on -2.0..2.0, -2.0..2.0;
+        /// The smaller of a and b, NaN where one is NaN; where they are equal each gets half of the derivative.
+        Minimum = minimum(a, b) -> y { R::select(a.lt(b) | a.is_nan(), a, b) } d { share(a, b), share(b, a) } on -2.0..2.0, -2.0..2.0;
+        /// x, but at least min and at most max (max wins); the derivative by x is 1 from min to max with both ends, by a bound it is 1 where that bound is the value.
+        Clip = clip(x, min, max) -> y { R::select(max.lt(x), max, R::select(x.lt(min), R::select(max.lt(min), max, min), x)) }
+            d { indicator(x, min.le(x) & x.le(max)), indicator(x, x.lt(min) & min.le(max)), indicator(x, max.lt(x) | (x.lt(min) & max.lt(min))) }
+            on -2.0..2.0, -1.5..-0.5, 0.5..1.5;
+        /// x where x > 0, else 0; the derivative at 0 is 0.
+        Relu = relu(x) -> y { R::select(x.le(x.zero()), x.zero(), x) } d { indicator(x, x.gt(x.zero())) } on -2.0..2.0;
+    }
+    Float {
+        /// a / b.
+        Div = div(a, b) -> y { a / b } d { b.recip(), -y / b } on -2.0..2.0, 0.5..2.0;
+        /// a to the power b. The derivative by a is 0 where b = 0, the derivative by b is 0 where a = 0.
+        Pow = pow(a, b) -> y { a.pow(b) } d {
+            R::select(b.eq(b.zero()), b.zero(), b * a.pow(b - b.one())),
+            R::select(a.eq(a.zero()), a.zero(), y * R::select(a.eq(a.zero()), a.one(), a).ln()),
+        } on 0.3..2.0, -2.0..2.0;
+        /// The angle of the point (b, a) in radians, in (-π, π].
+        Atan2 = atan2(a, b) -> y { a.atan2(b) } d { b / (a * a + b * b), -a / (a * a + b * b) } on -2.0..2.0, 0.5..2.0;
+        /// Square root; NaN for x < 0.
+        Sqrt = sqrt(x) -> y { x.sqrt() } d { y.lit(0.5) / y } on 0.2..4.0;
+        /// 1 / sqrt(x).
+        Rsqrt = rsqrt(x) -> y { x.sqrt().recip() } d { x.lit(-0.5) * y / x } on 0.2..4.0;
+        /// 1 / x.
+        Reciprocal = reciprocal(x) -> y { x.recip() } d { -(y * y) } on 0.5..3.0;
+        /// e to the power x.
+        Exp = exp(x) -> y { x.exp() } d { y } on -2.0..2.0;
+        /// exp(x) - 1, accurate near 0.
+        Expm1 = expm1(x) -> y { x.expm1() } d { x.exp() } on -2.0..2.0;
+        /// Natural logarithm; NaN for x < 0.
+        Log = log(x) -> y { x.ln() } d { x.recip() } on 0.2..4.0;
+        /// log(1 + x), accurate near 0.
+        Log1p = log1p(x) -> y { x.log1p() } d { (x.one() + x).recip() } on -0.7..3.0;
+        /// Logarithm to base 2.
+        Log2 = log2(x) -> y { x.log2() } d { x.lit(std::f64::consts::LOG2_E) / x } on 0.2..4.0;
+        /// Sine of x radians.
+        Sin = sin(x) -> y { x.sin() } d { x.cos() } on -3.0..3.0;
+        /// Cosine of x radians.
+        Cos = cos(x) -> y { x.cos() } d { -x.sin() } on -3.0..3.0;
+        /// Tangent of x radians.
+        Tan = tan(x) -> y { x.tan() } d { y.one() + y * y } on -1.2..1.2;
+        /// Inverse sine in radians, in [-π/2, π/2]; NaN outside [-1, 1].
+        Asin = asin(x) -> y { x.asin() } d { one_minus_square(x).sqrt().recip() } on -0.9..0.9;
+        /// Inverse cosine in radians, in [0, π]; NaN outside [-1, 1].
+        Acos = acos(x) -> y { x.acos() } d { -one_minus_square(x).sqrt().recip() } on -0.9..0.9;
+        /// Inverse tangent in radians, in [-π/2, π/2].
+        Atan = atan(x) -> y { x.atan() } d { (x.one() + x * x).recip() } on -2.0..2.0;
+        /// Hyperbolic sine.
+        Sinh = sinh(x) -> y { x.sinh() } d { x.cosh() } on -2.0..2.0;
+        /// Hyperbolic cosine.
+        Cosh = cosh(x) -> y { x.cosh() } d { x.sinh() } on -2.0..2.0;
+        /// Hyperbolic tangent.
+        Tanh = tanh(x) -> y { x.tanh() } d { y.one() - y * y } on -2.0..2.0;
+        /// 1 / (1 + exp(-x)).
+        Sigmoid = sigmoid(x) -> y { logistic(x) } d { y * (y.one() - y) } on -3.0..3.0;
+        /// log(1 + exp(x)), without overflow.
+        Softplus = softplus(x) -> y { R::select(x.gt(x.zero()), x, x.zero()) + (-x.abs()).exp().log1p() } d { logistic(x) } on -3.0..3.0;
+        /// x where x > 0, else negativeSlope x; the derivative at 0 is negativeSlope.
+        LeakyRelu = leaky_relu(x, negative_slope = 0.01) -> y { R::select(x.gt(x.zero()), x, negative_slope * x) }
+            d { R::select(x.gt(x.zero()), x.one(), negative_slope), R::select(x.gt(x.zero()), x.zero(), x) } on -2.0..2.0, 0.1..0.3;
+        /// x where x > 0, else alpha (exp(x) - 1); the derivative at 0 is alpha.
+        Elu = elu(x, alpha = 1.0) -> y { R::select(x.gt(x.zero()), x, alpha * x.expm1()) }
+            d { R::select(x.gt(x.zero()), x.one(), alpha * x.exp()), R::select(x.gt(x.zero()), x.zero(), x.expm1()) } on -2.0..2.0, 0.5..1.5;
+        /// x Φ(x), with Φ the distribution function of the standard normal distribution (Hendrycks and Gimpel, 2016).
+        Gelu = gelu(x) -> y { x * normal_cdf(x) } d { normal_cdf(x) + x * normal_pdf(x) } on -3.0..3.0;
+        /// The approximation of gelu by tanh: x (1 + tanh(sqrt(2/π) (x + 0.044715 x³))) / 2 (Hendrycks and Gimpel, 2016).
+        GeluTanh = gelu_tanh(x) -> y { x * logistic(gelu_inner(x)) } d { gelu_tanh_partial(x, logistic(gelu_inner(x))) } on -3.0..3.0;
+        /// x sigmoid(x).
+        Silu = silu(x) -> y { x * logistic(x) } d { logistic(x) * (x.one() - y) + y } on -3.0..3.0;
+        /// The error function: 2/sqrt(π) times the integral of exp(-t²) from 0 to x.
+        Erf = erf(x) -> y { x.erf() } d { x.lit(std::f64::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp() } on -2.0..2.0;
+        /// The inverse of erf; ±infinity at ±1, NaN outside [-1, 1].
+        Erfinv = erfinv(x) -> y { x.erfinv() } d { (y * y).exp() * y.lit(1.0 / std::f64::consts::FRAC_2_SQRT_PI) } on -0.9..0.9;
+        /// The largest integer that is at most x; the derivative is 0 everywhere.
+        Floor = floor(x) -> y { x.floor() } d { x.zero() } on -2.4..-2.1;
+        /// The smallest integer that is at least x; the derivative is 0 everywhere.
+        Ceil = ceil(x) -> y { x.ceil() } d { x.zero() } on 1.2..1.7;
+        /// The nearest integer, halves to the even one; the derivative is 0 everywhere.
+        Round = round(x) -> y { x.round() } d { x.zero() } on 0.6..1.4;
+        /// a + w (b - a): linear interpolation, and the moving averages of optimizers.
+        Lerp = lerp(a, b, w) -> y { a + w * (b - a) } d { w.one() - w, w, b - a } on -2.0..2.0, -2.0..2.0, 0.0..1.0;
+        /// p - lr m / (c sqrt(v) + eps): a step of Adam with the bias corrections in lr and c (Kingma and Ba, 2015).
+        AdamStep = [optim] adam_step(p, m, v, lr, eps, c) -> y { p - lr * m / (c * v.sqrt() + eps) } d {
+            p.one(),
+            -lr / (c * v.sqrt() + eps),
+            lr * m * c * v.lit(0.5) / v.sqrt() / squared(c * v.sqrt() + eps),
+            -m / (c * v.sqrt() + eps),
+            lr * m / squared(c * v.sqrt() + eps),
+            lr * m * v.sqrt() / squared(c * v.sqrt() + eps),
+        } on -2.0..2.0, -2.0..2.0, 0.2..4.0, 0.1..1.0, 0.1..0.5, 0.5..1.5;
+    }
+}
+
+// Words that entries share.
+
+#[inline(always)]
+fn squared<R: Real>(x: R) -> R {
+    x * x
+}
+
+#[inline(always)]
+fn logistic<R: Real>(x: R) -> R {
+    ((-x).exp() + x.one()).recip()
+}
+
+/// 1 - x² without cancellation near ±1.
+#[inline(always)]
+fn one_minus_square<R: Real>(x: R) -> R {
+    (x.one() - x) * (x.one() + x)
+}
+
+/// 1 where the mask holds, else 0.
+#[inline(always)]
+fn indicator<R: Real>(x: R, mask: R::Mask) -> R {
+    R::select(mask, x.one(), x.zero())
+}
+
+/// -1, 0, 1.
+#[inline(always)]
+fn signum<R: Real>(x: R) -> R {
+    R::select(x.gt(x.zero()), x.one(), R::select(x.lt(x.zero()), -x.one(), x.zero()))
+}
+
+/// 1 where a < b, one half where they are equal, else 0.
+#[inline(always)]
+fn share<R: Real>(a: R, b: R) -> R {
+    R::select(a.lt(b), a.one(), R::select(a.eq(b), a.lit(0.5), a.zero()))
+}
+
+#[inline(always)]
+fn normal_cdf<R: Real>(x: R) -> R {
+    x.lit(0.5) * (x.one() + (x * x.lit(std::f64::consts::FRAC_1_SQRT_2)).erf())
+}
+
+#[inline(always)]
+fn normal_pdf<R: Real>(x: R) -> R {
+    x.lit(0.398_942_280_401_432_7) * (x.lit(-0.5) * x * x).exp()
+}
+
+/// Twice the argument of the tanh in `gelu_tanh`, so that (1 + tanh(u)) / 2 is the logistic function of it.
+#[inline(always)]
+fn gelu_inner<R: Real>(x: R) -> R {
+    x.lit(1.595_769_121_605_730_7) * x * (x.one() + x.lit(0.044_715) * x * x)
+}
+
+#[inline(always)]
+fn gelu_tanh_partial<R: Real>(x: R, s: R) -> R {
+    s + x * s * (x.one() - s) * x.lit(1.595_769_121_605_730_7) * (x.one() + x.lit(0.134_145) * x * x)
+}
+
+impl Func {
+    /// What the entry says.
+    pub fn entry(self) -> &'static Entry {
+        &TABLE[self as usize]
+    }
+
+    /// Number of arguments.
+    pub fn arity(self) -> usize {
+        self.entry().args.len()
+    }
+
+    /// What the partial derivative by argument `i` touches.
+    pub fn uses(self, i: usize) -> Uses {
+        struct Read(usize);
+        impl Visitor for Read {
+            type Out = Uses;
+            fn visit<F: Function>(self, _: F) -> Uses {
+                F::partial(self.0, std::array::from_fn(Uses::argument), Uses::OUTPUT)
+            }
+        }
+        self.visit(Read(i))
+    }
+}
+
+/// A test of elements, for any reading of [`Real`]: its result is a mask, its derivative zero.
+pub trait Predicate: Copy + 'static {
+    /// Whether it holds.
+    fn holds<R: Real>(x: [R; 2]) -> R::Mask;
+}
+
+/// Runs with a predicate as a type.
+pub trait PredicateVisitor {
+    /// What it gives.
+    type Out;
+    /// The run.
+    fn visit<P: Predicate>(self, p: P) -> Self::Out;
+}
+
+macro_rules! predicates {
+    ($( $(#[doc = $doc:literal])+ $P:ident = $name:ident($($x:ident),+) { $test:expr } )+) => {
+        /// A test of the table.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Test { $( $(#[doc = $doc])+ $P ),+ }
+
+        impl Test {
+            /// All tests, in the order of the table.
+            pub const ALL: &[Test] = &[$(Test::$P),+];
+
+            /// Name, doc lines, names of the arguments and text.
+            pub fn entry(self) -> (&'static str, &'static str, &'static [&'static str], &'static str) {
+                match self { $(Test::$P => (stringify!($name), concat!($($doc, "\n"),+), &[$(stringify!($x)),+], stringify!($test))),+ }
+            }
+
+            /// Calls the visitor with this test as a type.
+            pub fn visit<V: PredicateVisitor>(self, visitor: V) -> V::Out {
+                match self { $(Test::$P => visitor.visit(test::$P)),+ }
+            }
+        }
+
+        /// The tests as types.
+        mod test { $( #[derive(Clone, Copy)] pub struct $P; )+ }
+
+        $( impl Predicate for test::$P {
+            #[inline(always)]
+            fn holds<R: Real>(x: [R; 2]) -> R::Mask {
+                let [$($x),+, ..] = x;
+                $test
+            }
+        } )+
+    };
+}
+
+predicates! {
+    /// a = b.
+    Equal = equal(a, b) { a.eq(b) }
+    /// a ≠ b; NaN differs from everything.
+    NotEqual = not_equal(a, b) { !a.eq(b) }
+    /// a < b.
+    Less = less(a, b) { a.lt(b) }
+    /// a ≤ b.
+    LessEqual = less_equal(a, b) { a.le(b) }
+    /// a > b.
+    Greater = greater(a, b) { a.gt(b) }
+    /// a ≥ b.
+    GreaterEqual = greater_equal(a, b) { a.ge(b) }
+    /// Both differ from 0.
+    LogicalAnd = logical_and(a, b) { !a.eq(a.zero()) & !b.eq(b.zero()) }
+    /// At least one differs from 0.
+    LogicalOr = logical_or(a, b) { !a.eq(a.zero()) | !b.eq(b.zero()) }
+    /// Exactly one differs from 0.
+    LogicalXor = logical_xor(a, b) { (a.eq(a.zero()) & !b.eq(b.zero())) | (!a.eq(a.zero()) & b.eq(b.zero())) }
+    /// x is 0.
+    LogicalNot = logical_not(x) { x.eq(x.zero()) }
+    /// x is not a number.
+    Isnan = isnan(x) { x.is_nan() }
+    /// x is infinite.
+    Isinf = isinf(x) { x.abs().eq(x.lit(f64::INFINITY)) }
+    /// x is neither infinite nor NaN.
+    Isfinite = isfinite(x) { !(x.abs().eq(x.lit(f64::INFINITY)) | x.is_nan()) }
+}
