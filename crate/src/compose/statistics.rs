@@ -1,0 +1,266 @@
+//! Means, spreads, norms and products over axes, and the softmax family.
+
+use crate::call::{Attr, Call, Kind, NONE, Operand, Sample, Spec, option};
+use crate::dtype::DType;
+use crate::elementwise::Test;
+use crate::error::{Code, Result};
+use crate::op::need_dtype;
+use crate::ops::extremum::Extremum;
+use crate::ops::slice::{Range, Slice};
+use crate::real::Real;
+use crate::shape::{AxisSet, Shape};
+use crate::var::Var;
+
+const AXES: &[Attr] = &[option("axis", Kind::Axes, "null"), option("keepDims", Kind::Bool, "false")];
+const LAST: &[Attr] = &[option("axis", Kind::Axis, "-1")];
+const SPREAD: &[Attr] = &[
+    option("axis", Kind::Axes, "null"),
+    option("correction", Kind::Float, "0"),
+    option("keepDims", Kind::Bool, "false"),
+];
+const X: Operand = Operand::Real(&[3, 4], -2.0, 2.0);
+
+pub const SPECS: &[Spec] = &[
+    Spec {
+        name: "mean",
+        doc: "Σ x / n over the axes (all of them when left out).",
+        namespace: "",
+        inputs: &["x"],
+        attrs: AXES,
+        dtypes: "float",
+        build: |c| {
+            c.need_float()?;
+            let (axes, keep_dims) = (c.axes(c.x[0].shape().ndim())?, c.bool()?);
+            Ok(mean(c.x[0], axes, keep_dims))
+        },
+        samples: &[Sample { x: &[X], attrs: &[1.0, 1.0, 0.0] }, Sample { x: &[X], attrs: &[NONE, 1.0] }],
+    },
+    Spec {
+        name: "variance",
+        doc: "Σ (x - mean)² / (n - correction) over the axes (all of them when left out).",
+        namespace: "",
+        inputs: &["x"],
+        attrs: SPREAD,
+        dtypes: "float",
+        build: variance,
+        samples: &[Sample { x: &[X], attrs: &[1.0, 1.0, 1.0, 0.0] }, Sample { x: &[X], attrs: &[NONE, 0.0, 1.0] }],
+    },
+    Spec {
+        name: "std",
+        doc: "The square root of the variance; its derivative is 0 where all elements are equal.",
+        namespace: "",
+        inputs: &["x"],
+        attrs: SPREAD,
+        dtypes: "float",
+        build: |c| Ok(root(variance(c)?)),
+        samples: &[Sample { x: &[X], attrs: &[1.0, 1.0, 1.0, 0.0] }],
+    },
+    Spec {
+        name: "prod",
+        doc: "Π x over the axes (all of them when left out). Multiplied in pairs, so the derivative is right with zeros too.",
+        namespace: "",
+        inputs: &["x"],
+        attrs: AXES,
+        dtypes: "number",
+        build: prod,
+        samples: &[Sample { x: &[X], attrs: &[1.0, 1.0, 0.0] }, Sample { x: &[X], attrs: &[NONE, 0.0] }],
+    },
+    Spec {
+        name: "all",
+        doc: "Whether every element differs from 0, over the axes (all of them when left out); bool.",
+        namespace: "",
+        inputs: &["x"],
+        attrs: AXES,
+        dtypes: "any",
+        build: |c| truth(c, false),
+        samples: &[Sample { x: &[Operand::Truth(&[3, 4])], attrs: &[1.0, 1.0, 0.0] }],
+    },
+    Spec {
+        name: "any",
+        doc: "Whether some element differs from 0, over the axes (all of them when left out); bool.",
+        namespace: "",
+        inputs: &["x"],
+        attrs: AXES,
+        dtypes: "any",
+        build: |c| truth(c, true),
+        samples: &[Sample { x: &[Operand::Truth(&[3, 4])], attrs: &[NONE, 0.0] }],
+    },
+    Spec {
+        name: "norm",
+        doc: "The vector norm (Σ |x|^ord)^(1/ord) over the axes (all of them when left out); ord may be ±Infinity, or 0 for the number of elements that differ from 0. The derivative at 0 is 0.",
+        namespace: "",
+        inputs: &["x"],
+        attrs: &[
+            option("ord", Kind::Float, "2"),
+            option("axis", Kind::Axes, "null"),
+            option("keepDims", Kind::Bool, "false"),
+        ],
+        dtypes: "float",
+        build: norm,
+        samples: &[
+            Sample { x: &[X], attrs: &[2.0, 1.0, 1.0, 0.0] },
+            Sample { x: &[X], attrs: &[1.0, NONE, 0.0] },
+            Sample { x: &[X], attrs: &[3.0, 1.0, 0.0, 1.0] },
+            Sample { x: &[X], attrs: &[f64::INFINITY, 1.0, 0.0, 1.0] },
+        ],
+    },
+    Spec {
+        name: "logSumExp",
+        doc: "log Σ exp(x) over the axes (all of them when left out), without overflow.",
+        namespace: "",
+        inputs: &["x"],
+        attrs: AXES,
+        dtypes: "float",
+        build: |c| {
+            c.need_float()?;
+            let (axes, keep_dims) = (c.axes(c.x[0].shape().ndim())?, c.bool()?);
+            let shape = c.x[0].shape();
+            if axes.is_empty() {
+                return Ok(c.x[0]);
+            }
+            let m = shift(c.x[0], axes);
+            let y = (c.x[0] - m).exp().sum(axes, true).ln() + m;
+            Ok(y.reshape(shape.reduced(axes, keep_dims)))
+        },
+        samples: &[Sample { x: &[X], attrs: &[1.0, 1.0, 0.0] }, Sample { x: &[X], attrs: &[NONE, 0.0] }],
+    },
+    Spec {
+        name: "softmax",
+        doc: "exp(x) / Σ exp(x) along an axis, without overflow.",
+        namespace: "",
+        inputs: &["x"],
+        attrs: LAST,
+        dtypes: "float",
+        build: |c| {
+            c.need_float()?;
+            let axes = AxisSet::from_iter([c.axis(c.x[0].shape().ndim())?]);
+            let e = (c.x[0] - shift(c.x[0], axes)).exp();
+            Ok(e / e.sum(axes, true))
+        },
+        samples: &[Sample { x: &[X], attrs: &[-1.0] }, Sample { x: &[X], attrs: &[0.0] }],
+    },
+    Spec {
+        name: "logSoftmax",
+        doc: "x - log Σ exp(x) along an axis, without overflow.",
+        namespace: "",
+        inputs: &["x"],
+        attrs: LAST,
+        dtypes: "float",
+        build: |c| {
+            c.need_float()?;
+            let axis = c.axis(c.x[0].shape().ndim())?;
+            Ok(log_softmax(c.x[0], axis))
+        },
+        samples: &[Sample { x: &[X], attrs: &[-1.0] }],
+    },
+];
+
+/// The number of elements along the axes.
+fn count(x: Var<'_>, axes: AxisSet) -> f64 {
+    x.shape().iter().enumerate().filter(|&(axis, _)| axes.has(axis)).map(|(_, &d)| d as f64).product()
+}
+
+/// The mean over the axes.
+pub fn mean(x: Var<'_>, axes: AxisSet, keep_dims: bool) -> Var<'_> {
+    let total = x.sum(axes, keep_dims);
+    // Divided rather than multiplied by the reciprocal: one rounding.
+    total / total.lit(count(x, axes))
+}
+
+/// log softmax along one axis.
+pub fn log_softmax(x: Var<'_>, axis: usize) -> Var<'_> {
+    let axes = AxisSet::from_iter([axis]);
+    let centred = x - shift(x, axes);
+    centred - centred.exp().sum(axes, true).ln()
+}
+
+/// The largest element over the axes as a constant, 0 where it is infinite: what exponentials are shifted by.
+fn shift(x: Var<'_>, axes: AxisSet) -> Var<'_> {
+    let empty = x.shape().iter().enumerate().any(|(axis, &d)| d == 0 && axes.has(axis));
+    if empty {
+        return x.zero();
+    }
+    let m = x.stop_gradient().apply(Extremum { max: true, axes, keep_dims: true });
+    let infinite = m.abs().eq(m.lit(f64::INFINITY));
+    Var::select(infinite, m.zero(), m)
+}
+
+/// The square root whose derivative at 0 is 0.
+fn root(x: Var<'_>) -> Var<'_> {
+    let zero = x.eq(x.zero());
+    Var::select(zero, x.zero(), Var::select(zero, x.one(), x).sqrt())
+}
+
+fn variance<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
+    c.need_float()?;
+    let x = c.x[0];
+    let (axes, correction, keep_dims) = (c.axes(x.shape().ndim())?, c.float()?, c.bool()?);
+    let total = (x - mean(x, axes, true)).square().sum(axes, keep_dims);
+    Ok(total / total.lit((count(x, axes) - correction).max(0.0)))
+}
+
+fn truth<'t>(c: &mut Call<'_, 't>, any: bool) -> Result<Var<'t>> {
+    let x = c.x[0];
+    let (axes, keep_dims) = (c.axes(x.shape().ndim())?, c.bool()?);
+    let truth = x.test(Test::NotEqual, x.zero());
+    let shape = x.shape();
+    if shape.iter().enumerate().any(|(axis, &d)| d == 0 && axes.has(axis)) {
+        // Of nothing, all holds and any does not.
+        return Ok(truth.lit(if any { 0.0 } else { 1.0 }).expand(shape.reduced(axes, keep_dims)));
+    }
+    Ok(truth.apply(Extremum { max: any, axes, keep_dims }))
+}
+
+fn norm<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
+    c.need_float()?;
+    let x = c.x[0];
+    let (ord, axes, keep_dims) = (c.float()?, c.axes(x.shape().ndim())?, c.bool()?);
+    if ord.is_nan() {
+        return c.refuse(Code::Argument, "ord must be a number, got NaN");
+    }
+    if ord == 0.0 {
+        return Ok(x.test(Test::NotEqual, x.zero()).cast(x.dtype()).sum(axes, keep_dims));
+    }
+    if ord.is_infinite() {
+        return c.tape.record(Extremum { max: ord > 0.0, axes, keep_dims }, &[x.abs()]);
+    }
+    if ord == 1.0 {
+        return Ok(x.abs().sum(axes, keep_dims));
+    }
+    if ord == 2.0 {
+        return Ok(root(x.square().sum(axes, keep_dims)));
+    }
+    let total = x.abs().pow(x.lit(ord)).sum(axes, keep_dims);
+    let zero = total.eq(total.zero());
+    let safe = Var::select(zero, total.one(), total);
+    Ok(Var::select(zero, total, safe.pow(total.lit(1.0 / ord))))
+}
+
+fn prod<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
+    let x = c.x[0];
+    need_dtype("prod", x.dtype(), x.dtype() != DType::Bool, "float32, float64 or int32")?;
+    let shape = x.shape();
+    let (axes, keep_dims) = (c.axes(shape.ndim())?, c.bool()?);
+    // The reduced axes last and as one, then halved until one element is left.
+    let (inside, mut order): (Vec<usize>, Vec<usize>) = (0..shape.ndim()).partition(|&axis| axes.has(axis));
+    let kept: Vec<usize> = order.iter().map(|&axis| shape[axis]).collect();
+    let rows = kept.iter().product();
+    let mut n: usize = inside.iter().map(|&axis| shape[axis]).product();
+    order.extend(inside);
+    let mut y = x.permute(&order).reshape(Shape::of(&[rows, n]));
+    if n == 0 {
+        return Ok(x.one().expand(shape.reduced(axes, keep_dims)));
+    }
+    while n > 1 {
+        let half = n / 2;
+        let part = |start: usize, len: usize| y.apply(Slice::along(&y.shape(), 1, Range { start, len, step: 1 }));
+        let pairs = part(0, half) * part(half, half);
+        y = if n % 2 == 1 {
+            c.tape.apply(crate::ops::concat::Concat { axis: 1 }, &[pairs, part(n - 1, 1)])
+        } else {
+            pairs
+        };
+        n = half + n % 2;
+    }
+    Ok(y.reshape(shape.reduced(axes, keep_dims)))
+}

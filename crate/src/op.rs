@@ -1,0 +1,200 @@
+//! What an operation is: the trait of primitives and the one list of them.
+
+use smallvec::SmallVec;
+
+use crate::array::Array;
+use crate::call::Spec;
+use crate::dtype::DType;
+use crate::error::{Code, Error, Result};
+use crate::ops::alias::Alias;
+use crate::ops::argreduce::ArgReduce;
+use crate::ops::cast::Cast;
+use crate::ops::compare::Compare;
+use crate::ops::concat::Concat;
+use crate::ops::cumsum::Cumsum;
+use crate::ops::expand::Expand;
+use crate::ops::extremum::Extremum;
+use crate::ops::gather::Gather;
+use crate::ops::iota::Iota;
+use crate::ops::map::{Map, MapPartial};
+use crate::ops::matmul::MatMul;
+use crate::ops::pad::Pad;
+use crate::ops::permute::Permute;
+use crate::ops::random::Random;
+use crate::ops::reshape::Reshape;
+use crate::ops::scatter::ScatterAdd;
+use crate::ops::select::Select;
+use crate::ops::slice::Slice;
+use crate::ops::sum::Sum;
+use crate::shape::Shape;
+use crate::var::Var;
+
+/// The abstract value of a node: what is known of a tensor before it is computed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Aval {
+    /// Its shape.
+    pub shape: Shape,
+    /// Its dtype.
+    pub dtype: DType,
+}
+
+impl Aval {
+    /// A shape and a dtype.
+    pub fn new(shape: Shape, dtype: DType) -> Aval {
+        Aval { shape, dtype }
+    }
+}
+
+/// The values of an operation's inputs. Those that nobody else needs may be overwritten by its result.
+pub type Arrays = SmallVec<[Array; 3]>;
+
+/// What every primitive says about itself. Rules are written in the vocabulary of [`Var`], hence differentiable.
+pub trait Primitive: Clone + PartialEq + Into<Op> {
+    /// How users call it; a primitive may serve several calls, or none.
+    const SPECS: &'static [Spec] = &[];
+
+    /// The name in errors and pictures.
+    fn name(&self) -> &'static str;
+
+    /// Shape and dtype of the result; every refusal of shapes, dtypes and attributes is here.
+    fn infer(&self, x: &[Aval]) -> Result<Aval>;
+
+    /// The value. After `infer` only memory can fail, and values that index.
+    fn eval(&self, x: Arrays, out: Aval) -> Result<Array>;
+
+    /// Whether a derivative can flow through input `i` (if it is a float and so is the result).
+    fn active(&self, i: usize) -> bool {
+        let _ = i;
+        true
+    }
+
+    /// The pullback: the cotangent of input `i` from the cotangent `g` of the result. May have any shape that
+    /// broadcasting made of the input's; the pass undoes that. `None` where the derivative is zero.
+    fn vjp<'t>(&self, i: usize, x: &[Var<'t>], y: Var<'t>, g: Var<'t>) -> Option<Var<'t>>;
+
+    /// The pushforward: the tangent of the result from those of the inputs (`None` is zero). The default is right for
+    /// every operation that is linear in each input: the sum over `i` of the operation with the tangent in place `i`.
+    fn jvp<'t>(&self, x: &[Var<'t>], y: Var<'t>, t: &[Option<Var<'t>>]) -> Option<Var<'t>> {
+        let terms = t.iter().enumerate().filter_map(|(i, t)| t.map(|t| (i, t)));
+        let term = |(i, t): (usize, Var<'t>)| {
+            let mut inputs: SmallVec<[Var<'t>; 3]> = x.into();
+            inputs[i] = t;
+            y.tape().apply(self.clone(), &inputs)
+        };
+        terms.map(term).reduce(|a, b| a + b)
+    }
+
+    /// The same operation with one more input, to which its result is added, if it can do that in one go.
+    fn accumulating(&self) -> Option<Op> {
+        None
+    }
+
+    /// What the rule of [`Primitive::vjp`] needs when the inputs in `active` (bits) are differentiated. `None`: the tape
+    /// finds out by reading the rule.
+    fn keeps(&self, active: u32) -> Option<Keeps> {
+        let _ = active;
+        None
+    }
+
+    /// The derivative by each input as text, for pictures.
+    fn formula(&self, i: usize) -> Option<&'static str> {
+        let _ = i;
+        None
+    }
+}
+
+/// Which values a node's rule needs: bits of the inputs, and the result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keeps {
+    /// Bit `i`: the value of input `i`.
+    pub inputs: u32,
+    /// The value of the node itself.
+    pub output: bool,
+}
+
+macro_rules! primitives {
+    ($($P:ident),+ $(,)?) => {
+        /// A primitive with its attributes: what a node of the tape carries. This is the only list of primitives.
+        #[derive(Clone, Debug, PartialEq)]
+        #[allow(missing_docs, reason = "each variant is documented where it is defined")]
+        pub enum Op { $($P($P)),+ }
+
+        /// The calls of all primitives.
+        pub static SPECS: &[&[Spec]] = &[$($P::SPECS),+];
+
+        $(impl From<$P> for Op {
+            fn from(p: $P) -> Op { Op::$P(p) }
+        })+
+
+        /// Each method is that of [`Primitive`].
+        #[allow(missing_docs, reason = "documented at the trait")]
+        impl Op {
+            pub fn name(&self) -> &'static str { match self { $(Op::$P(p) => p.name()),+ } }
+            pub fn infer(&self, x: &[Aval]) -> Result<Aval> { match self { $(Op::$P(p) => p.infer(x)),+ } }
+            pub fn eval(&self, x: Arrays, out: Aval) -> Result<Array> { match self { $(Op::$P(p) => p.eval(x, out)),+ } }
+            pub fn active(&self, i: usize) -> bool { match self { $(Op::$P(p) => p.active(i)),+ } }
+            pub fn accumulating(&self) -> Option<Op> { match self { $(Op::$P(p) => p.accumulating()),+ } }
+            pub fn keeps(&self, active: u32) -> Option<Keeps> { match self { $(Op::$P(p) => p.keeps(active)),+ } }
+            pub fn formula(&self, i: usize) -> Option<&'static str> { match self { $(Op::$P(p) => p.formula(i)),+ } }
+            pub fn vjp<'t>(&self, i: usize, x: &[Var<'t>], y: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
+                match self { $(Op::$P(p) => p.vjp(i, x, y, g)),+ }
+            }
+            pub fn jvp<'t>(&self, x: &[Var<'t>], y: Var<'t>, t: &[Option<Var<'t>>]) -> Option<Var<'t>> {
+                match self { $(Op::$P(p) => p.jvp(x, y, t)),+ }
+            }
+        }
+    };
+}
+
+primitives!(
+    Map, MapPartial, Compare, Select, Cast, Alias, Sum, Extremum, ArgReduce, Cumsum, MatMul, Reshape, Permute, Expand,
+    Slice, Pad, Concat, Gather, ScatterAdd, Iota, Random,
+);
+
+/// Refuses operands of different dtypes, with the conversion to write.
+pub(crate) fn same_dtype(op: &str, x: &[Aval]) -> Result<DType> {
+    let dtype = x.first().map_or(DType::Float32, |a| a.dtype);
+    match x.iter().find(|a| a.dtype != dtype) {
+        None => Ok(dtype),
+        Some(other) => {
+            let to = if other.dtype.is_float() { other.dtype } else { dtype };
+            let sentence = format!(
+                "operands must have the same dtype, got {} and {}; convert one with .to(\"{}\")",
+                dtype.name(),
+                other.dtype.name(),
+                to.name()
+            );
+            Err(Error::new(Code::DType, op, sentence).with_dtypes(x.iter().map(|a| a.dtype.name())))
+        }
+    }
+}
+
+/// Refuses a dtype that is not among those an operation is defined on; `what` names them.
+pub(crate) fn need_dtype(op: &str, dtype: DType, ok: bool, what: &str) -> Result<()> {
+    if ok {
+        return Ok(());
+    }
+    let sentence = format!("the dtype must be {what}, got {}; convert with .to(\"float32\")", dtype.name());
+    Err(Error::new(Code::DType, op, sentence).with_dtypes([dtype.name()]))
+}
+
+/// Refuses anything but float32 and float64.
+pub(crate) fn need_float(op: &str, dtype: DType) -> Result<()> {
+    need_dtype(op, dtype, dtype.is_float(), "float32 or float64")
+}
+
+/// The shape that operands broadcast to.
+pub(crate) fn broadcast(op: &str, x: &[Aval]) -> Result<Shape> {
+    let mut shape = Shape::SCALAR;
+    for a in x {
+        shape = shape.broadcast(&a.shape).ok_or_else(|| {
+            let shapes: Vec<String> = x.iter().map(|a| a.shape.to_string()).collect();
+            let sentence = format!(
+                "shapes must be equal or 1 in each dimension, aligned at the end, got {}",
+                shapes.join(" and ")
+            );
+            Error::new(Code::Shape, op, sentence).with_shapes(x.iter().map(|a| &a.shape[..]))
+        })?;
+    }
+    Shape::new(op, &shape)
+}

@@ -1,0 +1,91 @@
+//! The position of the largest and of the smallest element.
+
+use crate::array::Array;
+use crate::call::{Call, Kind, NONE, Operand, Sample, Spec, option};
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::kernels::reduce;
+use crate::op::{Arrays, Aval, Primitive};
+use crate::ops::extremum::need_elements;
+use crate::shape::{AxisSet, Shape};
+use crate::var::Var;
+use crate::with_dtype;
+
+/// `y = argmax x` or `argmin x` along one axis: the first position on ties; NaN counts as the extreme. int32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArgReduce {
+    /// Maximum or minimum.
+    pub max: bool,
+    /// The axis.
+    pub axis: usize,
+    /// Whether it stays as a dimension of size 1.
+    pub keep_dims: bool,
+}
+
+impl Primitive for ArgReduce {
+    const SPECS: &'static [Spec] = &[
+        Spec {
+            name: "argmax",
+            doc: "The position of the largest element along an axis, the first on ties; NaN counts as the extreme. Without an axis, the position in row-major order. int32.",
+            namespace: "",
+            inputs: &["x"],
+            attrs: &[option("axis", Kind::Axes, "null"), option("keepDims", Kind::Bool, "false")],
+            dtypes: "any",
+            build: |c| build(c, true),
+            samples: SAMPLES,
+        },
+        Spec {
+            name: "argmin",
+            doc: "The position of the smallest element along an axis, the first on ties; NaN counts as the extreme. Without an axis, the position in row-major order. int32.",
+            namespace: "",
+            inputs: &["x"],
+            attrs: &[option("axis", Kind::Axes, "null"), option("keepDims", Kind::Bool, "false")],
+            dtypes: "any",
+            build: |c| build(c, false),
+            samples: SAMPLES,
+        },
+    ];
+
+    fn name(&self) -> &'static str {
+        if self.max { "argmax" } else { "argmin" }
+    }
+
+    fn infer(&self, x: &[Aval]) -> Result<Aval> {
+        let axes = AxisSet::from_iter([self.axis]);
+        need_elements(self.name(), x[0], axes)?;
+        Ok(Aval::new(x[0].shape.reduced(axes, self.keep_dims), DType::Int32))
+    }
+
+    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+        let n = x[0].shape().ndim();
+        let mut order: Vec<usize> = (0..n).filter(|&axis| axis != self.axis).collect();
+        order.push(self.axis);
+        let rows = x[0].view(x[0].layout.permute(&order)).contiguous()?;
+        let len = x[0].shape()[self.axis];
+        with_dtype!(rows.dtype, T => Array::build::<i32>(out.shape, |out| {
+            for (out, row) in out.iter_mut().zip(rows.values::<T>().unwrap_or(&[]).chunks(len)) {
+                let at = if self.max { reduce::arg::<reduce::Max, T>(row) } else { reduce::arg::<reduce::Min, T>(row) };
+                *out = at as i32;
+            }
+        }))
+    }
+
+    fn vjp<'t>(&self, _: usize, _: &[Var<'t>], _: Var<'t>, _: Var<'t>) -> Option<Var<'t>> {
+        None
+    }
+}
+
+fn build<'t>(c: &mut Call<'_, 't>, max: bool) -> Result<Var<'t>> {
+    let shape = c.x[0].shape();
+    let (axis, keep_dims) = (c.optional_axis(shape.ndim())?, c.bool()?);
+    let (x, axis) = match axis {
+        Some(axis) => (c.x[0], axis),
+        None => (c.x[0].reshape(Shape::of(&[shape.size()])), 0),
+    };
+    c.tape.record(ArgReduce { max, axis, keep_dims }, &[x])
+}
+
+const SAMPLES: &[Sample] = &[
+    Sample { x: &[Operand::Real(&[3, 4], -2.0, 2.0)], attrs: &[1.0, 0.0, 0.0] },
+    Sample { x: &[Operand::Real(&[2, 3], -2.0, 2.0)], attrs: &[NONE, 0.0] },
+];

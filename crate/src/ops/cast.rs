@@ -1,0 +1,59 @@
+//! Conversion of dtypes.
+
+use crate::array::Array;
+use crate::call::{Kind, Operand, Sample, Spec, param};
+use crate::dtype::{DType, Elem};
+use crate::error::Result;
+use crate::op::{Arrays, Aval, Primitive};
+use crate::var::Var;
+use crate::with_dtype;
+
+/// `y = x` as another dtype: floats round to nearest, int32 truncates and saturates (NaN gives 0), bool is x ≠ 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cast {
+    /// The dtype of the result.
+    pub dtype: DType,
+}
+
+impl Primitive for Cast {
+    const SPECS: &'static [Spec] = &[Spec {
+        name: "to",
+        doc: "x as another dtype: floats round to nearest, int32 truncates and saturates (NaN gives 0), bool is x ≠ 0.",
+        namespace: "",
+        inputs: &["x"],
+        attrs: &[param("dtype", Kind::DType)],
+        dtypes: "any",
+        build: |c| {
+            let dtype = c.dtype()?;
+            Ok(c.x[0].cast(dtype))
+        },
+        samples: &[Sample { x: &[Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[1.0] }],
+    }];
+
+    fn name(&self) -> &'static str {
+        "to"
+    }
+
+    fn infer(&self, x: &[Aval]) -> Result<Aval> {
+        Ok(Aval::new(x[0].shape, self.dtype))
+    }
+
+    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+        fn convert<A: Elem, B: Elem>(x: &[A], shape: crate::shape::Shape) -> Result<Array> {
+            Array::build::<B>(shape, |out| {
+                for (out, x) in out.iter_mut().zip(x) {
+                    *out = B::from_f64(x.to_f64());
+                }
+            })
+        }
+        let x = x[0].contiguous()?;
+        with_dtype!(x.dtype, A => {
+            let values = x.values::<A>().unwrap_or(&[]);
+            with_dtype!(out.dtype, B => convert::<A, B>(values, out.shape))
+        })
+    }
+
+    fn vjp<'t>(&self, _: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
+        Some(g.cast(x[0].dtype()))
+    }
+}

@@ -1,0 +1,90 @@
+//! Running sums.
+
+use crate::array::Array;
+use crate::call::{Kind, NONE, Operand, Sample, Spec, option};
+use crate::error::Result;
+use crate::kernels::reduce;
+use crate::layout::Layout;
+use crate::op::{Arrays, Aval, Primitive, need_dtype};
+use crate::shape::Shape;
+use crate::var::Var;
+use crate::walk::Walk;
+use crate::with_number;
+
+/// `y_i = Σ_{j ≤ i} x_j` along one axis; without `x_i` when exclusive, from the end when reverse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cumsum {
+    /// The axis.
+    pub axis: usize,
+    /// Sum of those before: `j < i`.
+    pub exclusive: bool,
+    /// From the last to the first.
+    pub reverse: bool,
+}
+
+impl Primitive for Cumsum {
+    const SPECS: &'static [Spec] = &[Spec {
+        name: "cumsum",
+        doc: "Running sums along an axis: y_i = Σ x_j over j ≤ i (j < i when exclusive; from the end when reverse). Without an axis, of all elements in row-major order.",
+        namespace: "",
+        inputs: &["x"],
+        attrs: &[
+            option("axis", Kind::Axes, "null"),
+            option("exclusive", Kind::Bool, "false"),
+            option("reverse", Kind::Bool, "false"),
+        ],
+        dtypes: "number",
+        build: |c| {
+            let shape = c.x[0].shape();
+            let (axis, exclusive, reverse) = (c.optional_axis(shape.ndim())?, c.bool()?, c.bool()?);
+            let x = if axis.is_some() { c.x[0] } else { c.x[0].reshape(Shape::of(&[shape.size()])) };
+            c.tape.record(Cumsum { axis: axis.unwrap_or(0), exclusive, reverse }, &[x])
+        },
+        samples: &[
+            Sample { x: &[Operand::Real(&[3, 4], -1.0, 1.0)], attrs: &[1.0, 1.0, 0.0, 0.0] },
+            Sample { x: &[Operand::Real(&[3, 4], -1.0, 1.0)], attrs: &[1.0, 0.0, 1.0, 1.0] },
+            Sample { x: &[Operand::Real(&[5], -1.0, 1.0)], attrs: &[NONE, 0.0, 1.0] },
+        ],
+    }];
+
+    fn name(&self) -> &'static str {
+        "cumsum"
+    }
+
+    fn infer(&self, x: &[Aval]) -> Result<Aval> {
+        let ok = with_number!(x[0].dtype, _T => true, else false);
+        need_dtype("cumsum", x[0].dtype, ok, "float32, float64 or int32")?;
+        Ok(x[0])
+    }
+
+    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+        let (axis, n) = (self.axis, out.shape[self.axis]);
+        let direct =
+            |layout: Layout| if self.reverse { layout.slice(axis, n.saturating_sub(1), n, -1) } else { layout };
+        let (from, to) = (direct(x[0].layout), direct(Layout::contiguous(out.shape)));
+        let (from_step, to_step) = (from.strides()[axis], to.strides()[axis]);
+        let lines = Walk::new(&[&to.slice(axis, 0, n.min(1), 1), &from.slice(axis, 0, n.min(1), 1)]);
+        with_number!(out.dtype, T => Array::build::<T>(out.shape, |values| {
+            let (to, from) = (values.as_mut_ptr(), x[0].buffer::<T>().as_ptr());
+            lines.each(|at| {
+                let (to, from) = (to.wrapping_add(at[0]), from.wrapping_add(at[1]));
+                // SAFETY: the walk goes over the first places of all lines; n steps from there stay in the layouts.
+                unsafe {
+                    if lines.steps[0] == 1 && lines.steps[1] == 1 && lines.len > 1 {
+                        let size = [n, lines.len];
+                        return reduce::scan_rows::<reduce::Sum, T>(to, to_step, from, from_step, size, self.exclusive);
+                    }
+                    for k in 0..lines.len as isize {
+                        let to = to.wrapping_offset(k * lines.steps[0]);
+                        let from = from.wrapping_offset(k * lines.steps[1]);
+                        reduce::scan::<reduce::Sum, T>(to, to_step, from, from_step, n, self.exclusive);
+                    }
+                }
+            });
+        }), else Ok(x[0].clone()))
+    }
+
+    fn vjp<'t>(&self, _: usize, _: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
+        Some(g.apply(Cumsum { reverse: !self.reverse, ..*self }))
+    }
+}

@@ -1,0 +1,55 @@
+//! Broadcasting to a shape.
+
+use crate::array::Array;
+use crate::call::{Kind, Operand, Sample, Spec, param};
+use crate::error::{Code, Error, Result};
+use crate::op::{Arrays, Aval, Primitive};
+use crate::shape::Shape;
+use crate::var::Var;
+
+/// x repeated along new dimensions and along those of size 1; a view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expand {
+    /// The shape of the result.
+    pub shape: Shape,
+}
+
+impl Primitive for Expand {
+    const SPECS: &'static [Spec] = &[Spec {
+        name: "broadcastTo",
+        doc: "x repeated along new leading dimensions and along those of size 1; no copy.",
+        namespace: "",
+        inputs: &["x"],
+        attrs: &[param("shape", Kind::Shape)],
+        dtypes: "any",
+        build: |c| {
+            let shape = c.shape()?;
+            c.tape.record(Expand { shape }, c.x)
+        },
+        samples: &[Sample { x: &[Operand::Real(&[3, 1], -1.0, 1.0)], attrs: &[3.0, 2.0, 3.0, 4.0] }],
+    }];
+
+    fn name(&self) -> &'static str {
+        "broadcastTo"
+    }
+
+    fn infer(&self, x: &[Aval]) -> Result<Aval> {
+        if x[0].shape.broadcast(&self.shape) != Some(self.shape) {
+            let sentence =
+                format!("{} must broadcast to {}: sizes equal or 1, aligned at the end", x[0].shape, self.shape);
+            return Err(
+                Error::new(Code::Shape, "broadcastTo", sentence).with_shapes([&x[0].shape[..], &self.shape[..]])
+            );
+        }
+        Ok(Aval::new(self.shape, x[0].dtype))
+    }
+
+    fn eval(&self, x: Arrays, _: Aval) -> Result<Array> {
+        Ok(x[0].view(x[0].layout.expand(self.shape)))
+    }
+
+    fn vjp<'t>(&self, _: usize, _: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
+        // The pass sums over what was repeated.
+        Some(g)
+    }
+}

@@ -1,0 +1,103 @@
+//! The largest and the smallest element over axes.
+
+use crate::array::Array;
+use crate::call::{Kind, NONE, Operand, Sample, Spec, option};
+use crate::elementwise::Test;
+use crate::error::{Code, Error, Result};
+use crate::kernels::reduce;
+use crate::op::{Arrays, Aval, Primitive};
+use crate::reduction;
+use crate::shape::AxisSet;
+use crate::var::Var;
+use crate::with_dtype;
+
+/// `y = max x` or `min x` over `axes`; NaN where there is one. Equal extremes share the derivative equally.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extremum {
+    /// Maximum or minimum.
+    pub max: bool,
+    /// The axes that are reduced.
+    pub axes: AxisSet,
+    /// Whether they stay as dimensions of size 1.
+    pub keep_dims: bool,
+}
+
+impl Extremum {
+    /// For each element its share of the derivative: 1 / (number of extremes) at an extreme, else 0.
+    fn share<'t>(self, x: Var<'t>, y: Var<'t>) -> Var<'t> {
+        let y = y.reshape(x.shape().reduced(self.axes, true));
+        let extreme = x.test(Test::Equal, y).cast(x.dtype());
+        extreme / extreme.sum(self.axes, true)
+    }
+}
+
+impl Primitive for Extremum {
+    const SPECS: &'static [Spec] = &[
+        Spec {
+            name: "max",
+            doc: "The largest element over the axes (all of them when left out); NaN where there is one. Equal ones share the derivative equally.",
+            namespace: "",
+            inputs: &["x"],
+            attrs: &[option("axis", Kind::Axes, "null"), option("keepDims", Kind::Bool, "false")],
+            dtypes: "any",
+            build: |c| {
+                let (axes, keep_dims) = (c.axes(c.x[0].shape().ndim())?, c.bool()?);
+                c.tape.record(Extremum { max: true, axes, keep_dims }, c.x)
+            },
+            samples: SAMPLES,
+        },
+        Spec {
+            name: "min",
+            doc: "The smallest element over the axes (all of them when left out); NaN where there is one. Equal ones share the derivative equally.",
+            namespace: "",
+            inputs: &["x"],
+            attrs: &[option("axis", Kind::Axes, "null"), option("keepDims", Kind::Bool, "false")],
+            dtypes: "any",
+            build: |c| {
+                let (axes, keep_dims) = (c.axes(c.x[0].shape().ndim())?, c.bool()?);
+                c.tape.record(Extremum { max: false, axes, keep_dims }, c.x)
+            },
+            samples: SAMPLES,
+        },
+    ];
+
+    fn name(&self) -> &'static str {
+        if self.max { "max" } else { "min" }
+    }
+
+    fn infer(&self, x: &[Aval]) -> Result<Aval> {
+        need_elements(self.name(), x[0], self.axes)?;
+        Ok(Aval::new(x[0].shape.reduced(self.axes, self.keep_dims), x[0].dtype))
+    }
+
+    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+        let (x, axes) = (&x[0], self.axes);
+        with_dtype!(out.dtype, T => if self.max {
+            reduction::reduce::<reduce::Max, T>(x, axes, out)
+        } else {
+            reduction::reduce::<reduce::Min, T>(x, axes, out)
+        })
+    }
+
+    fn vjp<'t>(&self, _: usize, x: &[Var<'t>], y: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
+        Some(g.reshape(x[0].shape().reduced(self.axes, true)) * self.share(x[0], y))
+    }
+
+    fn jvp<'t>(&self, x: &[Var<'t>], y: Var<'t>, t: &[Option<Var<'t>>]) -> Option<Var<'t>> {
+        t[0].map(|t| (t * self.share(x[0], y)).sum(self.axes, self.keep_dims))
+    }
+}
+
+/// Refuses a reduction without a neutral element over nothing.
+pub(crate) fn need_elements(op: &str, x: Aval, axes: AxisSet) -> Result<()> {
+    if x.shape.iter().enumerate().any(|(axis, &d)| d == 0 && axes.has(axis)) {
+        let sentence = format!("there must be at least one element along the reduced axes, got shape {}", x.shape);
+        return Err(Error::new(Code::Shape, op, sentence).with_shapes([&x.shape[..]]));
+    }
+    Ok(())
+}
+
+const SAMPLES: &[Sample] = &[
+    Sample { x: &[Operand::Real(&[3, 4], -2.0, 2.0)], attrs: &[1.0, 1.0, 0.0] },
+    Sample { x: &[Operand::Real(&[2, 3, 2], -2.0, 2.0)], attrs: &[NONE, 1.0] },
+];

@@ -1,0 +1,133 @@
+//! Elements picked by index along an axis.
+
+use crate::array::Array;
+use crate::call::{Kind, Operand, Sample, Spec, param};
+use crate::dtype::DType;
+use crate::error::{Code, Error, Result};
+use crate::layout::Layout;
+use crate::op::{Arrays, Aval, Primitive};
+use crate::ops::scatter::ScatterAdd;
+use crate::shape::Shape;
+use crate::var::Var;
+use crate::walk::Walk;
+use crate::with_dtype;
+
+/// `y[i][j][k] = x[i][indices[i][j][k]][k]` (for axis 1): PyTorch's gather. `indices` is int32, has x's number of
+/// dimensions, and is nowhere larger than x but along the axis. Negative indices count from the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gather {
+    /// The axis.
+    pub axis: usize,
+}
+
+impl Primitive for Gather {
+    const SPECS: &'static [Spec] = &[Spec {
+        name: "gather",
+        doc: "`y[i][j][k] = x[i][indices[i][j][k]][k]` (for axis 1), PyTorch's gather. Negative indices count from the end.",
+        namespace: "",
+        inputs: &["x", "indices:int32"],
+        attrs: &[param("axis", Kind::Axis)],
+        dtypes: "any",
+        build: |c| {
+            let axis = c.axis(c.x[0].shape().ndim())?;
+            c.tape.record(Gather { axis }, c.x)
+        },
+        samples: &[Sample { x: &[Operand::Real(&[3, 4], -1.0, 1.0), Operand::Index(&[2, 5], 4)], attrs: &[1.0] }],
+    }];
+
+    fn name(&self) -> &'static str {
+        "gather"
+    }
+
+    fn infer(&self, x: &[Aval]) -> Result<Aval> {
+        indices_fit("gather", self.axis, x[0].shape, x[1])?;
+        Ok(Aval::new(x[1].shape, x[0].dtype))
+    }
+
+    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+        let picks = Picks::new("gather", self.axis, &x[0].layout, &x[1], Layout::contiguous(out.shape))?;
+        with_dtype!(out.dtype, T => Array::build::<T>(out.shape, |out| {
+            let from = x[0].buffer::<T>();
+            picks.each(|to, at| out[to] = from[at]);
+        }))
+    }
+
+    fn vjp<'t>(&self, i: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
+        let scatter =
+            || g.tape().apply(ScatterAdd { axis: self.axis }, &[x[0].full_like(0.0).cast(g.dtype()), x[1], g]);
+        (i == 0).then(scatter)
+    }
+}
+
+/// Refuses indices whose dtype or shape does not fit.
+pub(crate) fn indices_fit(op: &str, axis: usize, x: Shape, indices: Aval) -> Result<()> {
+    if indices.dtype != DType::Int32 {
+        let sentence = format!("indices must be int32, got {}; convert with .to(\"int32\")", indices.dtype.name());
+        return Err(Error::new(Code::DType, op, sentence).with_dtypes([indices.dtype.name()]));
+    }
+    let fits = x.ndim() == indices.shape.ndim() && (0..x.ndim()).all(|d| d == axis || indices.shape[d] <= x[d]);
+    if !fits {
+        let sentence = format!(
+            "indices must have the dimensions of x and be no larger but along axis {axis}, got {} for {x}",
+            indices.shape
+        );
+        return Err(Error::new(Code::Shape, op, sentence).with_shapes([&x[..], &indices.shape[..]]));
+    }
+    Ok(())
+}
+
+/// Pairs of places: one in a dense array of the indices' shape, one in the array that is indexed.
+pub(crate) struct Picks<'a> {
+    indices: &'a [i32],
+    walk: Walk,
+    step: isize,
+    size: usize,
+}
+
+impl<'a> Picks<'a> {
+    /// `layout` is the indexed array's, `other` that of the array of the indices' shape. Errors: `value`, when an index
+    /// is out of range; nothing has been written then.
+    pub fn new(op: &str, axis: usize, layout: &Layout, indices: &'a Array, other: Layout) -> Result<Picks<'a>> {
+        let size = layout.shape[axis];
+        let shape = indices.shape();
+        let walk_indices = Walk::new(&[&indices.layout]);
+        let values = indices.buffer::<i32>();
+        let mut bad = None;
+        let n = size as i64;
+        walk_indices.each(|at| {
+            for k in 0..walk_indices.len as isize {
+                let index = values[at[0].wrapping_add_signed(k * walk_indices.steps[0])];
+                if !(-n..n).contains(&i64::from(index)) {
+                    bad = bad.or(Some(index));
+                }
+            }
+        });
+        if let Some(index) = bad {
+            let sentence =
+                format!("indices must be in [{}, {}] along axis {axis} of size {size}, got {index}", -n, n - 1);
+            return Err(Error::new(Code::Value, op, sentence).with_shapes([&layout.shape[..]]));
+        }
+        // Position 0 along the axis for every place of the indices; the index itself adds the rest.
+        let trim = |l: Layout, d: usize| if d == axis { l.slice(d, 0, 1, 1) } else { l.slice(d, 0, shape[d], 1) };
+        let line = if shape.contains(&0) {
+            Layout::contiguous(shape)
+        } else {
+            (0..shape.ndim()).fold(*layout, trim).expand(shape)
+        };
+        let walk = Walk::new(&[&other, &line, &indices.layout]);
+        Ok(Picks { indices: values, walk, step: layout.strides()[axis], size })
+    }
+
+    /// Calls `f(place in the other array, place in the indexed array)` in row-major order.
+    pub fn each(&self, mut f: impl FnMut(usize, usize)) {
+        let steps = self.walk.steps;
+        self.walk.each(|at| {
+            for k in 0..self.walk.len as isize {
+                let index = self.indices[at[2].wrapping_add_signed(k * steps[2])] as isize;
+                let index = if index < 0 { index + self.size as isize } else { index };
+                let place = at[1].wrapping_add_signed(k * steps[1] + index * self.step);
+                f(at[0].wrapping_add_signed(k * steps[0]), place);
+            }
+        });
+    }
+}

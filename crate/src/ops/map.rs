@@ -1,0 +1,213 @@
+//! Elementwise functions of the table as primitives: the value, and the derivative fused with its cotangent.
+
+use std::marker::PhantomData;
+
+use smallvec::SmallVec;
+
+use crate::array::Array;
+use crate::blocks;
+use crate::elementwise::{Class, Func, Function, MAX_ARITY, Visitor};
+use crate::error::{Code, Error, Result};
+use crate::kernels::map::{self, Operand, PARTIAL_OPERANDS, Vector};
+use crate::op::{Arrays, Aval, Keeps, Op, Primitive, broadcast, need_dtype, need_float, same_dtype};
+use crate::real::Uses;
+use crate::var::Var;
+use crate::{with_float, with_number};
+
+/// `y = f(x_0, x_1, ..)`, elementwise with broadcasting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Map {
+    /// The function.
+    pub func: Func,
+}
+
+impl Map {
+    /// The partial derivative by argument `i` as nodes.
+    fn partial<'t>(self, i: usize, x: &[Var<'t>], y: Var<'t>) -> Var<'t> {
+        struct Record<'a, 't>(usize, &'a [Var<'t>], Var<'t>);
+        impl<'t> Visitor for Record<'_, 't> {
+            type Out = Var<'t>;
+            fn visit<F: Function>(self, _: F) -> Var<'t> {
+                let Record(i, x, y) = self;
+                F::partial(i, std::array::from_fn(|k| x.get(k).copied().unwrap_or(y)), y)
+            }
+        }
+        self.func.visit(Record(i, x, y))
+    }
+
+    /// `t ∂f/∂x_i`: what a cotangent or a tangent becomes. Fused where no one can ask for its derivative.
+    fn push<'t>(self, i: usize, x: &[Var<'t>], y: Var<'t>, t: Var<'t>) -> Option<Var<'t>> {
+        let uses = self.func.uses(i);
+        if t.tape().is_last_pass() && uses != Uses(0) {
+            let mut inputs: SmallVec<[Var<'t>; 4]> = SmallVec::new();
+            inputs.extend(x.iter().enumerate().filter(|&(k, _)| uses.has(Uses::argument(k))).map(|(_, &x)| x));
+            inputs.extend(uses.has(Uses::OUTPUT).then_some(y));
+            inputs.push(t);
+            return Some(t.tape().apply(MapPartial { func: self.func, argument: i, accumulate: false }, &inputs));
+        }
+        let d = self.partial(i, x, y);
+        match d.constant() {
+            Some(0.0) => None,
+            Some(1.0) => Some(t),
+            Some(-1.0) => Some(-t),
+            _ => Some(t * d),
+        }
+    }
+}
+
+impl Primitive for Map {
+    fn name(&self) -> &'static str {
+        self.func.entry().name
+    }
+
+    fn infer(&self, x: &[Aval]) -> Result<Aval> {
+        let (op, entry) = (self.name(), self.func.entry());
+        if x.len() != entry.args.len() {
+            let sentence = format!("needs {} operands, got {}", entry.args.len(), x.len());
+            return Err(Error::new(Code::Argument, op, sentence));
+        }
+        let dtype = same_dtype(op, x)?;
+        match entry.class {
+            Class::Float => need_float(op, dtype)?,
+            Class::Number => {
+                let ok = with_number!(dtype, _T => true, else false);
+                need_dtype(op, dtype, ok, "float32, float64 or int32")?;
+            }
+        }
+        Ok(Aval::new(broadcast(op, x)?, dtype))
+    }
+
+    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+        struct Run<'a, T>(&'a Arrays, &'a Array, PhantomData<T>);
+        impl<T: Vector> Visitor for Run<'_, T> {
+            type Out = ();
+            fn visit<F: Function>(self, _: F) {
+                // An integer kernel exists only for the functions that are defined on integers.
+                if F::CLASS == Class::Number || T::DTYPE.is_float() {
+                    let x: SmallVec<[&Array; MAX_ARITY]> = self.0.iter().collect();
+                    blocks::each::<T>(self.1, &x, |len, x, out| {
+                        let x: [Operand<T>; MAX_ARITY] = std::array::from_fn(|k| blocks::operand(x, k));
+                        // SAFETY: `each` gives operands and a result of `len` elements, of which there are ARITY.
+                        unsafe { map::map::<F, T>(len, &x, out) }
+                    });
+                }
+            }
+        }
+        let y = blocks::result(&x, out.shape, out.dtype)?;
+        with_number!(out.dtype, T => self.func.visit(Run::<T>(&x, &y, PhantomData)), else ());
+        Ok(y)
+    }
+
+    fn vjp<'t>(&self, i: usize, x: &[Var<'t>], y: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
+        self.push(i, x, y, g)
+    }
+
+    fn jvp<'t>(&self, x: &[Var<'t>], y: Var<'t>, t: &[Option<Var<'t>>]) -> Option<Var<'t>> {
+        let mut sum: Option<Var<'t>> = None;
+        for (i, t) in t.iter().enumerate() {
+            let term = t.and_then(|t| self.push(i, x, y, t));
+            sum = match (sum, term) {
+                (Some(a), Some(b)) => Some(a + b),
+                (a, b) => a.or(b),
+            };
+        }
+        sum
+    }
+
+    fn keeps(&self, active: u32) -> Option<Keeps> {
+        let arity = self.func.arity();
+        let touched = (0..arity).filter(|i| active & (1 << i) != 0).fold(0, |bits, i| bits | self.func.uses(i).0);
+        Some(Keeps { inputs: u32::from(touched & !Uses::OUTPUT.0), output: Uses(touched).has(Uses::OUTPUT) })
+    }
+
+    fn formula(&self, i: usize) -> Option<&'static str> {
+        self.func.entry().partials.get(i).copied()
+    }
+}
+
+/// `acc + t ∂f/∂x_i` in one pass over memory: what the last pass of a differentiation appends. Its inputs are the
+/// arguments that the derivative uses, then y if it does, then t, then acc when there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MapPartial {
+    /// The function.
+    pub func: Func,
+    /// The argument that is differentiated by.
+    pub argument: usize,
+    /// Whether the last input is added.
+    pub accumulate: bool,
+}
+
+impl Primitive for MapPartial {
+    fn name(&self) -> &'static str {
+        self.func.entry().name
+    }
+
+    fn infer(&self, x: &[Aval]) -> Result<Aval> {
+        Ok(Aval::new(broadcast(self.name(), x)?, same_dtype(self.name(), x)?))
+    }
+
+    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+        struct Run<'a, T>(MapPartial, &'a Arrays, &'a Array, PhantomData<T>);
+        impl<T: Vector> Visitor for Run<'_, T> {
+            type Out = ();
+            fn visit<F: Function>(self, _: F) {
+                let Run(op, x, out, _) = self;
+                macro_rules! by_argument {
+                    ($($I:literal),+) => {
+                        match op.argument {
+                            $($I if $I < F::ARITY => op.run::<F, T, $I>(x, out),)+
+                            _ => (),
+                        }
+                    };
+                }
+                by_argument!(0, 1, 2, 3, 4, 5);
+            }
+        }
+        let y = blocks::result(&x, out.shape, out.dtype)?;
+        with_float!(out.dtype, T => self.func.visit(Run::<T>(*self, &x, &y, PhantomData)), else ());
+        Ok(y)
+    }
+
+    fn vjp<'t>(&self, _: usize, _: &[Var<'t>], y: Var<'t>, _: Var<'t>) -> Option<Var<'t>> {
+        y.tape().fail(not_differentiable(self.name()));
+        None
+    }
+
+    fn jvp<'t>(&self, _: &[Var<'t>], y: Var<'t>, _: &[Option<Var<'t>>]) -> Option<Var<'t>> {
+        y.tape().fail(not_differentiable(self.name()));
+        None
+    }
+
+    fn accumulating(&self) -> Option<Op> {
+        (!self.accumulate).then(|| MapPartial { accumulate: true, ..*self }.into())
+    }
+}
+
+impl MapPartial {
+    /// Puts the inputs where the kernel expects them; what the derivative does not use is 0.
+    fn run<F: Function, T: Vector, const I: usize>(self, x: &Arrays, out: &Array) {
+        if I >= F::ARITY {
+            return;
+        }
+        let uses = self.func.uses(self.argument);
+        let places = (0..MAX_ARITY).filter(|&k| uses.has(Uses::argument(k)));
+        let places = places.chain(uses.has(Uses::OUTPUT).then_some(MAX_ARITY)).chain([MAX_ARITY + 1, MAX_ARITY + 2]);
+        let places: SmallVec<[usize; PARTIAL_OPERANDS]> = places.collect();
+        let zero = T::from_f64(0.0);
+        let inputs: SmallVec<[&Array; PARTIAL_OPERANDS]> = x.iter().collect();
+        blocks::each::<T>(out, &inputs, |len, given, out| {
+            let mut operands = [Operand { start: &raw const zero, slice: false }; PARTIAL_OPERANDS];
+            for (k, &place) in places.iter().enumerate().take(x.len()) {
+                operands[place] = blocks::operand(given, k);
+            }
+            // SAFETY: `each` gives operands and a result of `len` elements; the rest repeat one zero.
+            unsafe { map::map_partial::<F, T, I>(len, &operands, out) }
+        });
+    }
+}
+
+fn not_differentiable(op: &'static str) -> Error {
+    let sentence =
+        "this gradient was computed without a graph; ask for it inside a transformation or with { createGraph: true }";
+    Error::new(Code::Gradient, op, sentence)
+}

@@ -1,0 +1,151 @@
+//! The matrix product.
+
+use smallvec::SmallVec;
+
+use crate::array::Array;
+use crate::blocks;
+use crate::call::{Operand, Sample, Spec};
+use crate::error::{Code, Error, Result};
+use crate::kernels::gemm::{self, GemmElem, Matrix};
+use crate::layout::Layout;
+use crate::op::{Arrays, Aval, Op, Primitive, broadcast, need_float, same_dtype};
+use crate::shape::Shape;
+use crate::var::Var;
+use crate::walk::Walk;
+use crate::{dtype::Elem, with_float};
+
+/// `[.., m, k] · [.., k, n] -> [.., m, n]`; leading dimensions broadcast, any strides. float32, float64.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MatMul {
+    /// A third input, of the result's shape, is added.
+    pub accumulate: bool,
+}
+
+impl Primitive for MatMul {
+    const SPECS: &'static [Spec] = &[Spec {
+        name: "matmul",
+        doc: "Matrix product. `[.., m, k] · [.., k, n] -> [.., m, n]`; leading dimensions broadcast. A vector on the left is a row, on the right a column, and that dimension is gone from the result.",
+        namespace: "",
+        inputs: &["a", "b"],
+        attrs: &[],
+        dtypes: "float",
+        build: |c| matmul(c.x[0], c.x[1]),
+        samples: &[
+            Sample { x: &[Operand::Real(&[3, 4], -1.0, 1.0), Operand::Real(&[4, 2], -1.0, 1.0)], attrs: &[] },
+            Sample { x: &[Operand::Real(&[2, 1, 3, 4], -1.0, 1.0), Operand::Real(&[5, 4, 2], -1.0, 1.0)], attrs: &[] },
+            Sample { x: &[Operand::Real(&[2, 3, 4], -1.0, 1.0), Operand::Real(&[4, 2], -1.0, 1.0)], attrs: &[] },
+            Sample { x: &[Operand::Real(&[4], -1.0, 1.0), Operand::Real(&[2, 4, 3], -1.0, 1.0)], attrs: &[] },
+            Sample { x: &[Operand::Real(&[4], -1.0, 1.0), Operand::Real(&[4], -1.0, 1.0)], attrs: &[] },
+        ],
+    }];
+
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn infer(&self, x: &[Aval]) -> Result<Aval> {
+        let (a, b) = (x[0].shape, x[1].shape);
+        let dtype = same_dtype("matmul", x)?;
+        need_float("matmul", dtype)?;
+        let refuse = |what: String| Err(Error::new(Code::Shape, "matmul", what).with_shapes([&a[..], &b[..]]));
+        let (&[ref batch_a @ .., m, k], &[ref batch_b @ .., k_b, n]) = (&a[..], &b[..]) else {
+            return refuse(format!("operands must have at least 2 dimensions, got {a} · {b}"));
+        };
+        if k != k_b {
+            return refuse(format!("inner dimensions must agree, got {a} · {b} ({k} and {k_b})"));
+        }
+        let leading = |dims: &[usize]| Aval::new(Shape::of(dims), dtype);
+        let Ok(mut shape) = broadcast("matmul", &[leading(batch_a), leading(batch_b)]) else {
+            return refuse(format!("leading dimensions must be equal or 1, got {a} · {b}"));
+        };
+        shape.push(m);
+        shape.push(n);
+        Ok(Aval::new(Shape::new("matmul", &shape)?, dtype))
+    }
+
+    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+        let mut y = blocks::result(&x[2..], out.shape, out.dtype)?;
+        if let Some(acc) = x.get(2).filter(|acc| acc.address() != y.address()) {
+            y = Array::new(out.shape, out.dtype)?;
+            with_float!(out.dtype, T => crate::kernels::copy::gather(acc.buffer::<T>(), &acc.layout, y.values_mut::<T>()), else ());
+        }
+        with_float!(out.dtype, T => product::<T>(&x[0], &x[1], &y, self.accumulate)?, else ());
+        Ok(y)
+    }
+
+    fn vjp<'t>(&self, i: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
+        match i {
+            0 => Some(g.matmul(x[1].transpose_last())),
+            1 => Some(x[0].transpose_last().matmul(g)),
+            _ => Some(g),
+        }
+    }
+
+    fn accumulating(&self) -> Option<Op> {
+        (!self.accumulate).then(|| MatMul { accumulate: true }.into())
+    }
+}
+
+/// Writes `a · b` to `y`, or adds it. `y` is contiguous and no one reads it.
+fn product<T: GemmElem + Elem>(a: &Array, b: &Array, y: &Array, accumulate: bool) -> Result<()> {
+    let shape = y.shape();
+    let leading = shape.ndim() - 2;
+    let (m, n) = (shape[leading], shape[leading + 1]);
+    let k = a.shape()[a.shape().ndim() - 1];
+    let mut pack = Array::new(Shape::of(&[gemm::pack_len::<T>(m, k, n)]), T::DTYPE)?;
+    // The strides of the matrices, and the layouts of their first elements over the leading dimensions.
+    let split = |x: &Array| -> ((isize, isize), Layout) {
+        let own = x.shape().ndim() - 2;
+        let strides = (x.layout.strides()[own], x.layout.strides()[own + 1]);
+        let order: SmallVec<[usize; 8]> = (0..own).collect();
+        (strides, x.layout.permute(&order).expand(Shape::of(&shape[..leading])))
+    };
+    let ((a_strides, a_batch), (b_strides, b_batch), (y_strides, y_batch)) = (split(a), split(b), split(y));
+    let walk = Walk::new(&[&y_batch, &a_batch, &b_batch]);
+    let (from_a, from_b) = (a.buffer::<T>().as_ptr(), b.buffer::<T>().as_ptr());
+    let to: *mut T = y.address().cast();
+    let matrix = |data: *const T, at: usize, step: isize, i: usize, strides: (isize, isize)| Matrix {
+        data: data.wrapping_add(at).wrapping_offset(step * i as isize),
+        row: strides.0,
+        col: strides.1,
+    };
+    walk.each(|at| {
+        for i in 0..walk.len {
+            let a = matrix(from_a, at[1], walk.steps[1], i, a_strides);
+            let b = matrix(from_b, at[2], walk.steps[2], i, b_strides);
+            let data = to.wrapping_add(at[0] - y.layout.offset).wrapping_offset(walk.steps[0] * i as isize);
+            let c = Matrix { data, row: y_strides.0, col: y_strides.1 };
+            // SAFETY: the layouts lie in their buffers; y's buffer has one owner and is none of the inputs'.
+            unsafe { gemm::gemm::<T>([m, k, n], a, b, c, accumulate, pack.values_mut::<T>()) };
+        }
+    });
+    Ok(())
+}
+
+/// The product of operands of any number of dimensions from 1, as NumPy's `matmul`.
+pub fn matmul<'t>(a: Var<'t>, b: Var<'t>) -> Result<Var<'t>> {
+    let (a_shape, b_shape) = (a.shape(), b.shape());
+    if a_shape.ndim() == 0 || b_shape.ndim() == 0 {
+        let sentence =
+            format!("operands must have at least 1 dimension, got {a_shape} · {b_shape}; use mul for scalars");
+        return Err(Error::new(Code::Shape, "matmul", sentence).with_shapes([&a_shape[..], &b_shape[..]]));
+    }
+    if a_shape.ndim() >= 2 && b_shape.ndim() == 2 && a_shape.ndim() > 2 && a_shape[a_shape.ndim() - 1] == b_shape[0] {
+        // One product for all leading dimensions, and so are both derivatives.
+        let k = b_shape[0];
+        let rows = a_shape[..a_shape.ndim() - 1].iter().product();
+        let y = a.tape().record(MatMul::default(), &[a.reshape(Shape::of(&[rows, k])), b])?;
+        return Ok(y.reshape(a_shape.with_dim(a_shape.ndim() - 1, b_shape[1])));
+    }
+    let row = if a_shape.ndim() == 1 { a.reshape(Shape::of(&[1, a_shape[0]])) } else { a };
+    let column = if b_shape.ndim() == 1 { b.reshape(Shape::of(&[b_shape[0], 1])) } else { b };
+    let y = a.tape().record(MatMul::default(), &[row, column])?;
+    let mut dims: SmallVec<[usize; 8]> = y.shape().iter().copied().collect();
+    if b_shape.ndim() == 1 {
+        dims.pop();
+    }
+    if a_shape.ndim() == 1 {
+        dims.remove(dims.len() - if b_shape.ndim() == 1 { 1 } else { 2 });
+    }
+    Ok(y.reshape(Shape::of(&dims)))
+}

@@ -1,0 +1,105 @@
+//! Margins around and between the elements.
+
+use smallvec::SmallVec;
+
+use crate::array::Array;
+use crate::call::{Kind, Operand, Sample, Spec, option, param};
+use crate::dtype::Elem;
+use crate::error::{Code, Error, Result};
+use crate::kernels::copy;
+use crate::layout::Layout;
+use crate::op::{Arrays, Aval, Primitive};
+use crate::ops::slice::{Range, Slice};
+use crate::shape::{MAX_DIMS, Shape};
+use crate::var::Var;
+use crate::with_dtype;
+
+/// What is added to one dimension, in elements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Margin {
+    /// Before the first element.
+    pub before: usize,
+    /// After the last.
+    pub after: usize,
+    /// Between neighbours.
+    pub between: usize,
+}
+
+/// x among elements `value`, one margin for each dimension.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pad {
+    /// The margins.
+    pub margins: SmallVec<[Margin; 4]>,
+    /// What stands in them.
+    pub value: f64,
+}
+
+impl Pad {
+    /// What `x` becomes inside the result.
+    fn inside(&self, shape: &[usize]) -> SmallVec<[Range; 4]> {
+        let range = |(m, &len): (&Margin, &usize)| Range { start: m.before, len, step: m.between as isize + 1 };
+        self.margins.iter().zip(shape).map(range).collect()
+    }
+}
+
+impl Primitive for Pad {
+    const SPECS: &'static [Spec] = &[Spec {
+        name: "pad",
+        doc: "x with `[before, after]` elements of `value` around each axis.",
+        namespace: "",
+        inputs: &["x"],
+        attrs: &[
+            param("margins", Kind::Pairs),
+            option("mode", Kind::Choice(&["constant"]), "\"constant\""),
+            option("value", Kind::Float, "0"),
+        ],
+        dtypes: "any",
+        build: |c| {
+            let (pairs, _, value) = (c.pairs()?, c.choice(1)?, c.float()?);
+            let ndim = c.x[0].shape().ndim();
+            if pairs.len() != ndim {
+                return c.refuse(
+                    Code::Argument,
+                    format!("there must be one [before, after] for each of the {ndim} dimensions, got {}", pairs.len()),
+                );
+            }
+            let margins = pairs.iter().map(|&[before, after]| Margin { before, after, between: 0 }).collect();
+            c.tape.record(Pad { margins, value }, c.x)
+        },
+        samples: &[Sample { x: &[Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[2.0, 1.0, 0.0, 2.0, 1.0, 0.0, 0.5] }],
+    }];
+
+    fn name(&self) -> &'static str {
+        "pad"
+    }
+
+    fn infer(&self, x: &[Aval]) -> Result<Aval> {
+        let mut dims: SmallVec<[usize; MAX_DIMS]> = SmallVec::new();
+        for (m, &d) in self.margins.iter().zip(x[0].shape.iter()) {
+            let inner = d.saturating_sub(1).checked_mul(m.between + 1).and_then(|n| n.checked_add(d.min(1)));
+            let total = inner.and_then(|n| n.checked_add(m.before)).and_then(|n| n.checked_add(m.after));
+            let too_large = || Error::new(Code::Memory, "pad", "the padded tensor is larger than the address space");
+            dims.push(total.ok_or_else(too_large)?);
+        }
+        Ok(Aval::new(Shape::new("pad", &dims)?, x[0].dtype))
+    }
+
+    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+        let x = &x[0];
+        let ranges = self.inside(&x.shape());
+        let part = |layout: Layout, (axis, r): (usize, &Range)| layout.slice(axis, r.start, r.len, r.step);
+        let place = ranges.iter().enumerate().fold(Layout::contiguous(out.shape), part);
+        with_dtype!(out.dtype, T => Array::build::<T>(out.shape, |out| {
+            out.fill(T::from_f64(self.value));
+            copy::copy(x.buffer::<T>(), &x.layout, out, &place);
+        }))
+    }
+
+    fn vjp<'t>(&self, _: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
+        Some(g.apply(Slice { ranges: self.inside(&x[0].shape()) }))
+    }
+
+    fn jvp<'t>(&self, _: &[Var<'t>], _: Var<'t>, t: &[Option<Var<'t>>]) -> Option<Var<'t>> {
+        t[0].map(|t| t.apply(Pad { value: 0.0, ..self.clone() }))
+    }
+}

@@ -1,0 +1,161 @@
+//! Random numbers from a counter: a function of the key and the position, nothing else.
+
+use crate::array::Array;
+use crate::call::{Kind, Operand, Sample, Spec, option, param};
+use crate::dtype::DType;
+use crate::error::{Code, Error, Result};
+use crate::op::{Arrays, Aval, Primitive};
+use crate::shape::Shape;
+use crate::var::Var;
+
+/// What the random bits are made into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draw {
+    /// Uniform in [0, 1): 23 bits for float32, 52 for float64.
+    Uniform,
+    /// Keys: two words for each position of the leading dimensions.
+    Keys,
+    /// A permutation of `0..n`, the shape being `[n]`.
+    Permutation,
+}
+
+/// Random numbers of a shape from a key (int32, two words). The generator is Threefry-2x32 with 20 rounds (Salmon et al.,
+/// "Parallel random numbers: as easy as 1, 2, 3", 2011) on the element's position, the words combined as JAX does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Random {
+    /// What is drawn.
+    pub draw: Draw,
+    /// Shape of the result.
+    pub shape: Shape,
+    /// dtype of the result.
+    pub dtype: DType,
+}
+
+impl Primitive for Random {
+    const SPECS: &'static [Spec] = &[
+        Spec {
+            name: "split",
+            doc: "n independent keys from one: `[2] -> [n, 2]`.",
+            namespace: "random",
+            inputs: &["key:int32"],
+            attrs: &[option("n", Kind::Int, "2")],
+            dtypes: "any",
+            build: |c| {
+                let shape = Shape::new("split", &[c.size("n")?, 2])?;
+                c.tape.record(Random { draw: Draw::Keys, shape, dtype: DType::Int32 }, c.x)
+            },
+            samples: &[Sample { x: &[Operand::Key], attrs: &[3.0] }],
+        },
+        Spec {
+            name: "permutation",
+            doc: "A random order of 0 to n - 1; int32, `[n]`.",
+            namespace: "random",
+            inputs: &["key:int32"],
+            attrs: &[param("n", Kind::Int)],
+            dtypes: "any",
+            build: |c| {
+                let shape = Shape::new("permutation", &[c.size("n")?])?;
+                c.tape.record(Random { draw: Draw::Permutation, shape, dtype: DType::Int32 }, c.x)
+            },
+            samples: &[Sample { x: &[Operand::Key], attrs: &[10.0] }],
+        },
+    ];
+
+    fn name(&self) -> &'static str {
+        match self.draw {
+            Draw::Uniform => "random.uniform",
+            Draw::Keys => "random.split",
+            Draw::Permutation => "random.permutation",
+        }
+    }
+
+    fn infer(&self, x: &[Aval]) -> Result<Aval> {
+        if x[0].dtype != DType::Int32 || x[0].shape[..] != [2] {
+            let sentence = format!(
+                "the key must be int32 of shape [2], as random.key(seed) makes it, got {} of shape {}",
+                x[0].dtype.name(),
+                x[0].shape
+            );
+            return Err(Error::new(Code::Argument, self.name(), sentence).with_shapes([&x[0].shape[..]]));
+        }
+        Ok(Aval::new(self.shape, self.dtype))
+    }
+
+    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+        let words = x[0].contiguous()?;
+        let key = match words.values::<i32>() {
+            Some(&[a, b]) => [a as u32, b as u32],
+            _ => [0, 0],
+        };
+        let at = |k: usize| threefry(key, [((k as u64) >> 32) as u32, k as u32]);
+        match (self.draw, out.dtype) {
+            (Draw::Uniform, DType::Float64) => Array::build::<f64>(out.shape, |out| {
+                for (k, out) in out.iter_mut().enumerate() {
+                    let [high, low] = at(k);
+                    let bits = (u64::from(high) << 32 | u64::from(low)) >> 12;
+                    *out = f64::from_bits(bits | 1.0f64.to_bits()) - 1.0;
+                }
+            }),
+            (Draw::Uniform, _) => Array::build::<f32>(out.shape, |out| {
+                for (k, out) in out.iter_mut().enumerate() {
+                    let [a, b] = at(k);
+                    *out = f32::from_bits((a ^ b) >> 9 | 1.0f32.to_bits()) - 1.0;
+                }
+            }),
+            (Draw::Keys, _) => Array::build::<i32>(out.shape, |out| {
+                for (k, out) in out.chunks_exact_mut(2).enumerate() {
+                    let [a, b] = at(k);
+                    out.copy_from_slice(&[a as i32, b as i32]);
+                }
+            }),
+            (Draw::Permutation, _) => {
+                // Sorting by 64 random bits; equal bits keep their order.
+                let sort_key = |k: usize| {
+                    let [high, low] = at(k);
+                    (u64::from(high) << 32 | u64::from(low), k as i32)
+                };
+                Array::build::<i32>(out.shape, |out| {
+                    let mut order: Vec<(u64, i32)> = (0..out.len()).map(sort_key).collect();
+                    order.sort_unstable();
+                    for (out, (_, k)) in out.iter_mut().zip(order) {
+                        *out = k;
+                    }
+                })
+            }
+        }
+    }
+
+    fn vjp<'t>(&self, _: usize, _: &[Var<'t>], _: Var<'t>, _: Var<'t>) -> Option<Var<'t>> {
+        None
+    }
+}
+
+/// Threefry-2x32-20: the block `counter` encrypted with `key`.
+fn threefry(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {
+    const ROTATIONS: [[u32; 4]; 2] = [[13, 15, 26, 6], [17, 29, 16, 24]];
+    let keys = [key[0], key[1], key[0] ^ key[1] ^ 0x1BD1_1BDA];
+    let [mut a, mut b] = [counter[0].wrapping_add(keys[0]), counter[1].wrapping_add(keys[1])];
+    for group in 0..5 {
+        for r in ROTATIONS[group % 2] {
+            a = a.wrapping_add(b);
+            b = b.rotate_left(r) ^ a;
+        }
+        let next = group + 1;
+        a = a.wrapping_add(keys[next % 3]);
+        b = b.wrapping_add(keys[(next + 1) % 3]).wrapping_add(next as u32);
+    }
+    [a, b]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::threefry;
+
+    /// Known answers of the Random123 distribution (Salmon et al.), file kat_vectors.
+    #[test]
+    fn threefry_gives_the_known_answers() {
+        assert_eq!(threefry([0, 0], [0, 0]), [0x6b20_0159, 0x99ba_4efe]);
+        assert_eq!(threefry([u32::MAX, u32::MAX], [u32::MAX, u32::MAX]), [0x1cb9_96fc, 0xbb00_2be7]);
+        assert_eq!(threefry([0x13198a2e, 0x03707344], [0x243f6a88, 0x85a308d3]), [0xc492_3a9c, 0x483d_f7a0]);
+    }
+}

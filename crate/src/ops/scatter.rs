@@ -1,0 +1,88 @@
+//! Elements added by index along an axis: the dual of gather.
+
+use crate::array::Array;
+use crate::blocks;
+use crate::call::{Kind, Operand, Sample, Spec, param};
+use crate::error::{Code, Error, Result};
+use crate::kernels::copy;
+use crate::kernels::reduce::{Reducer, Sum};
+use crate::op::{Arrays, Aval, Primitive, need_dtype, same_dtype};
+use crate::ops::gather::{Gather, Picks, indices_fit};
+use crate::var::Var;
+use crate::with_number;
+
+/// `y = x`, then `y[i][indices[i][j][k]][k] += updates[i][j][k]` (for axis 1) in row-major order: PyTorch's scatter_add.
+/// Inputs x, indices, updates; an index that occurs again adds again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScatterAdd {
+    /// The axis.
+    pub axis: usize,
+}
+
+impl Primitive for ScatterAdd {
+    const SPECS: &'static [Spec] = &[Spec {
+        name: "scatterAdd",
+        doc: "x with `y[i][indices[i][j][k]][k] += updates[i][j][k]` (for axis 1), PyTorch's scatter_add; repeated indices add again.",
+        namespace: "",
+        inputs: &["x", "indices:int32", "updates"],
+        attrs: &[param("axis", Kind::Axis)],
+        dtypes: "number",
+        build: |c| {
+            let axis = c.axis(c.x[0].shape().ndim())?;
+            c.tape.record(ScatterAdd { axis }, c.x)
+        },
+        samples: &[Sample {
+            x: &[Operand::Real(&[3, 4], -1.0, 1.0), Operand::Index(&[2, 5], 4), Operand::Real(&[2, 5], -1.0, 1.0)],
+            attrs: &[1.0],
+        }],
+    }];
+
+    fn name(&self) -> &'static str {
+        "scatterAdd"
+    }
+
+    fn infer(&self, x: &[Aval]) -> Result<Aval> {
+        let dtype = same_dtype("scatterAdd", &[x[0], x[2]])?;
+        let ok = with_number!(dtype, _T => true, else false);
+        need_dtype("scatterAdd", dtype, ok, "float32, float64 or int32")?;
+        indices_fit("scatterAdd", self.axis, x[0].shape, x[1])?;
+        if x[1].shape != x[2].shape {
+            let sentence = format!("updates must have the shape of indices, got {} and {}", x[2].shape, x[1].shape);
+            return Err(Error::new(Code::Shape, "scatterAdd", sentence).with_shapes([&x[2].shape[..], &x[1].shape[..]]));
+        }
+        Ok(x[0])
+    }
+
+    fn eval(&self, mut x: Arrays, out: Aval) -> Result<Array> {
+        let reused = blocks::result(&x[..1], out.shape, out.dtype)?;
+        let in_place = reused.address() == x[0].address();
+        let mut y = reused;
+        let updates = x.remove(2);
+        let indices = x.remove(1);
+        let picks = Picks::new("scatterAdd", self.axis, &y.layout, &indices, updates.layout)?;
+        with_number!(out.dtype, T => {
+            if !in_place {
+                copy::gather(x[0].buffer::<T>(), &x[0].layout, y.values_mut::<T>());
+            }
+            // From here on the buffer has one owner.
+            drop(x);
+            let from = updates.buffer::<T>();
+            let to = y.values_mut::<T>();
+            picks.each(|update, at| to[at] = <Sum as Reducer<T>>::combine(to[at], from[update]));
+        }, else ());
+        Ok(y)
+    }
+
+    fn vjp<'t>(&self, i: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
+        match i {
+            0 => Some(g),
+            2 => Some(g.tape().apply(Gather { axis: self.axis }, &[g, x[1]])),
+            _ => None,
+        }
+    }
+
+    fn jvp<'t>(&self, x: &[Var<'t>], y: Var<'t>, t: &[Option<Var<'t>>]) -> Option<Var<'t>> {
+        let tangent = |i: usize| t[i].unwrap_or_else(|| x[i].full_like(0.0));
+        Some(y.tape().apply(*self, &[tangent(0), x[1], tangent(2)]))
+    }
+}

@@ -1,0 +1,59 @@
+//! Sums over axes.
+
+use crate::array::Array;
+use crate::call::{Kind, NONE, Operand, Sample, Spec, option};
+use crate::error::Result;
+use crate::kernels::reduce;
+use crate::op::{Arrays, Aval, Primitive, need_dtype};
+use crate::reduction;
+use crate::shape::AxisSet;
+use crate::var::Var;
+use crate::with_number;
+
+/// `y = Σ x` over `axes`; float32, float64, int32. Of nothing it is 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sum {
+    /// The axes that are summed over.
+    pub axes: AxisSet,
+    /// Whether they stay as dimensions of size 1.
+    pub keep_dims: bool,
+}
+
+impl Primitive for Sum {
+    const SPECS: &'static [Spec] = &[Spec {
+        name: "sum",
+        doc: "Σ x over the axes (all of them when left out), in a fixed pairwise order: the rounding error grows like the logarithm of the length.",
+        namespace: "",
+        inputs: &["x"],
+        attrs: &[option("axis", Kind::Axes, "null"), option("keepDims", Kind::Bool, "false")],
+        dtypes: "number",
+        build: |c| {
+            let (axes, keep_dims) = (c.axes(c.x[0].shape().ndim())?, c.bool()?);
+            c.tape.record(Sum { axes, keep_dims }, c.x)
+        },
+        samples: &[
+            Sample { x: &[Operand::Real(&[2, 3, 4], -1.0, 1.0)], attrs: &[1.0, 1.0, 0.0] },
+            Sample { x: &[Operand::Real(&[2, 3, 4], -1.0, 1.0)], attrs: &[2.0, 0.0, -1.0, 1.0] },
+            Sample { x: &[Operand::Real(&[5], -1.0, 1.0)], attrs: &[NONE, 0.0] },
+        ],
+    }];
+
+    fn name(&self) -> &'static str {
+        "sum"
+    }
+
+    fn infer(&self, x: &[Aval]) -> Result<Aval> {
+        let ok = with_number!(x[0].dtype, _T => true, else false);
+        need_dtype("sum", x[0].dtype, ok, "float32, float64 or int32")?;
+        Ok(Aval::new(x[0].shape.reduced(self.axes, self.keep_dims), x[0].dtype))
+    }
+
+    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+        with_number!(out.dtype, T => reduction::reduce::<reduce::Sum, T>(&x[0], self.axes, out), else Ok(x[0].clone()))
+    }
+
+    fn vjp<'t>(&self, _: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
+        let shape = x[0].shape();
+        Some(g.reshape(shape.reduced(self.axes, true)).expand(shape))
+    }
+}
