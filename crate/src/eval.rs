@@ -1,0 +1,98 @@
+//! The evaluator: computes what nodes need, each value only from its first to its last use.
+
+use crate::error::{Code, Error, Result};
+use crate::op::Arrays;
+use crate::tape::{Id, Node, Nodes, Tape};
+
+/// Whether the evaluation is the last that reads the nodes it runs over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// Other evaluations may follow.
+    Again,
+    /// Nothing will be computed from these nodes any more: values of leaves without owners may be overwritten.
+    Last,
+}
+
+impl Tape {
+    /// Computes the values of `targets`. Nodes that they do not need are not touched; a value on the way is dropped
+    /// after its last use unless a handle or a rule needs it.
+    ///
+    /// Errors: `memory`, and `value` from operations that index. Values that were there before stay as they are.
+    pub(crate) fn evaluate(&self, targets: &[Id], reads: Reads) -> Result<()> {
+        let order = self.ancestors(targets, |node| node.value.is_none());
+        if order.is_empty() {
+            return Ok(());
+        }
+        for &id in targets {
+            // A target is not used up by the nodes that are computed from it.
+            self.nodes.borrow_mut().slots[id as usize].pending += 1;
+        }
+        let result = order.iter().try_for_each(|&id| self.compute(id, reads));
+        if result.is_err() {
+            let mut nodes = self.nodes.borrow_mut();
+            for &id in &order {
+                let node = &mut nodes.slots[id as usize];
+                if node.handles == 0 && node.keeps == 0 && node.op.is_some() {
+                    node.value = None;
+                }
+            }
+        }
+        result
+    }
+
+    /// Computes a node at once when all its inputs have values and no derivative will be asked for: what most operations
+    /// outside transformations are. Says whether it did.
+    pub(crate) fn compute_ready(&self, id: Id) -> Result<bool> {
+        let value = {
+            let nodes = self.nodes.borrow();
+            let node = &nodes.slots[id as usize];
+            let Some(op) = node.op.as_ref().filter(|_| !node.requires_grad && node.value.is_none()) else {
+                return Ok(false);
+            };
+            let values = node.inputs.iter().map(|&input| nodes.slots[input as usize].value.clone());
+            let Some(x) = values.collect::<Option<Arrays>>() else { return Ok(false) };
+            op.eval(x, node.aval).map_err(|e| if e.code() == Code::Memory { e.in_op(op.name()) } else { e })?
+        };
+        self.nodes.borrow_mut().slots[id as usize].value = Some(value);
+        Ok(true)
+    }
+
+    fn compute(&self, id: Id, reads: Reads) -> Result<()> {
+        let x = self.gather(id, reads)?;
+        let value = {
+            let nodes = self.nodes.borrow();
+            let node = &nodes.slots[id as usize];
+            let Some(op) = &node.op else { return Err(freed()) };
+            op.eval(x, node.aval).map_err(|e| if e.code() == Code::Memory { e.in_op(op.name()) } else { e })?
+        };
+        let mut nodes = self.nodes.borrow_mut();
+        nodes.slots[id as usize].value = Some(value);
+        Ok(())
+    }
+
+    /// The values of a node's inputs; those at their last use are handed over.
+    fn gather(&self, id: Id, reads: Reads) -> Result<Arrays> {
+        let mut nodes = self.nodes.borrow_mut();
+        let Nodes { slots, .. } = &mut *nodes;
+        let inputs = std::mem::take(&mut slots[id as usize].inputs);
+        let mut take = |&input: &Id| {
+            let node: &mut Node = &mut slots[input as usize];
+            node.pending -= 1;
+            let wanted = node.handles > 0 || node.keeps > 0 || node.pending > 0;
+            let value = if !wanted && (node.op.is_some() || reads == Reads::Last) {
+                node.value.take()
+            } else {
+                node.value.clone()
+            };
+            value.ok_or_else(freed)
+        };
+        let x = inputs.iter().map(&mut take).collect();
+        slots[id as usize].inputs = inputs;
+        x
+    }
+}
+
+fn freed() -> Error {
+    let sentence = "the graph of this tensor was freed by an earlier backward; pass { retainGraph: true } to that one";
+    Error::new(Code::Gradient, "backward", sentence)
+}

@@ -1,0 +1,366 @@
+//! What a host does with a tape: run an operation, open and close transformations, `backward`.
+//!
+//! Outside transformations an operation has been computed when [`Tape::settle`] returns. Inside one it is recorded; when
+//! the outermost ends, what its results need is computed and everything else is gone.
+
+use crate::array::Array;
+use crate::diff;
+use crate::error::{Code, Error, Result};
+use crate::eval::Reads;
+use crate::op::Op;
+use crate::ops::alias::Alias;
+use crate::real::Real;
+use crate::tape::{Id, Tape};
+use crate::var::Var;
+
+impl Tape {
+    /// Ends an operation outside transformations: computes the results, keeps what `backward` will need, and turns what
+    /// no derivative goes through into leaves. Inside a transformation there is nothing to do.
+    pub fn settle(&self, results: &[Var<'_>]) -> Result<()> {
+        self.take_failure()?;
+        if self.depth() > 0 {
+            return Ok(());
+        }
+        if let &[y] = results
+            && self.compute_ready(y.id())?
+        {
+            self.cut_keeping_value(y.id());
+            return Ok(());
+        }
+        let young = self.young();
+        for &id in &young {
+            let tracked = {
+                let node = &self.nodes.borrow().slots[id as usize];
+                node.requires_grad && node.op.is_some() && node.kept.is_none()
+            };
+            if tracked {
+                let active = self.input_bits(id, |input| input.requires_grad);
+                self.keep(id, active);
+            }
+        }
+        let targets: Vec<Id> = results.iter().map(|y| y.id()).collect();
+        self.evaluate(&targets, Reads::Again)?;
+        for id in young {
+            let plain = {
+                let node = &self.nodes.borrow().slots[id as usize];
+                node.op.is_some() && !node.requires_grad && node.value.is_some()
+            };
+            if plain {
+                self.cut_keeping_value(id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Computes the value of one node, wherever it is.
+    pub fn read(&self, x: Var<'_>) -> Result<Array> {
+        self.evaluate(&[x.id()], Reads::Again)?;
+        x.value().ok_or_else(|| {
+            Error::new(Code::Gradient, "read", "the graph of this tensor was freed by an earlier backward")
+        })
+    }
+
+    // ---- transformations
+
+    /// Opens a transformation: from now on operations are recorded.
+    pub fn begin(&self) {
+        self.set_depth(self.depth() + 1);
+    }
+
+    /// A fresh variable with the value of `x`, to differentiate by. Inside the outermost transformation it is a leaf; in
+    /// an inner one it is tied to `x`, so that the outer one sees through it.
+    pub fn variable<'t>(&'t self, x: Var<'t>) -> Result<Var<'t>> {
+        match x.value() {
+            Some(value) if self.depth() == 1 => Ok(self.leaf(value)),
+            _ => self.record(Alias { stop: false }, &[x]),
+        }
+    }
+
+    /// Closes a transformation; the handles to what is not a result have been released before. When it was the outermost
+    /// one, the results are computed and become plain values.
+    ///
+    /// With `connected`, what differentiating the results needs is kept too, and the results stay what they are: nodes
+    /// with their operations.
+    pub fn end(&self, results: &[Var<'_>], connected: bool) -> Result<()> {
+        self.set_depth(self.depth().saturating_sub(1));
+        self.take_failure()?;
+        if self.depth() > 0 {
+            return Ok(());
+        }
+        let targets: Vec<Id> = results.iter().map(|y| y.id()).collect();
+        if connected {
+            self.keep_rules(&targets);
+            self.evaluate(&targets, Reads::Again)?;
+            // A copy of a result is the caller's own and holds no graph.
+            for id in targets {
+                let copy = matches!(self.nodes.borrow().slots[id as usize].op, Some(Op::Alias(_)));
+                if copy {
+                    self.cut_keeping_value(id);
+                }
+            }
+            return Ok(());
+        }
+        self.evaluate(&targets, Reads::Last)?;
+        for id in targets {
+            self.cut_keeping_value(id);
+        }
+        Ok(())
+    }
+
+    /// Keeps what the rules between the variables with handles and `targets` ask for.
+    fn keep_rules(&self, targets: &[Id]) {
+        let order = self.ancestors(targets, |_| true);
+        let mut active = vec![false; order.len()];
+        for (k, &id) in order.iter().enumerate() {
+            let (held_leaf, inputs) = {
+                let nodes = self.nodes.borrow();
+                let node = &nodes.slots[id as usize];
+                (node.op.is_none() && node.handles > 0 && !node.constant, node.inputs.clone())
+            };
+            let mut bits = 0;
+            for (i, &input) in inputs.iter().enumerate() {
+                if self.nodes.borrow().position(input).is_some_and(|p| active[p]) {
+                    bits |= 1u32.checked_shl(i as u32).unwrap_or(1 << 31);
+                }
+            }
+            active[k] = held_leaf || bits != 0;
+            if bits != 0 {
+                self.keep(id, bits);
+            }
+        }
+    }
+
+    fn cut_keeping_value(&self, id: Id) {
+        let mut nodes = self.nodes.borrow_mut();
+        // A reference for the length of the cut, so that the value stays.
+        nodes.hold(id);
+        drop(nodes);
+        self.cut(id);
+        let node = &mut self.nodes.borrow_mut().slots[id as usize];
+        node.handles -= 1;
+    }
+
+    /// [`diff::vjp`] with missing cotangents taken as ones; zeros where nothing depends on an x.
+    ///
+    /// Errors: `shape` or `dtype` when a cotangent is not like its y; `gradient` when a y or an x is no float.
+    pub fn pullback<'t>(
+        &'t self,
+        ys: &[Var<'t>],
+        gs: &[Option<Var<'t>>],
+        xs: &[Var<'t>],
+        last: bool,
+    ) -> Result<Vec<Var<'t>>> {
+        let mut cotangents = Vec::with_capacity(ys.len());
+        for (&y, &g) in ys.iter().zip(gs) {
+            cotangents.push(match g {
+                Some(g) => like("vjp", "cotangent", g, y)?,
+                None => y.full_like(1.0),
+            });
+        }
+        for &x in xs {
+            differentiable("vjp", x)?;
+        }
+        let found = self.with_last_pass(last, || diff::vjp(self, ys, &cotangents, xs))?;
+        Ok(found.into_iter().zip(xs).map(|(c, &x)| diff::or_zeros(c, x)).collect())
+    }
+
+    /// [`diff::jvp`]; zeros where a y depends on no x. Errors: as for [`Tape::pullback`], about tangents.
+    pub fn pushforward<'t>(
+        &'t self,
+        ys: &[Var<'t>],
+        xs: &[Var<'t>],
+        ts: &[Var<'t>],
+        last: bool,
+    ) -> Result<Vec<Var<'t>>> {
+        for (&x, &t) in xs.iter().zip(ts) {
+            differentiable("jvp", x)?;
+            like("jvp", "tangent", t, x)?;
+        }
+        let found = self.with_last_pass(last, || diff::jvp(self, ys, xs, ts))?;
+        Ok(found.into_iter().zip(ys).map(|(t, &y)| diff::or_zeros(t, y)).collect())
+    }
+
+    // ---- the imperative face
+
+    /// Adds the gradients of y to the `grad` of the leaves that require one, and of nodes that retain one.
+    ///
+    /// `x.grad += ȳ ∂y/∂x` with ȳ = `g`, or 1 for a y of size 1. Without `retain` the graph is freed; with `create` the
+    /// gradients are recorded themselves. Errors: `gradient`, `shape`, `dtype`, `memory`; no `grad` has changed then.
+    pub fn backward<'t>(&'t self, y: Var<'t>, g: Option<Var<'t>>, retain: bool, create: bool) -> Result<()> {
+        let refuse =
+            |sentence: String| Err(Error::new(Code::Gradient, "backward", sentence).with_shapes([&y.shape()[..]]));
+        if self.depth() > 0 {
+            return refuse("it has no place inside a transformation; use grad or vjp there".into());
+        }
+        if self.nodes.borrow().slots[y.id() as usize].spent {
+            return refuse("the graph was freed by an earlier backward; pass { retainGraph: true } to that one".into());
+        }
+        if !y.requires_grad() {
+            return refuse(
+                "nothing that this tensor was computed from requires a gradient; set requiresGrad on the inputs".into(),
+            );
+        }
+        let seed = match g {
+            Some(g) => like("backward", "gradient", g, y)?,
+            None if y.shape().size() == 1 => y.full_like(1.0),
+            None => {
+                let (name, shape) = ("z", y.shape());
+                return refuse(format!(
+                    "{name} has shape {shape}; pass a gradient of shape {shape}, for instance {name}.backward(ones({shape}))"
+                ));
+            }
+        };
+        let graph = self.ancestors(&[y.id()], |node| node.requires_grad);
+        let xs: Vec<Var<'t>> = {
+            let nodes = self.nodes.borrow();
+            if graph.iter().any(|&id| nodes.slots[id as usize].spent) {
+                drop(nodes);
+                return refuse(
+                    "a part of the graph was freed by an earlier backward; pass { retainGraph: true } to that one"
+                        .into(),
+                );
+            }
+            let wanted = |node: &crate::tape::Node| node.op.is_none() || node.retain_grad;
+            graph.iter().filter(|&&id| wanted(&nodes.slots[id as usize])).map(|&id| Var::new(self, id)).collect()
+        };
+        let was = self.set_no_grad(!create);
+        let result = self.accumulate(y, seed, &xs, create);
+        self.set_no_grad(was);
+        let gradients = result?;
+        let mut nodes = self.nodes.borrow_mut();
+        for (x, gradient) in xs.iter().zip(&gradients) {
+            nodes.hold(gradient.id());
+            if let Some(old) = nodes.slots[x.id() as usize].grad.replace(gradient.id()) {
+                nodes.drop_handle(old);
+            }
+        }
+        if retain || create {
+            nodes.hold(seed.id());
+            if let Some(old) = nodes.slots[y.id() as usize].seed.replace(seed.id()) {
+                nodes.drop_handle(old);
+            }
+            return Ok(());
+        }
+        drop(nodes);
+        for &id in graph.iter().rev() {
+            let inner = self.nodes.borrow().slots[id as usize].op.is_some();
+            if inner {
+                self.nodes.borrow_mut().slots[id as usize].spent = true;
+                self.cut(id);
+            }
+        }
+        Ok(())
+    }
+
+    /// The new values of `grad` of `xs`, computed.
+    fn accumulate<'t>(&'t self, y: Var<'t>, seed: Var<'t>, xs: &[Var<'t>], create: bool) -> Result<Vec<Var<'t>>> {
+        let found = self.with_last_pass(!create, || diff::vjp(self, &[y], &[seed], xs))?;
+        let mut gradients = Vec::with_capacity(xs.len());
+        for (c, &x) in found.into_iter().zip(xs) {
+            let c = diff::or_zeros(c, x);
+            let old = self.nodes.borrow().slots[x.id() as usize].grad;
+            gradients.push(old.map_or(c, |old| Var::new(self, old) + c));
+        }
+        gradients.push(seed);
+        self.settle(&gradients)?;
+        gradients.pop();
+        Ok(gradients)
+    }
+
+    /// The accumulated gradient.
+    pub fn grad<'t>(&'t self, x: Var<'t>) -> Option<Var<'t>> {
+        self.nodes.borrow().slots[x.id() as usize].grad.map(|id| Var::new(self, id))
+    }
+
+    /// Forgets the accumulated gradient.
+    pub fn zero_grad(&self, x: Var<'_>) {
+        let mut nodes = self.nodes.borrow_mut();
+        if let Some(old) = nodes.slots[x.id() as usize].grad.take() {
+            nodes.drop_handle(old);
+        }
+    }
+
+    /// Sets whether `backward` finds a gradient for this leaf. Errors: `gradient` for a result of operations, `dtype`.
+    pub fn set_requires_grad(&self, x: Var<'_>, on: bool) -> Result<()> {
+        if on {
+            differentiable("requiresGrad", x)?;
+        }
+        if x.op().is_some() {
+            if on == x.requires_grad() {
+                return Ok(());
+            }
+            let sentence = "only a tensor that was not computed from others can change it; use detach()";
+            return Err(Error::new(Code::Gradient, "requiresGrad", sentence));
+        }
+        let mut nodes = self.nodes.borrow_mut();
+        let node = &mut nodes.slots[x.id() as usize];
+        node.requires_grad = on;
+        node.spent = false;
+        Ok(())
+    }
+
+    /// Makes `backward` store the gradient of this node although it was computed from others.
+    pub fn retain_grad(&self, x: Var<'_>) -> Result<()> {
+        if !x.requires_grad() {
+            return Err(Error::new(Code::Gradient, "retainGrad", "the tensor must require a gradient"));
+        }
+        self.nodes.borrow_mut().slots[x.id() as usize].retain_grad = true;
+        Ok(())
+    }
+
+    /// Gives the leaf x the value of another tensor of its shape and dtype.
+    ///
+    /// Errors: `shape`, `dtype`; `gradient` when x was computed from others, or an open tape needs its value.
+    pub fn assign(&self, x: Var<'_>, value: Var<'_>) -> Result<()> {
+        like("assign", "value", value, x)?;
+        let value = self.read(value)?;
+        let mut nodes = self.nodes.borrow_mut();
+        let node = &mut nodes.slots[x.id() as usize];
+        let refuse = |sentence| Err(Error::new(Code::Gradient, "assign", sentence));
+        if node.op.is_some() {
+            return refuse("only a tensor that was not computed from others can be assigned to");
+        }
+        if node.uses > 0 {
+            return refuse(
+                "the tensor is held by an open tape; call backward, dispose what was computed from it, or use noGrad",
+            );
+        }
+        node.value = Some(value);
+        Ok(())
+    }
+}
+
+/// Refuses a tangent, cotangent or value that has not the shape and dtype of what it belongs to.
+fn like<'t>(op: &str, what: &str, t: Var<'t>, x: Var<'t>) -> Result<Var<'t>> {
+    let (have, want) = (t.aval(), x.aval());
+    if have.shape != want.shape {
+        let sentence = format!("the {what} must have the shape of its tensor, {}, got {}", want.shape, have.shape);
+        return Err(Error::new(Code::Shape, op, sentence).with_shapes([&want.shape[..], &have.shape[..]]));
+    }
+    if have.dtype != want.dtype {
+        let (want, have) = (want.dtype.name(), have.dtype.name());
+        let sentence =
+            format!("the {what} must have the dtype of its tensor, {want}, got {have}; convert with .to(\"{want}\")");
+        return Err(Error::new(Code::DType, op, sentence).with_dtypes([want, have]));
+    }
+    Ok(t)
+}
+
+/// Refuses what carries no derivatives.
+fn differentiable(op: &str, x: Var<'_>) -> Result<()> {
+    let dtype = x.dtype();
+    if dtype.is_float() {
+        return Ok(());
+    }
+    let sentence =
+        format!("only float32 and float64 carry derivatives, got {}; convert with .to(\"float32\")", dtype.name());
+    Err(Error::new(Code::DType, op, sentence).with_dtypes([dtype.name()]))
+}
+
+/// A value for tests and rules that need a scalar of ones.
+impl<'t> Var<'t> {
+    /// Ones of this node's shape and dtype.
+    pub fn ones_like(self) -> Var<'t> {
+        self.one().expand(self.shape())
+    }
+}

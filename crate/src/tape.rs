@@ -1,0 +1,523 @@
+//! The tape: nodes, their order, and who owns them.
+//!
+//! A node is an operation with its inputs, or a leaf. It lives while a handle from outside or another node refers to
+//! it; its value lives while a handle or a rule that will be differentiated needs it. The tape knows no derivatives.
+
+use std::cell::{Cell, RefCell};
+
+use smallvec::SmallVec;
+
+use crate::array::Array;
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::op::{Aval, Keeps, Op};
+use crate::var::Var;
+
+/// Place of a node in the tape.
+pub type Id = u32;
+
+/// Ids of a node's inputs.
+pub type Inputs = SmallVec<[Id; 3]>;
+
+/// A handle is `generation * SLOTS + id`: a whole number that a double holds exactly.
+const SLOTS: f64 = 67_108_864.0;
+
+/// The state of one node.
+#[derive(Debug)]
+pub(crate) struct Node {
+    /// Counts the owners of this slot so far: a handle to an earlier one is stale.
+    generation: u32,
+    /// References from outside.
+    pub handles: u32,
+    /// References from other nodes.
+    pub uses: u32,
+    /// Rules that will ask for this node's value.
+    pub keeps: u32,
+    /// Evaluation order: nodes are computed by rising `(time, seq)`. A tangent has the time of its primal.
+    pub time: u64,
+    pub seq: u64,
+    /// Created during the current call; looked at when it ends.
+    young: bool,
+    pub aval: Aval,
+    /// `None` for a leaf.
+    pub op: Option<Op>,
+    pub inputs: Inputs,
+    pub value: Option<Array>,
+    /// A number that a rule or a literal operand wrote down.
+    pub constant: bool,
+    /// A gradient with respect to this node, or through it, can be asked for by `backward`.
+    pub requires_grad: bool,
+    /// What this node's rule keeps, once that has been counted.
+    pub kept: Option<Keeps>,
+    /// An earlier `backward` freed the operation.
+    pub spent: bool,
+    /// Whether `backward` stores the gradient although this is no leaf.
+    pub retain_grad: bool,
+    /// The accumulated gradient, and the cotangent that the last `backward` from this node began with.
+    pub grad: Option<Id>,
+    pub seed: Option<Id>,
+    /// Scratch of passes: the pass that saw the node last, its position there, and uses that are left.
+    pub epoch: u32,
+    pub position: u32,
+    pub pending: u32,
+}
+
+pub(crate) struct Nodes {
+    pub slots: Vec<Node>,
+    free: Vec<Id>,
+    young: Vec<Id>,
+    clock: u64,
+    epoch: u32,
+    handles: usize,
+    keeps: Vec<(std::mem::Discriminant<Op>, u32, Keeps)>,
+}
+
+/// A Wengert list: the program that transformations read and append to.
+pub struct Tape {
+    pub(crate) nodes: RefCell<Nodes>,
+    /// Number of open transformations. Inside one, operations are recorded and not run.
+    depth: Cell<u32>,
+    /// No further derivative can be asked for of what is appended now: rules may use fused nodes.
+    last_pass: Cell<bool>,
+    /// Operations outside transformations are not recorded for `backward`.
+    no_grad: Cell<bool>,
+    /// The time that new nodes get, when a pass says so.
+    time: Cell<Option<u64>>,
+    /// The first refusal inside a rule or a composed operation.
+    failure: RefCell<Option<Error>>,
+}
+
+impl Default for Tape {
+    fn default() -> Tape {
+        Tape::new()
+    }
+}
+
+impl Tape {
+    /// An empty tape.
+    pub const fn new() -> Tape {
+        let nodes = Nodes {
+            slots: Vec::new(),
+            free: Vec::new(),
+            young: Vec::new(),
+            clock: 0,
+            epoch: 0,
+            handles: 0,
+            keeps: Vec::new(),
+        };
+        Tape {
+            nodes: RefCell::new(nodes),
+            depth: Cell::new(0),
+            last_pass: Cell::new(false),
+            no_grad: Cell::new(false),
+            time: Cell::new(None),
+            failure: RefCell::new(None),
+        }
+    }
+
+    // ---- recording
+
+    /// Appends a leaf with a value.
+    pub fn leaf(&self, value: Array) -> Var<'_> {
+        let aval = Aval::new(value.shape(), value.dtype);
+        self.push(aval, None, Inputs::new(), Some(value))
+    }
+
+    /// Appends the scalar constant `c`.
+    pub fn constant(&self, c: f64, dtype: DType) -> Result<Var<'_>> {
+        let constant = self.leaf(Array::scalar(c, dtype)?);
+        self.nodes.borrow_mut().slots[constant.id() as usize].constant = true;
+        Ok(constant)
+    }
+
+    /// Appends an operation on nodes of this tape, without a value. Errors: those of the operation's `infer`.
+    pub fn record(&self, op: impl Into<Op>, inputs: &[Var<'_>]) -> Result<Var<'_>> {
+        let op = op.into();
+        let avals: SmallVec<[Aval; 4]> = inputs.iter().map(Var::aval).collect();
+        let aval = op.infer(&avals)?;
+        Ok(self.push(aval, Some(op), inputs.iter().map(|x| x.id()).collect(), None))
+    }
+
+    /// [`Tape::record`] for rules and composed operations, which check their arguments first: a refusal is remembered
+    /// and reported by [`Tape::take_failure`].
+    pub fn apply<'t>(&'t self, op: impl Into<Op>, inputs: &[Var<'t>]) -> Var<'t> {
+        match self.record(op, inputs) {
+            Ok(y) => y,
+            Err(e) => {
+                self.fail(e);
+                inputs.first().copied().unwrap_or_else(|| {
+                    self.push(Aval::new(crate::shape::Shape::SCALAR, DType::Float32), None, Inputs::new(), None)
+                })
+            }
+        }
+    }
+
+    /// Remembers the first refusal of a chain of operations.
+    pub(crate) fn fail(&self, error: Error) {
+        self.failure.borrow_mut().get_or_insert(error);
+    }
+
+    /// The first refusal since the last call, if there was one.
+    pub fn take_failure(&self) -> Result<()> {
+        self.failure.borrow_mut().take().map_or(Ok(()), Err)
+    }
+
+    fn push(&self, aval: Aval, op: Option<Op>, inputs: Inputs, value: Option<Array>) -> Var<'_> {
+        let mut nodes = self.nodes.borrow_mut();
+        let tracked = self.depth.get() == 0 && !self.no_grad.get() && aval.dtype.is_float();
+        let mut requires_grad = false;
+        for (i, &input) in inputs.iter().enumerate() {
+            let node = &mut nodes.slots[input as usize];
+            node.uses += 1;
+            requires_grad |= tracked && node.requires_grad && op.as_ref().is_some_and(|op| op.active(i));
+        }
+        nodes.clock += 1;
+        let seq = nodes.clock;
+        let mut node = Node {
+            generation: 1,
+            handles: 0,
+            uses: 0,
+            keeps: 0,
+            time: self.time.get().unwrap_or(seq),
+            seq,
+            young: true,
+            aval,
+            op,
+            inputs,
+            value,
+            constant: false,
+            requires_grad,
+            kept: None,
+            spent: false,
+            retain_grad: false,
+            grad: None,
+            seed: None,
+            epoch: 0,
+            position: 0,
+            pending: 0,
+        };
+        let id = match nodes.free.pop() {
+            Some(id) => {
+                let slot = &mut nodes.slots[id as usize];
+                node.generation = slot.generation + 1;
+                *slot = node;
+                id
+            }
+            None => {
+                nodes.slots.push(node);
+                (nodes.slots.len() - 1) as Id
+            }
+        };
+        nodes.young.push(id);
+        drop(nodes);
+        Var::new(self, id)
+    }
+
+    // ---- modes
+
+    /// Number of open transformations.
+    pub fn depth(&self) -> u32 {
+        self.depth.get()
+    }
+
+    pub(crate) fn set_depth(&self, depth: u32) {
+        self.depth.set(depth);
+    }
+
+    /// Whether rules may append nodes that have no derivative themselves.
+    pub fn is_last_pass(&self) -> bool {
+        self.last_pass.get()
+    }
+
+    /// Runs `f` with [`Tape::is_last_pass`] set to `last`.
+    pub(crate) fn with_last_pass<T>(&self, last: bool, f: impl FnOnce() -> T) -> T {
+        let before = self.last_pass.replace(last);
+        let out = f();
+        self.last_pass.set(before);
+        out
+    }
+
+    /// Runs `f`; the nodes it appends are evaluated right after those of the given time.
+    pub(crate) fn at_time<T>(&self, time: u64, f: impl FnOnce() -> T) -> T {
+        let before = self.time.replace(Some(time));
+        let out = f();
+        self.time.set(before);
+        out
+    }
+
+    /// Sets whether operations outside transformations are left out of `backward`'s graph; gives the former setting.
+    pub fn set_no_grad(&self, on: bool) -> bool {
+        self.no_grad.replace(on)
+    }
+
+    // ---- handles
+
+    /// A new handle to a node: a reference from outside.
+    pub fn handle(&self, x: Var<'_>) -> f64 {
+        let mut nodes = self.nodes.borrow_mut();
+        nodes.handles += 1;
+        let node = &mut nodes.slots[x.id() as usize];
+        node.handles += 1;
+        f64::from(node.generation) * SLOTS + f64::from(x.id())
+    }
+
+    /// The node of a handle; `None` when it is stale or was never one.
+    pub fn lookup(&self, handle: f64) -> Option<Var<'_>> {
+        let generation = (handle / SLOTS).floor();
+        let id = handle - generation * SLOTS;
+        let nodes = self.nodes.borrow();
+        let node = nodes.slots.get(id as usize)?;
+        (f64::from(node.generation) == generation && node.handles > 0).then(|| Var::new(self, id as Id))
+    }
+
+    /// Gives a handle back. A stale one is ignored.
+    pub fn release(&self, handle: f64) {
+        if let Some(x) = self.lookup(handle) {
+            let mut nodes = self.nodes.borrow_mut();
+            nodes.handles -= 1;
+            nodes.drop_handle(x.id());
+        }
+    }
+
+    /// Number of handles that are out.
+    pub fn handles(&self) -> usize {
+        self.nodes.borrow().handles
+    }
+
+    /// Number of nodes that are alive: for tests of ownership.
+    pub fn len(&self) -> usize {
+        let nodes = self.nodes.borrow();
+        nodes.slots.len() - nodes.free.len()
+    }
+
+    /// Whether no node is alive.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Frees what was created since the last call and has found no owner: the end of every call from outside.
+    pub fn sweep(&self) {
+        let mut nodes = self.nodes.borrow_mut();
+        while let Some(id) = nodes.young.pop() {
+            nodes.slots[id as usize].young = false;
+            nodes.collect(id);
+        }
+    }
+
+    /// The nodes created since the last [`Tape::sweep`].
+    pub(crate) fn young(&self) -> Vec<Id> {
+        self.nodes.borrow().young.clone()
+    }
+
+    // ---- what rules need
+
+    /// Counts what the rule of node `id` will ask for, so that these values stay.
+    pub(crate) fn keep(&self, id: Id, active: u32) {
+        let keeps = self.keeps(id, active);
+        let mut nodes = self.nodes.borrow_mut();
+        if nodes.slots[id as usize].kept.replace(keeps).is_some() {
+            return;
+        }
+        nodes.each_kept(id, keeps, |node| node.keeps += 1);
+    }
+
+    /// What the rule of node `id` needs: as the operation says, or as its rule shows when it is run.
+    fn keeps(&self, id: Id, active: u32) -> Keeps {
+        let (op, x) = {
+            let nodes = self.nodes.borrow();
+            let node = &nodes.slots[id as usize];
+            let Some(op) = node.op.clone() else { return Keeps::default() };
+            (op, node.inputs.iter().map(|&i| Var::new(self, i)).collect::<SmallVec<[Var<'_>; 3]>>())
+        };
+        if let Some(keeps) = op.keeps(active) {
+            return keeps;
+        }
+        let kind = std::mem::discriminant(&op);
+        let known = |k: &&(std::mem::Discriminant<Op>, u32, Keeps)| k.0 == kind && k.1 == active;
+        if let Some(known) = self.nodes.borrow().keeps.iter().find(known) {
+            return known.2;
+        }
+        let y = Var::new(self, id);
+        let g = self.push(y.aval(), None, Inputs::new(), None);
+        let first = self.nodes.borrow().young.len();
+        let was = self.depth.replace(self.depth.get() + 1);
+        for i in (0..x.len()).filter(|&i| active & bit(i) != 0) {
+            op.vjp(i, &x, y, g);
+        }
+        self.depth.set(was);
+        let mut nodes = self.nodes.borrow_mut();
+        let mut keeps = Keeps::default();
+        for &node in &nodes.young[first..] {
+            for &input in &nodes.slots[node as usize].inputs {
+                keeps.output |= input == id;
+                for (i, x) in x.iter().enumerate() {
+                    keeps.inputs |= if x.id() == input { bit(i) } else { 0 };
+                }
+            }
+        }
+        nodes.keeps.push((kind, active, keeps));
+        keeps
+    }
+
+    /// The bits of the inputs of `id` for which `f` holds.
+    pub(crate) fn input_bits(&self, id: Id, f: impl Fn(&Node) -> bool) -> u32 {
+        let nodes = self.nodes.borrow();
+        let node = &nodes.slots[id as usize];
+        let Some(op) = &node.op else { return 0 };
+        let bits = node.inputs.iter().enumerate().filter(|&(i, &x)| op.active(i) && f(&nodes.slots[x as usize]));
+        bits.fold(0, |bits, (i, _)| bits | bit(i))
+    }
+
+    /// Replaces a value by the same one in another layout.
+    pub(crate) fn set_value(&self, x: Var<'_>, value: Array) {
+        self.nodes.borrow_mut().slots[x.id() as usize].value = Some(value);
+    }
+
+    /// Turns a node into a leaf: its operation and its claims on others are gone, its value stays.
+    pub(crate) fn cut(&self, id: Id) {
+        self.nodes.borrow_mut().cut(id);
+    }
+
+    /// All nodes that `targets` are made from, in evaluation order, as far as `within` lets the search through. Their
+    /// [`Node::position`] is the place in the list; [`Node::pending`] counts the uses among them.
+    pub(crate) fn ancestors(&self, targets: &[Id], within: impl Fn(&Node) -> bool) -> Vec<Id> {
+        let mut nodes = self.nodes.borrow_mut();
+        nodes.epoch = nodes.epoch.wrapping_add(1);
+        let epoch = nodes.epoch;
+        let mut found = Vec::new();
+        let mut stack: Vec<Id> = Vec::new();
+        let mut sorted = true;
+        let visit = |nodes: &mut Nodes, stack: &mut Vec<Id>, id: Id, uses: u32| {
+            let node = &mut nodes.slots[id as usize];
+            if node.epoch != epoch {
+                node.epoch = epoch;
+                node.pending = 0;
+                node.position = Id::MAX;
+                if within(node) {
+                    node.position = 0;
+                    stack.push(id);
+                }
+            }
+            node.pending += uses;
+        };
+        for &id in targets {
+            visit(&mut nodes, &mut stack, id, 0);
+        }
+        while let Some(id) = stack.pop() {
+            sorted = false;
+            found.push(id);
+            for k in 0..nodes.slots[id as usize].inputs.len() {
+                let input = nodes.slots[id as usize].inputs[k];
+                visit(&mut nodes, &mut stack, input, 1);
+            }
+        }
+        if !sorted {
+            found.sort_unstable_by_key(|&id| {
+                let node = &nodes.slots[id as usize];
+                (node.time, node.seq)
+            });
+        }
+        for (position, &id) in found.iter().enumerate() {
+            nodes.slots[id as usize].position = position as u32;
+        }
+        found
+    }
+}
+
+fn bit(i: usize) -> u32 {
+    1u32.checked_shl(i as u32).unwrap_or(1 << 31)
+}
+
+impl Nodes {
+    /// Whether the last pass over ancestors met this node, and where.
+    pub fn position(&self, id: Id) -> Option<usize> {
+        let node = &self.slots[id as usize];
+        (node.epoch == self.epoch && node.position != Id::MAX).then_some(node.position as usize)
+    }
+
+    fn each_kept(&mut self, id: Id, keeps: Keeps, f: impl Fn(&mut Node)) {
+        if keeps.output {
+            f(&mut self.slots[id as usize]);
+        }
+        for i in 0..self.slots[id as usize].inputs.len() {
+            if keeps.inputs & bit(i) != 0 {
+                let input = self.slots[id as usize].inputs[i];
+                f(&mut self.slots[input as usize]);
+            }
+        }
+    }
+
+    pub fn hold(&mut self, id: Id) {
+        self.slots[id as usize].handles += 1;
+    }
+
+    pub fn drop_handle(&mut self, id: Id) {
+        self.slots[id as usize].handles -= 1;
+        self.forget_value(id);
+        self.collect(id);
+    }
+
+    /// Drops a value that can be computed again and that nobody asks for.
+    fn forget_value(&mut self, id: Id) {
+        let node = &mut self.slots[id as usize];
+        if node.handles == 0 && node.keeps == 0 && node.op.is_some() {
+            node.value = None;
+        }
+    }
+
+    fn cut(&mut self, id: Id) {
+        if let Some(keeps) = self.slots[id as usize].kept.take() {
+            self.each_kept(id, keeps, |node| node.keeps -= 1);
+            for i in 0..self.slots[id as usize].inputs.len() {
+                let input = self.slots[id as usize].inputs[i];
+                self.forget_value(input);
+            }
+        }
+        self.forget_value(id);
+        let node = &mut self.slots[id as usize];
+        node.op = None;
+        let inputs = std::mem::take(&mut node.inputs);
+        for input in inputs {
+            self.slots[input as usize].uses -= 1;
+            self.collect(input);
+        }
+    }
+
+    /// Frees a node without owners, and then whatever that leaves without owners. No recursion: chains are long.
+    fn collect(&mut self, id: Id) {
+        let mut stack: SmallVec<[Id; 8]> = SmallVec::new();
+        stack.push(id);
+        while let Some(id) = stack.pop() {
+            let node = &mut self.slots[id as usize];
+            if node.handles > 0 || node.uses > 0 || node.young || self.is_free(id) {
+                continue;
+            }
+            if let Some(keeps) = self.slots[id as usize].kept.take() {
+                self.each_kept(id, keeps, |node| node.keeps -= 1);
+            }
+            let node = &mut self.slots[id as usize];
+            node.op = None;
+            node.value = None;
+            let held = [node.grad.take(), node.seed.take()];
+            let inputs = std::mem::take(&mut node.inputs);
+            // A slot whose generations are used up is never given out again.
+            if node.generation < u32::MAX >> 5 {
+                node.seq = 0;
+                self.free.push(id);
+            }
+            for input in inputs {
+                self.slots[input as usize].uses -= 1;
+                self.forget_value(input);
+                stack.push(input);
+            }
+            for held in held.into_iter().flatten() {
+                self.slots[held as usize].handles -= 1;
+                stack.push(held);
+            }
+        }
+    }
+
+    fn is_free(&self, id: Id) -> bool {
+        self.slots[id as usize].seq == 0
+    }
+}
