@@ -1,0 +1,333 @@
+//! The boundary: what JavaScript calls. Integers and handles only; one tape for each instance.
+//!
+//! A handle is a double, 0 means that the call was refused and [`error`] says why. Lists, shapes and attributes pass
+//! through a scratch area of doubles that both sides see. No operation adds an export: they are called by code.
+
+use std::cell::{Cell, RefCell};
+
+use smallvec::SmallVec;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::array::Array;
+use crate::buffer;
+use crate::call;
+use crate::dtype::DType;
+use crate::error::{Code, Error, Result};
+use crate::graph;
+use crate::shape::Shape;
+use crate::tape::Tape;
+use crate::var::Var;
+
+thread_local! {
+    static TAPE: Tape = const { Tape::new() };
+    static SCRATCH: RefCell<Vec<f64>> = const { RefCell::new(Vec::new()) };
+    static ERROR: Cell<Option<Error>> = const { Cell::new(None) };
+}
+
+/// Inputs of a call: few, mostly.
+type Vars<'t> = SmallVec<[Var<'t>; 4]>;
+
+/// Runs a call: what it created and nobody owns is freed, a refusal is kept for [`error`].
+fn run<T: Default>(f: impl FnOnce(&Tape) -> Result<T>) -> T {
+    TAPE.with(|tape| {
+        let result = f(tape);
+        // A refusal inside a rule belongs to the call in which it happened.
+        let result = tape.take_failure().and(result);
+        tape.sweep();
+        result.unwrap_or_else(|e| {
+            ERROR.set(Some(e));
+            T::default()
+        })
+    })
+}
+
+/// The node of a handle, for argument `k` of `op`.
+fn node<'t>(tape: &'t Tape, handle: f64, op: &str, k: usize) -> Result<Var<'t>> {
+    tape.lookup(handle).ok_or_else(|| {
+        let sentence = format!("argument {} was disposed, or belonged to a transformation that has ended", k + 1);
+        Error::new(Code::Disposed, op, sentence)
+    })
+}
+
+fn scratch_values(from: usize, n: usize) -> SmallVec<[f64; 16]> {
+    SCRATCH.with_borrow(|s| s.get(from..from + n).map(SmallVec::from).unwrap_or_default())
+}
+
+fn write_scratch(values: impl IntoIterator<Item = f64>) {
+    SCRATCH.with_borrow_mut(|s| {
+        for (k, value) in values.into_iter().enumerate() {
+            match s.get_mut(k) {
+                Some(slot) => *slot = value,
+                None => s.push(value),
+            }
+        }
+    });
+}
+
+/// The nodes whose handles stand in the scratch area.
+fn nodes<'t>(tape: &'t Tape, op: &str, from: usize, n: usize) -> Result<Vars<'t>> {
+    scratch_values(from, n).iter().enumerate().map(|(k, &h)| node(tape, h, op, k)).collect()
+}
+
+/// Tensors and numbers as operands: a number adopts the dtype of the tensors, which are float32 when there are none.
+fn operands<'t>(tape: &'t Tape, code: usize, given: &[[f64; 2]]) -> Result<Vars<'t>> {
+    let op = call::name(code);
+    let mut tensors: SmallVec<[Option<Var<'t>>; 4]> = SmallVec::new();
+    for (k, &[handle, _]) in given.iter().enumerate() {
+        tensors.push(if handle == 0.0 { None } else { Some(node(tape, handle, op, k)?) });
+    }
+    // The condition of `where` does not say what its numbers are.
+    let dtypes = || tensors.iter().flatten().map(|x| x.dtype());
+    let dtype = dtypes().find(|&d| d != DType::Bool).or_else(|| dtypes().next().filter(|_| op != "where"));
+    let dtype = dtype.unwrap_or(DType::Float32);
+    let literal = |&[_, number]: &[f64; 2]| {
+        if dtype == DType::Int32 && number.fract() != 0.0 {
+            let sentence =
+                format!("the number {number} must be whole beside int32; convert the tensor with .to(\"float32\")");
+            return Err(Error::new(Code::DType, op, sentence).with_dtypes([dtype.name()]));
+        }
+        tape.constant(number, dtype)
+    };
+    tensors.iter().zip(given).map(|(x, given)| x.map_or_else(|| literal(given), Ok)).collect()
+}
+
+fn perform(tape: &Tape, code: u32, given: &[[f64; 2]], attrs: &[f64]) -> Result<f64> {
+    let x = operands(tape, code as usize, given)?;
+    let y = call::call(tape, code as usize, &x, attrs)?;
+    tape.settle(&[y])?;
+    Ok(tape.handle(y))
+}
+
+/// Byte position of a scratch area of at least `len` doubles.
+#[wasm_bindgen]
+pub fn scratch(len: u32) -> u32 {
+    SCRATCH.with_borrow_mut(|s| {
+        let len = len as usize;
+        if s.len() < len {
+            s.resize(len, 0.0);
+        }
+        s.as_mut_ptr() as usize as u32
+    })
+}
+
+/// Calls the operation with this code; scratch: for each input `[handle, 0]` or `[0, number]`, then the attributes.
+#[wasm_bindgen]
+pub fn apply(op: u32, inputs: u32, attrs: u32) -> f64 {
+    run(|tape| {
+        let inputs = inputs as usize;
+        let given = scratch_values(0, 2 * inputs);
+        let given: SmallVec<[[f64; 2]; 4]> = given.chunks_exact(2).map(|p| [p[0], p[1]]).collect();
+        perform(tape, op, &given, &scratch_values(2 * inputs, attrs as usize))
+    })
+}
+
+/// Calls an operation without attributes on one tensor.
+#[wasm_bindgen]
+pub fn apply1(op: u32, a: f64) -> f64 {
+    run(|tape| perform(tape, op, &[[a, 0.0]], &[]))
+}
+
+/// Calls an operation without attributes on two operands; bit 0 of `literal` says that `a` is a number, bit 1 that `b` is.
+#[wasm_bindgen]
+pub fn apply2(op: u32, a: f64, b: f64, literal: u32) -> f64 {
+    let operand = |x: f64, bit: u32| if literal & bit != 0 { [0.0, x] } else { [x, 0.0] };
+    run(|tape| perform(tape, op, &[operand(a, 1), operand(b, 2)], &[]))
+}
+
+/// A tensor of the shape in the scratch area. Its contents are unspecified until they are written through [`data`].
+#[wasm_bindgen]
+pub fn create(dtype: u32, ndim: u32) -> f64 {
+    run(|tape| {
+        let dims = scratch_values(0, ndim as usize);
+        if let Some(d) = dims.iter().find(|&&d| d.fract() != 0.0 || d < 0.0 || d.is_nan()) {
+            return Err(Error::new(
+                Code::Shape,
+                "tensor",
+                format!("sizes must be whole numbers that are not negative, got {d}"),
+            ));
+        }
+        let dims: SmallVec<[usize; 8]> =
+            dims.iter().map(|&d| if d < usize::MAX as f64 { d as usize } else { usize::MAX }).collect();
+        let Some(dtype) = DType::from_code(dtype) else {
+            return Err(Error::new(Code::DType, "tensor", "the dtype must be float32, float64, int32 or bool"));
+        };
+        let value = Array::new(Shape::new("tensor", &dims)?, dtype).map_err(|e| e.in_op("tensor"))?;
+        Ok(tape.handle(tape.leaf(value)))
+    })
+}
+
+/// Byte position of a tensor's values, row-major without gaps; computes them first when that has not been done. 0 when
+/// the call was refused.
+#[wasm_bindgen]
+pub fn data(h: f64) -> u32 {
+    run(|tape| {
+        let x = node(tape, h, "data", 0)?;
+        let value = tape.read(x)?;
+        let dense = value.contiguous()?;
+        if !value.layout.is_contiguous() {
+            tape.set_value(x, dense.clone());
+        }
+        Ok(dense.address() as usize as u32)
+    })
+}
+
+/// Writes `[dtype, flags, ndim, dims..]` to the scratch area; flags: 1 requires a gradient, 2 is a leaf. 1, or 0 when refused.
+#[wasm_bindgen]
+pub fn info(h: f64) -> u32 {
+    run(|tape| {
+        let x = node(tape, h, "info", 0)?;
+        let (aval, leaf) = (x.aval(), x.op().is_none());
+        let flags = u32::from(x.requires_grad()) + 2 * u32::from(leaf);
+        let head = [f64::from(aval.dtype as u8), f64::from(flags), aval.shape.ndim() as f64];
+        write_scratch(head.into_iter().chain(aval.shape.iter().map(|&d| d as f64)));
+        Ok(1)
+    })
+}
+
+/// Gives back the handles in the scratch area; stale ones are ignored.
+#[wasm_bindgen]
+pub fn release(n: u32) {
+    run(|tape| {
+        for h in scratch_values(0, n as usize) {
+            tape.release(h);
+        }
+        Ok(())
+    });
+}
+
+/// Opens a transformation: operations are recorded, not run.
+#[wasm_bindgen]
+pub fn begin() {
+    TAPE.with(Tape::begin);
+}
+
+/// Inside a transformation: a fresh variable with the value of a tensor.
+#[wasm_bindgen]
+pub fn variable(h: f64) -> f64 {
+    run(|tape| Ok(tape.handle(tape.variable(node(tape, h, "variable", 0)?)?)))
+}
+
+/// Appends a backward pass. Scratch: `ys` outputs, as many cotangents (0 for ones), `xs` variables; then the gradients'
+/// handles. `last`: no further derivative of them can be asked for. 1, or 0 when refused.
+#[wasm_bindgen]
+pub fn vjp(ys: u32, xs: u32, last: u32) -> u32 {
+    run(|tape| {
+        let (n, m) = (ys as usize, xs as usize);
+        let outputs = nodes(tape, "vjp", 0, n)?;
+        let given = scratch_values(n, n);
+        let cotangent =
+            |(k, &h): (usize, &f64)| if h == 0.0 { Ok(None) } else { node(tape, h, "vjp", n + k).map(Some) };
+        let cotangents = given.iter().enumerate().map(cotangent).collect::<Result<SmallVec<[_; 4]>>>()?;
+        let variables = nodes(tape, "vjp", 2 * n, m)?;
+        let last = last != 0 && tape.depth() <= 1;
+        let gradients = tape.pullback(&outputs, &cotangents, &variables, last)?;
+        write_scratch(gradients.into_iter().map(|g| tape.handle(g)));
+        Ok(1)
+    })
+}
+
+/// Appends a forward pass. Scratch: `ys` outputs, `xs` variables, as many tangents; then the outputs' tangents' handles.
+/// 1, or 0 when refused.
+#[wasm_bindgen]
+pub fn jvp(ys: u32, xs: u32) -> u32 {
+    run(|tape| {
+        let (n, m) = (ys as usize, xs as usize);
+        let outputs = nodes(tape, "jvp", 0, n)?;
+        let (variables, tangents) = (nodes(tape, "jvp", n, m)?, nodes(tape, "jvp", n + m, m)?);
+        let results = tape.pushforward(&outputs, &variables, &tangents, tape.depth() <= 1)?;
+        write_scratch(results.into_iter().map(|t| tape.handle(t)));
+        Ok(1)
+    })
+}
+
+/// Closes a transformation. Scratch: handles of the results, then those that are given back. When it was the outermost
+/// one the results are computed. With `keep` they stay differentiable as long as their handles live. 0 when refused: then
+/// the results are given back too.
+#[wasm_bindgen]
+pub fn end(results: u32, temporaries: u32, keep: u32) -> u32 {
+    run(|tape| {
+        let handles = scratch_values(0, (results + temporaries) as usize);
+        let (results, temporaries) = handles.split_at((results as usize).min(handles.len()));
+        for &h in temporaries {
+            tape.release(h);
+        }
+        // What was made and given back is gone before anything is computed.
+        tape.sweep();
+        let found = results.iter().enumerate().map(|(k, &h)| node(tape, h, "end", k)).collect::<Result<Vars<'_>>>();
+        let ended = tape.end(found.as_deref().unwrap_or(&[]), keep != 0);
+        found.and(ended).map(|()| 1).inspect_err(|_| results.iter().for_each(|&h| tape.release(h)))
+    })
+}
+
+/// Adds gradients of y to the leaves' accumulated ones; `g` 0 for ones; flags: 1 keeps the graph, 2 records the gradients.
+#[wasm_bindgen]
+pub fn backward(y: f64, g: f64, flags: u32) -> u32 {
+    run(|tape| {
+        let y = node(tape, y, "backward", 0)?;
+        let g = if g == 0.0 { None } else { Some(node(tape, g, "backward", 1)?) };
+        tape.backward(y, g, flags & 1 != 0, flags & 2 != 0)?;
+        Ok(1)
+    })
+}
+
+/// A new handle to the accumulated gradient; 0 when there is none (then [`error`] is empty).
+#[wasm_bindgen]
+pub fn get_grad(h: f64) -> f64 {
+    run(|tape| {
+        let x = node(tape, h, "grad", 0)?;
+        Ok(tape.grad(x).map_or(0.0, |g| tape.handle(g)))
+    })
+}
+
+/// Sets a property: 0 requires a gradient (0 or 1), 1 forget the gradient, 2 retain the gradient, 3 assign the value of a handle.
+#[wasm_bindgen]
+pub fn set(h: f64, what: u32, value: f64) -> u32 {
+    run(|tape| {
+        let x = node(tape, h, "set", 0)?;
+        match what {
+            0 => tape.set_requires_grad(x, value != 0.0)?,
+            1 => tape.zero_grad(x),
+            2 => tape.retain_grad(x)?,
+            _ => tape.assign(x, node(tape, value, "assign", 1)?)?,
+        }
+        Ok(1)
+    })
+}
+
+/// Whether two handles are of one node.
+#[wasm_bindgen]
+pub fn same(a: f64, b: f64) -> u32 {
+    TAPE.with(|tape| u32::from(tape.lookup(a).is_some_and(|a| tape.lookup(b) == Some(a))))
+}
+
+/// Sets whether operations are recorded for `backward`; gives the former setting.
+#[wasm_bindgen]
+pub fn record(on: u32) -> u32 {
+    TAPE.with(|tape| u32::from(!tape.set_no_grad(on == 0)))
+}
+
+/// Writes `[handles, live bytes, peak bytes, pooled bytes]` to the scratch area.
+#[wasm_bindgen]
+pub fn usage() {
+    let memory = buffer::memory();
+    let handles = TAPE.with(Tape::handles);
+    write_scratch([handles, memory.live, memory.peak, memory.pooled].map(|n| n as f64));
+}
+
+/// Starts the measurement of the peak again.
+#[wasm_bindgen]
+pub fn reset_peak() {
+    buffer::reset_peak();
+}
+
+/// The nodes and edges that made a tensor, as JSON; "" when refused.
+#[wasm_bindgen]
+pub fn graph(h: f64) -> String {
+    run(|tape| graph::to_json(tape, node(tape, h, "graph", 0)?))
+}
+
+/// The last refusal as JSON `{code, op, message, shapes, dtypes}`, and forgets it; "" when there was none.
+#[wasm_bindgen]
+pub fn error() -> String {
+    ERROR.take().map_or_else(String::new, |e| e.to_json())
+}
