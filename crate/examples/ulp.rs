@@ -49,9 +49,7 @@ fn main() -> Result<(), Error> {
         "f32" => apply!(f32, 4, name.as_str(), input),
         "f64" => apply!(f64, 2, name.as_str(), input),
         other => {
-            return Err(Error::other(format!(
-                "the type must be f32 or f64, got {other}"
-            )));
+            return Err(Error::other(format!("the type must be f32 or f64, got {other}")));
         }
     };
     stdout().write_all(&output)

@@ -143,23 +143,17 @@ impl<T: Lane, const N: usize> Lanes<T, N> {
 
     /// `f` of `K` lanes of both at a time.
     #[inline(always)]
-    pub fn chunks2<const K: usize>(
-        self,
-        other: Self,
-        f: impl Fn(Lanes<T, K>, Lanes<T, K>) -> Lanes<T, K>,
-    ) -> Self {
+    pub fn chunks2<const K: usize>(self, other: Self, f: impl Fn(Lanes<T, K>, Lanes<T, K>) -> Lanes<T, K>) -> Self {
         let mut out = self;
-        let mut start = 0;
-        while start < N {
-            // The last chunk of an N that K does not divide is filled up with copies of the last lane.
-            let x = f(
-                Lanes::from_fn(|i| self.0[(start + i).min(N - 1)]),
-                Lanes::from_fn(|i| other.0[(start + i).min(N - 1)]),
-            );
-            for i in 0..K.min(N - start) {
-                out.0[start + i] = x.0[i];
+        if N.is_multiple_of(K) {
+            let (x, y) = (self.0.as_chunks::<K>().0, other.0.as_chunks::<K>().0);
+            for (k, chunk) in out.0.as_chunks_mut::<K>().0.iter_mut().enumerate() {
+                *chunk = f(Lanes(x[k]), Lanes(y[k])).0;
             }
-            start += K;
+        } else {
+            for i in 0..N {
+                out.0[i] = f(Lanes::splat(self.0[i]), Lanes::splat(other.0[i])).0[0];
+            }
         }
         out
     }
@@ -293,6 +287,13 @@ impl<T: FloatLane, const N: usize> Lanes<T, N> {
         Self(T::from_bits(bits.0))
     }
 
+    /// The same lanes as a value of its own. A vector that goes into or comes from a function that is not inlined is memory; of
+    /// its detached copy alone that is true, the vector itself can stay in a register.
+    #[inline(always)]
+    pub fn detach(self) -> Self {
+        Self::from_bits(self.to_bits())
+    }
+
     /// |self| with the sign of `sign`, also for zeros.
     #[inline(always)]
     pub fn copysign(self, sign: Self) -> Self {
@@ -305,9 +306,7 @@ impl<T: Lane, const N: usize> Mask<T, N> {
     /// `f(i)` in lane i.
     #[inline(always)]
     pub fn from_fn(mut f: impl FnMut(usize) -> bool) -> Self {
-        Self(std::array::from_fn(|i| {
-            if f(i) { T::Bits::ONES } else { T::Bits::ZEROS }
-        }))
+        Self(std::array::from_fn(|i| if f(i) { T::Bits::ONES } else { T::Bits::ZEROS }))
     }
 
     /// The same truths about lanes of another type of the same width.

@@ -19,10 +19,7 @@ impl<const N: usize> Sum<N> {
     #[inline(always)]
     pub fn of(a: Lanes<f64, N>, b: Lanes<f64, N>) -> Self {
         let high = a + b;
-        Self {
-            high,
-            low: (a - high) + b,
-        }
+        Self { high, low: (a - high) + b }
     }
 
     /// a b, to 2^-105.
@@ -38,19 +35,13 @@ impl<const N: usize> Sum<N> {
     #[inline(always)]
     pub fn times(self, other: Self) -> Self {
         let p = Self::product(self.high, other.high);
-        Self::of(
-            p.high,
-            p.low + (self.high * other.low + self.low * other.high),
-        )
+        Self::of(p.high, p.low + (self.high * other.low + self.low * other.high))
     }
 
     /// `yes` where the mask holds, else `no`.
     #[inline(always)]
     pub fn select(mask: Mask<f64, N>, yes: Self, no: Self) -> Self {
-        Self {
-            high: Lanes::select(mask, yes.high, no.high),
-            low: Lanes::select(mask, yes.low, no.low),
-        }
+        Self { high: Lanes::select(mask, yes.high, no.high), low: Lanes::select(mask, yes.low, no.low) }
     }
 }
 

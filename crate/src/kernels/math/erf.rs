@@ -7,7 +7,7 @@
 //! and in double precision takes one step of Halley's method.
 
 use super::double::Sum;
-use super::exp::{Reduced, exp_sum_f64, power_of_two_f32, reduce_f32};
+use super::exp::{exp_parts_of_difference, exp_sum_f64};
 use super::log::ln_f64;
 use crate::kernels::lanes::Lanes;
 
@@ -16,18 +16,14 @@ use crate::kernels::lanes::Lanes;
 pub fn erf_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
     let a = x.abs().pmin(Lanes::splat(4.0));
     let z = a * a;
-    let small = a
-        * poly!(z; 0.128_379_17, -0.376_126_32, 0.112_836_71, -0.026_858_07, 0.005_197_747, -0.000_810_555_9,
+    let small = a * poly!(z; 0.128_379_17, -0.376_126_32, 0.112_836_71, -0.026_858_07, 0.005_197_747, -0.000_810_555_9,
         8.214_151e-5)
         + a;
-    let minus_log = poly!(a; 0.000_207_095_51, 1.127_627_6, 0.637_264_2, 0.103_859_06, -0.022_191_852, 0.003_034_452_2,
-        -0.000_195_053_68);
-    let Reduced { shifted, r, .. } = reduce_f32(-minus_log);
-    let e =
-        r * r * poly!(r; 0.499_999_94, 0.166_665_18, 0.041_668_26, 0.008_368_959, 0.001_382_135_1)
-            + r
-            + 1.0;
-    let large = Lanes::splat(1.0) - e * power_of_two_f32(shifted);
+    // -ln erfc a = 2 + v, where v is small, and its rounding error too, for the a whose erfc counts most
+    let v = poly!(a - 1.061; 0.013_729_006, 2.742_281_7, 0.850_492, 0.039_179_31, -0.009_394_655, 0.001_799_487_5,
+        -0.000_197_164_06);
+    let (scale, e) = exp_parts_of_difference(Lanes::splat(-2.0), v);
+    let large = (Lanes::splat(1.0) - scale) - scale * e;
     Lanes::select(a.lt(Lanes::splat(0.93)), small, large).copysign(x)
 }
 

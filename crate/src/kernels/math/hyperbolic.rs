@@ -2,9 +2,7 @@
 //!
 //! From e^|x| where nothing cancels, from an odd polynomial below. The sign is put on at the end.
 
-use super::exp::{
-    Reduced, exp_f32, exp_f64, exp_to_single, half_exp_f64, power_of_two_f32, reduce_f32,
-};
+use super::exp::{exp_f64, exp_parts_of_difference, exp_to_single, half_exp_f64};
 use crate::kernels::lanes::Lanes;
 
 /// sinh x = (e^x - e^-x) / 2.
@@ -14,8 +12,10 @@ pub fn sinh_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
         let x = x.widen();
         let a = x.abs();
         let z = a * a;
-        let small = a * (z * poly!(z; 0.166_666_664_976_897_75, 0.008_333_350_055_495_448, 0.000_198_361_598_619_932_4,
-            2.816_951_664_416_032e-6) + 1.0);
+        let small = a
+            * (z * poly!(z; 0.166_666_664_976_897_75, 0.008_333_350_055_495_448, 0.000_198_361_598_619_932_4,
+            2.816_951_664_416_032e-6)
+                + 1.0);
         let e = exp_to_single(a.pmin(Lanes::splat(100.0)));
         let y = Lanes::select(a.lt(Lanes::splat(1.0)), small, (e - Lanes::splat(1.0) / e) * 0.5);
         y.copysign(x).narrow()
@@ -34,12 +34,7 @@ pub fn sinh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
         2.848_232_227_679_518_4e-15)
         + a;
     let half = half_exp_f64(a);
-    Lanes::select(
-        a.lt(Lanes::splat(1.0)),
-        small,
-        half - Lanes::splat(0.25) / half,
-    )
-    .copysign(x)
+    Lanes::select(a.lt(Lanes::splat(1.0)), small, half - Lanes::splat(0.25) / half).copysign(x)
 }
 
 /// cosh x = (e^x + e^-x) / 2.
@@ -58,26 +53,23 @@ pub fn cosh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     half + Lanes::splat(0.25) / half
 }
 
-/// tanh x = 1 - 2 / (e^2x + 1).
+/// tanh x = (d - 2) / d, d = e^2x + 1: what d lost to rounding all but cancels. d - 2 is exact up to 2^25; beyond, 1 is the answer.
 #[inline(always)]
 pub fn tanh_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
     let a = x.abs();
+    let (scale, e) = exp_parts_of_difference(a + a, Lanes::splat(0.0));
+    let d = e * scale + (scale + 1.0);
     let z = a * a;
-    let small = a
-        * z
-        * poly!(z; -0.333_332_6, 0.133_308_23, -0.053_687_267, 0.020_466_879, -0.005_512_438_7)
-        + a;
-    let Reduced { shifted, r, .. } = reduce_f32(a.pmin(Lanes::splat(10.0)) * 2.0);
-    let e = exp_f32(a.pmin(Lanes::splat(10.0)) * 2.0);
-    let _ = (shifted, r, power_of_two_f32::<N>);
-    let large = Lanes::splat(1.0) - Lanes::splat(2.0) / (e + 1.0);
-    Lanes::select(a.lt(Lanes::splat(0.625)), small, large).copysign(x)
+    let small = a * z * poly!(z; -0.333_332_6, 0.133_308_23, -0.053_687_267, 0.020_466_879, -0.005_512_438_7) + a;
+    let y = Lanes::select(a.lt(Lanes::splat(0.65)), small, (d - 2.0) / d);
+    Lanes::select(a.gt(Lanes::splat(8.664_339)), Lanes::splat(1.0), y).copysign(x)
 }
 
-/// tanh x.
+/// tanh x; as [`tanh_f32`], with 2^54.
 #[inline(always)]
 pub fn tanh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     let a = x.abs();
+    let d = exp_f64(a + a) + 1.0;
     let z = a * a;
     let small = a
         * z
@@ -86,7 +78,6 @@ pub fn tanh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
         0.000_589_451_787_849_049_3, -0.000_237_011_699_940_829_44, 9.155_836_091_732_384e-5, -3.018_717_213_619_441_5e-5,
         6.042_448_429_919_337e-6)
         + a;
-    let e = exp_f64(a.pmin(Lanes::splat(20.0)) * 2.0);
-    let large = Lanes::splat(1.0) - Lanes::splat(2.0) / (e + 1.0);
-    Lanes::select(a.lt(Lanes::splat(0.625)), small, large).copysign(x)
+    let y = Lanes::select(a.lt(Lanes::splat(0.625)), small, (d - 2.0) / d);
+    Lanes::select(a.gt(Lanes::splat(18.714_973_8)), Lanes::splat(1.0), y).copysign(x)
 }

@@ -43,13 +43,7 @@ pub fn asin_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
         let a = x.abs();
         let (z, s) = half_angle(a);
         let y = s * asin_to_single(z);
-        Lanes::select(
-            a.gt(Lanes::splat(0.5)),
-            Lanes::splat(FRAC_PI_2) - y * 2.0,
-            y,
-        )
-        .copysign(x)
-        .narrow()
+        Lanes::select(a.gt(Lanes::splat(0.5)), Lanes::splat(FRAC_PI_2) - y * 2.0, y).copysign(x).narrow()
     })
 }
 
@@ -69,10 +63,7 @@ pub fn acos_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
 
 /// √z in two parts, of which the first has 26 bits, for s = √z rounded.
 #[inline(always)]
-fn root_parts<const N: usize>(
-    z: Lanes<f64, N>,
-    s: Lanes<f64, N>,
-) -> (Lanes<f64, N>, Lanes<f64, N>) {
+fn root_parts<const N: usize>(z: Lanes<f64, N>, s: Lanes<f64, N>) -> (Lanes<f64, N>, Lanes<f64, N>) {
     let (high, _) = halves(s);
     let rest = (z - high * high) / (s + high);
     (high, Lanes::select(z.eq(Lanes::splat(0.0)), z, rest))
@@ -112,8 +103,7 @@ fn atan_to_single<const N: usize>(above: Lanes<f64, N>, below: Lanes<f64, N>) ->
     let steep = above.gt(below);
     let t = Lanes::select(steep, below, above) / Lanes::select(steep, above, below);
     let z = t * t;
-    let y = t
-        * poly!(z; 1.0, -0.333_333_331_112_026_45, 0.199_999_842_263_575_95, -0.142_853_209_718_083_19,
+    let y = t * poly!(z; 1.0, -0.333_333_331_112_026_45, 0.199_999_842_263_575_95, -0.142_853_209_718_083_19,
         0.111_061_442_886_722, -0.090_536_346_178_009_3, 0.075_105_298_096_577_32, -0.060_570_008_816_564_304,
         0.044_179_815_939_078_17, -0.026_548_529_526_408_69, 0.011_779_143_268_966_402, -0.003_326_679_006_338_7,
         0.000_440_725_307_803_627_6);
@@ -125,19 +115,9 @@ fn atan_to_single<const N: usize>(above: Lanes<f64, N>, below: Lanes<f64, N>) ->
 fn atan_positive<const N: usize>(a: Lanes<f64, N>) -> Lanes<f64, N> {
     /// From which a on, the point c, and atan c in two parts.
     const POINTS: [(f64, f64, f64, f64); 3] = [
-        (
-            0.4375,
-            0.5,
-            0.463_647_609_000_806_1,
-            2.269_877_745_296_168_7e-17,
-        ),
+        (0.4375, 0.5, 0.463_647_609_000_806_1, 2.269_877_745_296_168_7e-17),
         (0.6875, 1.0, FRAC_PI_4, 3.061_616_997_868_383e-17),
-        (
-            1.1875,
-            1.5,
-            0.982_793_723_247_329,
-            1.390_331_103_123_099_8e-17,
-        ),
+        (1.1875, 1.5, 0.982_793_723_247_329, 1.390_331_103_123_099_8e-17),
     ];
     let zero = Lanes::splat(0.0);
     let (mut c, mut high, mut low) = (zero, zero, zero);
@@ -167,9 +147,7 @@ fn atan_positive<const N: usize>(a: Lanes<f64, N>) -> Lanes<f64, N> {
 pub fn atan_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
     x.chunks::<4>(|x| {
         let x = x.widen();
-        atan_to_single(x.abs(), Lanes::splat(1.0))
-            .copysign(x)
-            .narrow()
+        atan_to_single(x.abs(), Lanes::splat(1.0)).copysign(x).narrow()
     })
 }
 
@@ -183,12 +161,7 @@ pub fn atan_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
 macro_rules! quadrant {
     ($y:expr, $x:expr, $angle:expr, $low:expr) => {{
         let behind = $x.to_bits().lt(Lanes::splat(0)).cast();
-        Lanes::select(
-            behind,
-            Lanes::splat(PI) - ($angle - Lanes::splat($low)),
-            $angle,
-        )
-        .copysign($y)
+        Lanes::select(behind, Lanes::splat(PI) - ($angle - Lanes::splat($low)), $angle).copysign($y)
     }};
 }
 

@@ -22,20 +22,12 @@ const SQRT_HALF_F64: i64 = 0x3fe6_a09e_667f_3bcd;
 #[inline(always)]
 pub fn split_f32<const N: usize>(x: Lanes<f32, N>) -> Split<Lanes<f32, N>> {
     let denormal = x.lt(Lanes::splat(f32::MIN_POSITIVE));
-    let bits =
-        Lanes::select(denormal, x * 8_388_608.0, x).to_bits() + (0x3f80_0000 - SQRT_HALF_F32);
+    let bits = Lanes::select(denormal, x * 8_388_608.0, x).to_bits() + (0x3f80_0000 - SQRT_HALF_F32);
     // 2^23 + the biased exponent, as a number; the bias goes with 2^23
     let k = Lanes::<f32, N>::from_bits((bits >> 23) | Lanes::splat(0x4b00_0000));
-    let bias = Lanes::select(
-        denormal,
-        Lanes::splat(8_388_608.0 + 150.0),
-        Lanes::splat(8_388_608.0 + 127.0),
-    );
+    let bias = Lanes::select(denormal, Lanes::splat(8_388_608.0 + 150.0), Lanes::splat(8_388_608.0 + 127.0));
     let m = Lanes::<f32, N>::from_bits((bits & Lanes::splat(0x007f_ffff)) + SQRT_HALF_F32);
-    Split {
-        k: k - bias,
-        f: m - 1.0,
-    }
+    Split { k: k - bias, f: m - 1.0 }
 }
 
 /// Splits positive finite x; anything for other x.
@@ -43,20 +35,11 @@ pub fn split_f32<const N: usize>(x: Lanes<f32, N>) -> Split<Lanes<f32, N>> {
 pub fn split_f64<const N: usize>(x: Lanes<f64, N>) -> Split<Lanes<f64, N>> {
     const TWO_52: f64 = 4_503_599_627_370_496.0;
     let denormal = x.lt(Lanes::splat(f64::MIN_POSITIVE));
-    let bits =
-        Lanes::select(denormal, x * TWO_52, x).to_bits() + (0x3ff0_0000_0000_0000 - SQRT_HALF_F64);
+    let bits = Lanes::select(denormal, x * TWO_52, x).to_bits() + (0x3ff0_0000_0000_0000 - SQRT_HALF_F64);
     let k = Lanes::<f64, N>::from_bits((bits >> 52) | Lanes::splat(0x4330_0000_0000_0000));
-    let bias = Lanes::select(
-        denormal,
-        Lanes::splat(TWO_52 + 1075.0),
-        Lanes::splat(TWO_52 + 1023.0),
-    );
-    let m =
-        Lanes::<f64, N>::from_bits((bits & Lanes::splat(0x000f_ffff_ffff_ffff)) + SQRT_HALF_F64);
-    Split {
-        k: k - bias,
-        f: m - 1.0,
-    }
+    let bias = Lanes::select(denormal, Lanes::splat(TWO_52 + 1075.0), Lanes::splat(TWO_52 + 1023.0));
+    let m = Lanes::<f64, N>::from_bits((bits & Lanes::splat(0x000f_ffff_ffff_ffff)) + SQRT_HALF_F64);
+    Split { k: k - bias, f: m - 1.0 }
 }
 
 /// (ln(1 + f) - f + f²/2) / f³, to 2^-30 of ln(1 + f).
@@ -68,10 +51,7 @@ fn tail_f32<const N: usize>(f: Lanes<f32, N>) -> Lanes<f32, N> {
 
 /// k ln 2 + ln(1 + f) + low, for low that is small beside ln 2.
 #[inline(always)]
-fn sum_f32<const N: usize>(
-    Split { k, f }: Split<Lanes<f32, N>>,
-    low: Lanes<f32, N>,
-) -> Lanes<f32, N> {
+fn sum_f32<const N: usize>(Split { k, f }: Split<Lanes<f32, N>>, low: Lanes<f32, N>) -> Lanes<f32, N> {
     let square = f * f;
     let tail = square * f * tail_f32(f) + (k * -2.121_944_4e-4 + low) - square * 0.5;
     let large = k * 0.693_359_4;
@@ -81,10 +61,7 @@ fn sum_f32<const N: usize>(
 
 /// k ln 2 + ln(1 + f) + low, for low that is small beside ln 2.
 #[inline(always)]
-fn sum_f64<const N: usize>(
-    Split { k, f }: Split<Lanes<f64, N>>,
-    low: Lanes<f64, N>,
-) -> Lanes<f64, N> {
+fn sum_f64<const N: usize>(Split { k, f }: Split<Lanes<f64, N>>, low: Lanes<f64, N>) -> Lanes<f64, N> {
     let half_square = f * f * 0.5;
     let (s, r) = artanh_f64(f);
     let tail = half_square - (s * (half_square + r) + (k * 1.908_214_929_270_587_7e-10 + low));

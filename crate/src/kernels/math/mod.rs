@@ -7,10 +7,19 @@
 //! Methods: W. J. Cody and W. Waite, Software Manual for the Elementary Functions, 1980; J.-M. Muller, Elementary Functions,
 //! 3rd edition, 2016; the design of fdlibm (Sun Microsystems, 1993). The coefficients are our own, from `scripts/minimax.py`.
 
-/// c0 + c1 x + c2 x^2 + .., by Horner's rule. (Independent lanes fill the pipeline; Estrin's form needs more registers.)
+/// c0 + c1 x + c2 x² + .., in pairs of terms by Horner's rule in x²: half as long a chain as Horner's rule in x for one
+/// product more (Estrin's form is shorter still, but needs more registers than there are).
 macro_rules! poly {
-    ($x:expr; $c:expr $(,)?) => { $crate::kernels::lanes::Lanes::lit($c) };
-    ($x:expr; $c:expr, $($rest:expr),+ $(,)?) => { poly!($x; $($rest),+) * $x + $crate::kernels::lanes::Lanes::lit($c) };
+    ($x:expr; $($c:expr),+ $(,)?) => {{
+        let x = $x;
+        let square = x * x;
+        poly!(@ x, square; $($c),+)
+    }};
+    (@ $x:ident, $square:ident; $c:expr) => { Lanes::lit($c) };
+    (@ $x:ident, $square:ident; $c:expr, $d:expr) => { $x * Lanes::lit($d) + Lanes::lit($c) };
+    (@ $x:ident, $square:ident; $c:expr, $d:expr, $($rest:expr),+) => {
+        poly!(@ $x, $square; $($rest),+) * $square + ($x * Lanes::lit($d) + Lanes::lit($c))
+    };
 }
 
 mod double;

@@ -10,11 +10,7 @@ use crate::kernels::lanes::{FloatLane, Lanes};
 
 /// |x|^y for finite |x| > 0 turned to x^y for all x and y (IEEE 754-2019, 9.2.1).
 #[inline(always)]
-fn edges<T: FloatLane, const N: usize>(
-    x: Lanes<T, N>,
-    y: Lanes<T, N>,
-    power: Lanes<T, N>,
-) -> Lanes<T, N> {
+fn edges<T: FloatLane, const N: usize>(x: Lanes<T, N>, y: Lanes<T, N>, power: Lanes<T, N>) -> Lanes<T, N> {
     let [zero, one, inf, nan] = [0.0, 1.0, f64::INFINITY, f64::NAN].map(Lanes::<T, N>::lit);
     let a = x.abs();
     // |x| = 0 or inf: the larger or the smaller of 0 and inf; y = ±inf likewise, except for |x| = 1
@@ -60,31 +56,19 @@ fn ln_sum<const N: usize>(x: Lanes<f64, N>) -> Sum<N> {
     let below = Sum::of(Lanes::splat(2.0), f);
     let high = f / below.high;
     let back = Sum::product(high, below.high);
-    let s = Sum {
-        high,
-        low: ((f - back.high) - back.low - high * below.low) / below.high,
-    };
+    let s = Sum { high, low: ((f - back.high) - back.low - high * below.low) / below.high };
     // 2 artanh s = s (2 + z (2/3 + z p)), z = s²
     let square = Sum::product(s.high, s.high);
-    let z = Sum {
-        high: square.high,
-        low: square.low + s.high * s.low * 2.0,
-    };
+    let z = Sum { high: square.high, low: square.low + s.high * s.low * 2.0 };
     let p = z.high
         * poly!(z.high; 0.399_999_999_999_999_8, 0.285_714_285_714_452_2, 0.222_222_222_175_108_34, 0.181_818_188_734_504_9,
         0.153_845_566_573_445_75, 0.133_363_256_361_242_52, 0.116_746_516_529_690_38, 0.119_904_038_034_235_45);
     let inner = Sum::of(Lanes::splat(TWO_THIRDS), p + TWO_THIRDS_LOW);
     let product = z.times(inner);
     let outer = Sum::of(Lanes::splat(2.0), product.high);
-    let log = s.times(Sum {
-        high: outer.high,
-        low: outer.low + product.low,
-    });
+    let log = s.times(Sum { high: outer.high, low: outer.low + product.low });
     let sum = Sum::of(k * 0.693_147_180_559_890_3, log.high);
-    Sum::of(
-        sum.high,
-        sum.low + (log.low + k * 5.497_923_018_708_371e-14),
-    )
+    Sum::of(sum.high, sum.low + (log.low + k * 5.497_923_018_708_371e-14))
 }
 
 /// x^y.

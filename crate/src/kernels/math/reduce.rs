@@ -46,11 +46,7 @@ pub struct QuarterTurns {
 #[cold]
 pub fn quarter_turns(x: f64) -> QuarterTurns {
     if !x.is_finite() {
-        return QuarterTurns {
-            n: 0,
-            r: f64::NAN,
-            c: 0.0,
-        };
+        return QuarterTurns { n: 0, r: f64::NAN, c: 0.0 };
     }
     // |x| = mantissa · 2^exponent, and the bits of 2/π up to 2^(2 - exponent) only add multiples of 4 to n.
     let bits = x.to_bits();
@@ -58,8 +54,7 @@ pub fn quarter_turns(x: f64) -> QuarterTurns {
     let mantissa = (bits & 0x000f_ffff_ffff_ffff) | 0x0010_0000_0000_0000;
     let start = (exponent - 2 + 64).clamp(0, 1033) as usize;
     let window = |i: usize| {
-        let pair = u128::from(TWO_OVER_PI[start / 64 + i]) << 64
-            | u128::from(TWO_OVER_PI[start / 64 + i + 1]);
+        let pair = u128::from(TWO_OVER_PI[start / 64 + i]) << 64 | u128::from(TWO_OVER_PI[start / 64 + i + 1]);
         (pair << (start % 64) >> 64) as u64
     };
     // mantissa · window modulo 2^192: two bits of n, then the fraction.
@@ -76,14 +71,6 @@ pub fn quarter_turns(x: f64) -> QuarterTurns {
     let high = radians as f64;
     let rest = radians.wrapping_sub(high as u128).cast_signed() as f64;
     let unit = f64::from_bits(u64::from(1023 - 127 - shift) << 52);
-    let sign = if (fraction < 0) ^ (x < 0.0) {
-        -unit
-    } else {
-        unit
-    };
-    QuarterTurns {
-        n: if x < 0.0 { -n } else { n },
-        r: high * sign,
-        c: rest * sign,
-    }
+    let sign = if (fraction < 0) ^ (x < 0.0) { -unit } else { unit };
+    QuarterTurns { n: if x < 0.0 { -n } else { n }, r: high * sign, c: rest * sign }
 }

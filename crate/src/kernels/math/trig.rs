@@ -12,14 +12,20 @@ use crate::kernels::lanes::{Lanes, Mask};
 use std::f64::consts::{FRAC_1_PI, FRAC_2_PI, FRAC_PI_2};
 
 /// x = n π/2 + r + c.
-struct Angle<V> {
+struct Angle<const N: usize> {
     /// n + 1.5 · 2^52; only n mod 4 counts.
-    shifted: V,
+    shifted: Lanes<f64, N>,
     /// |r| <= π/4.
-    r: V,
+    r: Lanes<f64, N>,
     /// The rounding error of r.
-    c: V,
+    c: Lanes<f64, N>,
 }
+
+/// Below, n HIGH is exact in [`half_turns`], and the error of n LOW small beside the smallest r of a single-precision x.
+const HALF_TURNS_LIMIT: f64 = 1_048_576.0;
+
+/// Below, n times the first two parts of π/2 is exact in [`quarters`].
+const QUARTERS_LIMIT: f64 = 1_600_000.0;
 
 /// Where n, the integer in the low bits of `shifted`, is odd.
 #[inline(always)]
@@ -34,40 +40,37 @@ fn turn<const N: usize>(x: Lanes<f64, N>, shifted: Lanes<f64, N>) -> Lanes<f64, 
     Lanes::from_bits(x.to_bits() ^ sign)
 }
 
-/// x in half turns: x = (n + offset / 2) π + r, |r| <= π/2, gives (1.5 · 2^52 + n, r); offset 0 or 1; x from single precision.
+/// Counts half turns: x = (n + offset / 2) π + r, |r| <= π/2, gives (1.5 · 2^52 + n, r); offset 0 or 1.
 #[inline(always)]
-fn half_turns<const N: usize>(x: Lanes<f64, N>, offset: i32) -> (Lanes<f64, N>, Lanes<f64, N>) {
-    /// n HIGH is exact, and the error of n LOW small beside the smallest r of a single-precision x.
-    const LIMIT: f64 = 1_048_576.0;
+fn half_turns<const N: usize>(x: Lanes<f32, N>, offset: i32) -> (Lanes<f64, N>, Lanes<f64, N>) {
     const HIGH: f64 = 3.141_592_651_605_606;
     const LOW: f64 = 1.984_187_159_361_081e-9;
-    let half = f64::from(offset) * 0.5;
-    let shifted = x * FRAC_1_PI - half + ROUND_F64;
-    let n = shifted - ROUND_F64 + half;
-    let r = (x - n * HIGH) - n * LOW;
-    let large = !x.abs().lt(Lanes::splat(LIMIT));
-    if large.any() {
-        large_half_turns(x, offset, large, (shifted, r))
+    let small = x.abs().lt(Lanes::splat(HALF_TURNS_LIMIT as f32)).all();
+    let x = x.widen();
+    let (shifted, n) = if offset == 0 {
+        let shifted = x * FRAC_1_PI + ROUND_F64;
+        (shifted, shifted - ROUND_F64)
     } else {
-        (shifted, r)
+        let shifted = x * FRAC_1_PI - 0.5 + ROUND_F64;
+        (shifted, shifted - ROUND_F64 + 0.5)
+    };
+    let r = (x - n * HIGH) - n * LOW;
+    if small {
+        return (shifted, r);
     }
+    let (shifted, r) = large_half_turns(x.detach(), offset, (shifted.detach(), r.detach()));
+    (shifted.detach(), r.detach())
 }
 
-/// [`half_turns`] with the lanes under the mask done again.
+/// [`half_turns`] with the large lanes done again.
 #[cold]
 #[inline(never)]
 fn large_half_turns<const N: usize>(
     x: Lanes<f64, N>,
     offset: i32,
-    large: Mask<f64, N>,
     (mut shifted, mut r): (Lanes<f64, N>, Lanes<f64, N>),
 ) -> (Lanes<f64, N>, Lanes<f64, N>) {
-    for (i, _) in large
-        .to_array()
-        .into_iter()
-        .enumerate()
-        .filter(|&(_, large)| large)
-    {
+    for i in (0..N).filter(|&i| x.0[i].abs() >= HALF_TURNS_LIMIT || x.0[i].is_nan()) {
         let turns = quarter_turns(x.0[i]);
         // Where the quarter turns (less the offset) are odd, one more or less, to the side of r.
         let (n, rest) = match ((turns.n - offset) % 2 == 0, turns.r > 0.0) {
@@ -81,14 +84,11 @@ fn large_half_turns<const N: usize>(
     (shifted, r)
 }
 
-/// (-1)^n sin r for |r| <= π/2, to 2^-35.
+/// (-1)^n sin r for |r| <= π/2, to 2^-27.
 #[inline(always)]
-fn sin_of_half_turns<const N: usize>(
-    (shifted, r): (Lanes<f64, N>, Lanes<f64, N>),
-) -> Lanes<f64, N> {
+fn sin_of_half_turns<const N: usize>((shifted, r): (Lanes<f64, N>, Lanes<f64, N>)) -> Lanes<f64, N> {
     let z = r * r;
-    let p = poly!(z; -0.166_666_666_261_715_25, 0.008_333_331_109_274_221, -0.000_198_408_682_701_952_93,
-        2.752_538_629_826_18e-6, -2.388_892_414_915_173_7e-8);
+    let p = poly!(z; -0.166_666_595_505_876_15, 0.008_333_066_257_285_85, -0.000_198_096_032_677_701_94, 2.605_780_159_441_815_6e-6);
     let sign = shifted.to_bits() << 63;
     Lanes::from_bits((r * (z * p + 1.0)).to_bits() ^ sign)
 }
@@ -96,28 +96,22 @@ fn sin_of_half_turns<const N: usize>(
 /// sin x.
 #[inline(always)]
 pub fn sin_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
-    x.chunks::<4>(|x| sin_of_half_turns(half_turns(x.widen(), 0)).narrow())
+    x.chunks::<4>(|x| sin_of_half_turns(half_turns(x, 0)).narrow())
 }
 
 /// cos x: cos((n + 1/2) π + r) = -(-1)^n sin r.
 #[inline(always)]
 pub fn cos_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
     x.chunks::<4>(|x| {
-        let (shifted, r) = half_turns(x.widen(), 1);
+        let (shifted, r) = half_turns(x, 1);
         sin_of_half_turns((shifted, -r)).narrow()
     })
 }
 
 /// x in quarter turns.
 #[inline(always)]
-fn quarters<const N: usize>(x: Lanes<f64, N>) -> Angle<Lanes<f64, N>> {
-    /// n times the first two parts is exact.
-    const LIMIT: f64 = 1_600_000.0;
-    const PARTS: [f64; 3] = [
-        1.570_796_326_734_125_6,
-        6.077_100_506_303_966e-11,
-        2.022_266_248_795_950_6e-21,
-    ];
+fn quarters<const N: usize>(x: Lanes<f64, N>) -> Angle<N> {
+    const PARTS: [f64; 3] = [1.570_796_326_734_125_6, 6.077_100_506_303_966e-11, 2.022_266_248_795_950_6e-21];
     let shifted = x * FRAC_2_PI + ROUND_F64;
     let n = shifted - ROUND_F64;
     let first = x - n * PARTS[0];
@@ -128,33 +122,20 @@ fn quarters<const N: usize>(x: Lanes<f64, N>) -> Angle<Lanes<f64, N>> {
     let lost = (first - (high - back)) - (second + back);
     let low = n * PARTS[2] - lost;
     let r = high - low;
-    let angle = Angle {
-        shifted,
-        r,
-        c: (high - r) - low,
-    };
-    let large = !x.abs().lt(Lanes::splat(LIMIT));
-    if large.any() {
-        large_quarters(x, large, angle)
-    } else {
-        angle
+    let angle = Angle { shifted, r, c: (high - r) - low };
+    if x.abs().lt(Lanes::splat(QUARTERS_LIMIT)).all() {
+        return angle;
     }
+    let Angle { shifted, r, c } =
+        large_quarters(x.detach(), Angle { shifted: shifted.detach(), r: r.detach(), c: angle.c.detach() });
+    Angle { shifted: shifted.detach(), r: r.detach(), c: c.detach() }
 }
 
-/// [`quarters`] with the lanes under the mask done again.
+/// [`quarters`] with the large lanes done again.
 #[cold]
 #[inline(never)]
-fn large_quarters<const N: usize>(
-    x: Lanes<f64, N>,
-    large: Mask<f64, N>,
-    mut angle: Angle<Lanes<f64, N>>,
-) -> Angle<Lanes<f64, N>> {
-    for (i, _) in large
-        .to_array()
-        .into_iter()
-        .enumerate()
-        .filter(|&(_, large)| large)
-    {
+fn large_quarters<const N: usize>(x: Lanes<f64, N>, mut angle: Angle<N>) -> Angle<N> {
+    for i in (0..N).filter(|&i| x.0[i].abs() >= QUARTERS_LIMIT || x.0[i].is_nan()) {
         let turns = quarter_turns(x.0[i]);
         angle.shifted.0[i] = f64::from(turns.n) + ROUND_F64;
         angle.r.0[i] = turns.r;
@@ -165,7 +146,7 @@ fn large_quarters<const N: usize>(
 
 /// sin(r + c) as r and what is to be added to it.
 #[inline(always)]
-fn sin_parts<const N: usize>(angle: &Angle<Lanes<f64, N>>) -> (Lanes<f64, N>, Lanes<f64, N>) {
+fn sin_parts<const N: usize>(angle: &Angle<N>) -> (Lanes<f64, N>, Lanes<f64, N>) {
     let (r, c) = (angle.r, angle.c);
     let z = r * r;
     let p = poly!(z; -0.166_666_666_666_666_3, 0.008_333_333_333_322_116, -0.000_198_412_698_295_870_3,
@@ -175,7 +156,7 @@ fn sin_parts<const N: usize>(angle: &Angle<Lanes<f64, N>>) -> (Lanes<f64, N>, La
 
 /// cos(r + c) as 1 - r²/2 rounded and what is to be added to it.
 #[inline(always)]
-fn cos_parts<const N: usize>(angle: &Angle<Lanes<f64, N>>) -> (Lanes<f64, N>, Lanes<f64, N>) {
+fn cos_parts<const N: usize>(angle: &Angle<N>) -> (Lanes<f64, N>, Lanes<f64, N>) {
     let (r, c) = (angle.r, angle.c);
     let z = r * r;
     let p = poly!(z; 0.041_666_666_666_666_6, -0.001_388_888_888_887_414_2, 2.480_158_728_949_302e-5,
@@ -227,10 +208,7 @@ pub fn tan_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
         let ((s, t), (c, d)) = (sin_parts(&angle), cos_parts(&angle));
         let (sin, cos) = (Sum::of(s, t), Sum::of(c, d));
         let odd = odd(angle.shifted);
-        let minus_cos = Sum {
-            high: -cos.high,
-            low: -cos.low,
-        };
+        let minus_cos = Sum { high: -cos.high, low: -cos.low };
         let (above, below) = (Sum::select(odd, minus_cos, sin), Sum::select(odd, sin, cos));
         let quotient = above.high / below.high;
         let y = quotient + (above.low - quotient * below.low) / below.high;
