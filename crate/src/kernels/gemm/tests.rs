@@ -1,0 +1,224 @@
+//! The product against the definition, at every edge of tiles and blocks, for every kind of stride.
+
+use super::*;
+
+/// What the tests need of an element beside arithmetic.
+trait Sample: GemmElem + PartialEq + core::fmt::Debug {
+    /// A number from -1 to 1 with few digits, and its exact value.
+    fn sample(seed: &mut u32) -> Self;
+    fn exact(self) -> f64;
+    fn bits(self) -> u64;
+    const EPSILON: f64;
+}
+
+macro_rules! sample {
+    ($t:ident) => {
+        impl Sample for $t {
+            fn sample(seed: &mut u32) -> Self {
+                *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (*seed >> 8) as $t / 8_388_608.0 - 1.0
+            }
+            fn exact(self) -> f64 {
+                self.into()
+            }
+            fn bits(self) -> u64 {
+                self.to_bits().into()
+            }
+            const EPSILON: f64 = $t::EPSILON as f64;
+        }
+    };
+}
+sample!(f32);
+sample!(f64);
+
+/// A matrix of the test: its elements, where (0, 0) is, and the strides.
+struct Stored<T> {
+    data: Vec<T>,
+    start: usize,
+    row: isize,
+    col: isize,
+}
+
+impl<T: Sample> Stored<T> {
+    /// Room for rows x cols at the given strides, every place (the unused ones as well) filled with samples.
+    fn new(rows: usize, cols: usize, row: isize, col: isize, seed: &mut u32) -> Self {
+        let reach = |count: usize, stride: isize| (count.max(1) - 1) as isize * stride;
+        let (r, c) = (reach(rows, row), reach(cols, col));
+        let (low, high) = (r.min(0) + c.min(0), r.max(0) + c.max(0));
+        let data = (0..=high - low).map(|_| T::sample(seed)).collect();
+        Stored { data, start: low.unsigned_abs(), row, col }
+    }
+    fn matrix(&self) -> Matrix<*const T> {
+        Matrix { data: self.data.as_ptr().wrapping_add(self.start), row: self.row, col: self.col }
+    }
+    fn matrix_mut(&mut self) -> Matrix<*mut T> {
+        Matrix { data: self.data.as_mut_ptr().wrapping_add(self.start), row: self.row, col: self.col }
+    }
+    fn place(&self, i: usize, j: usize) -> usize {
+        self.start.wrapping_add_signed(i as isize * self.row + j as isize * self.col)
+    }
+    fn get(&self, i: usize, j: usize) -> T {
+        self.data[self.place(i, j)]
+    }
+}
+
+/// The sum that the module's documentation promises, bit for bit.
+fn promised<T: Sample>(k: usize, a: impl Fn(usize) -> T, b: impl Fn(usize) -> T, old: Option<T>) -> T {
+    let mut total = old;
+    let depth = block_depth(k);
+    for p0 in (0..k).step_by(depth) {
+        let sum = (p0..k.min(p0 + depth)).fold(T::ZERO, |sum, p| sum + a(p) * b(p));
+        total = Some(total.map_or(sum, |t| t + sum));
+    }
+    total.unwrap_or(T::ZERO)
+}
+
+fn check<T: Sample>(
+    [m, k, n]: [usize; 3],
+    a: (isize, isize),
+    b: (isize, isize),
+    c: (isize, isize),
+    accumulate: bool,
+    seed: &mut u32,
+) {
+    let a = Stored::<T>::new(m, k, a.0, a.1, seed);
+    let b = Stored::<T>::new(k, n, b.0, b.1, seed);
+    let mut c = Stored::<T>::new(m, n, c.0, c.1, seed);
+    let mut expected = c.data.iter().map(|x| x.bits()).collect::<Vec<_>>();
+    for i in 0..m {
+        for j in 0..n {
+            let old = accumulate.then(|| c.get(i, j));
+            let sum = promised(k, |p| a.get(i, p), |p| b.get(p, j), old);
+            expected[c.place(i, j)] = sum.bits();
+            let products = (0..k).map(|p| a.get(i, p).exact() * b.get(p, j).exact()).chain(old.map(T::exact));
+            let (exact, size) = products.fold((0.0, 0.0), |(s, t), x| (s + x, t + x.abs()));
+            assert!((sum.exact() - exact).abs() <= T::EPSILON * (k + 2) as f64 * size, "{m} {k} {n} at {i} {j}");
+        }
+    }
+    let mut pack = vec![T::ZERO; pack_len::<T>(m, k, n)];
+    // SAFETY: the matrices were made for these sizes.
+    unsafe { gemm([m, k, n], a.matrix(), b.matrix(), c.matrix_mut(), accumulate, &mut pack) };
+    let got = c.data.iter().map(|x| x.bits()).collect::<Vec<_>>();
+    assert_eq!(
+        got, expected,
+        "{m} x {k} x {n}, a ({}, {}), b ({}, {}), c ({}, {}), accumulate {accumulate}",
+        a.row, a.col, b.row, b.col, c.row, c.col
+    );
+}
+
+/// Strides of a rows x cols operand: both orders, gaps, reversed, broadcast.
+fn strides(rows: usize, cols: usize) -> Vec<(isize, isize)> {
+    let (r, c) = (rows as isize, cols as isize);
+    vec![
+        (c, 1),
+        (1, r),
+        (c + 3, 1),
+        (1, r + 3),
+        (-c, 1),
+        (c, -1),
+        (-1, -r),
+        (2 * c + 1, 2),
+        (2, 2 * r),
+        (0, 1),
+        (1, 0),
+        (0, 0),
+    ]
+}
+
+fn all_sizes<T: Sample>() {
+    let seed = &mut 1;
+    for m in 0..=9 {
+        for n in 0..=17 {
+            for k in [0, 1, 2, 3, 4, 5, 7, 8, 9] {
+                let c = (n as isize, 1);
+                for accumulate in [false, true] {
+                    check::<T>([m, k, n], (k as isize, 1), (n as isize, 1), c, accumulate, seed);
+                    check::<T>([m, k, n], (1, m as isize), (1, k as isize), (1, m as isize), accumulate, seed);
+                }
+            }
+        }
+    }
+}
+
+fn all_strides<T: Sample>() {
+    let seed = &mut 2;
+    for [m, k, n] in [
+        [1, 1, 1],
+        [1, 9, 1],
+        [9, 5, 1],
+        [1, 5, 9],
+        [5, 6, 7],
+        [9, 9, 9],
+        [3, 17, 18],
+        [8, 8, 16],
+        [13, 2, 3],
+        [2, 70, 33],
+    ] {
+        let c = [(n as isize, 1), (1, m as isize), (n as isize + 5, 1), (-(n as isize), -1), (2 * n as isize, 2)];
+        for a in strides(m, k) {
+            for b in strides(k, n) {
+                for c in c {
+                    check::<T>([m, k, n], a, b, c, a.0 > b.1, seed);
+                }
+            }
+        }
+    }
+}
+
+fn blocks<T: Sample>() {
+    let seed = &mut 3;
+    let d = BLOCK_K;
+    for [m, k, n] in [
+        [5, d - 1, 9],
+        [5, d, 9],
+        [5, d + 1, 9],
+        [1, 3 * d + 5, 1],
+        [1, 19 * d + 3, 1],
+        [9, 2 * d + 1, 1],
+        [1, 2 * d + 7, 530],
+        [1030, 5, 1],
+        [BLOCK_M + 3, 3, BLOCK_N + 1],
+        [2 * BLOCK_M + 1, 2 * d + 3, 10],
+        [3, d + 9, 2 * BLOCK_N + 9],
+    ] {
+        for (a, b) in [
+            ((k as isize, 1), (n as isize, 1)),
+            ((1, m as isize), (1, k as isize)),
+            ((2 * k as isize, 2), (n as isize, -1)),
+        ] {
+            for accumulate in [false, true] {
+                check::<T>([m, k, n], a, b, (n as isize, 1), accumulate, seed);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_size_up_to_two_tiles_and_one() {
+    all_sizes::<f32>();
+    all_sizes::<f64>();
+}
+
+#[test]
+fn every_kind_of_stride() {
+    all_strides::<f32>();
+    all_strides::<f64>();
+}
+
+#[test]
+fn every_edge_of_blocks() {
+    blocks::<f32>();
+    blocks::<f64>();
+}
+
+#[test]
+fn nothing_is_skipped() {
+    let (a, b) = ([0.0_f32, 0.0, 0.0, 0.0], [f32::NAN, f32::INFINITY, 0.0, -0.0]);
+    let mut c = [7.0_f32; 4];
+    let (a, b) = (Matrix { data: a.as_ptr(), row: 2, col: 1 }, Matrix { data: b.as_ptr(), row: 2, col: 1 });
+    let to = Matrix { data: c.as_mut_ptr(), row: 2, col: 1 };
+    let mut pack = vec![0.0; pack_len::<f32>(2, 2, 2)];
+    // SAFETY: three 2 x 2 matrices.
+    unsafe { gemm([2, 2, 2], a, b, to, false, &mut pack) };
+    assert!(c.iter().all(|x| x.is_nan()));
+}
