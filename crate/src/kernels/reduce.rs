@@ -1,0 +1,207 @@
+//! Reductions and scans: many numbers along an axis become one, or one each.
+//!
+//! Order, part of the contract: the result along an axis depends on the numbers along it and on nothing else, be they neighbours
+//! (one run), apart (a strided run), or in rows that are reduced together (a leading axis). Number i belongs to lane `i % 4` of
+//! block `i / 1024`. In a block each lane adds up its numbers in groups of 8 and then the groups, one after the other;
+//! the lanes are joined as (0, 2), (1, 3), and the blocks pairwise (N. J. Higham, "The Accuracy of Floating Point Summation",
+//! 1993). So the error of a sum grows like the logarithm of its length. Numbers that are missing at the end count as the
+//! neutral element, which changes no bits.
+
+mod arg;
+mod rows;
+mod scan;
+#[cfg(test)]
+mod tests;
+
+pub use arg::{Extreme, arg, arg_rows};
+pub use rows::fold_rows;
+pub use scan::{scan, scan_rows};
+
+/// Lanes that are summed side by side.
+const LANES: usize = 4;
+/// Numbers of one lane in a group.
+const GROUP: usize = 8;
+/// Numbers in a leaf: a group of every lane.
+const LEAF: usize = LANES * GROUP;
+/// Numbers in a block.
+pub const BLOCK: usize = 32 * LEAF;
+
+/// A way to combine numbers of type T.
+pub trait Reducer<T> {
+    /// `combine(NEUTRAL, x)` and `combine(x, NEUTRAL)` are x, bit for bit.
+    const NEUTRAL: T;
+    /// The result for no numbers.
+    const EMPTY: T;
+    /// Two numbers become one.
+    fn combine(a: T, b: T) -> T;
+}
+
+/// a + b; int32 wraps.
+#[derive(Clone, Copy, Debug)]
+pub struct Sum;
+/// a b; int32 wraps.
+#[derive(Clone, Copy, Debug)]
+pub struct Prod;
+/// The greater number; NaN if there is one.
+#[derive(Clone, Copy, Debug)]
+pub struct Max;
+/// The smaller number; NaN if there is one.
+#[derive(Clone, Copy, Debug)]
+pub struct Min;
+
+macro_rules! float_reducers {
+    ($($t:ident, $bits:ty;)*) => {$(
+        impl Reducer<$t> for Sum {
+            // -0 + x is x for every x; 0 + -0 is 0.
+            const NEUTRAL: $t = -0.0;
+            const EMPTY: $t = 0.0;
+            #[inline(always)]
+            fn combine(a: $t, b: $t) -> $t {
+                a + b
+            }
+        }
+        impl Reducer<$t> for Prod {
+            const NEUTRAL: $t = 1.0;
+            const EMPTY: $t = 1.0;
+            #[inline(always)]
+            fn combine(a: $t, b: $t) -> $t {
+                a * b
+            }
+        }
+        impl Reducer<$t> for Max {
+            const NEUTRAL: $t = $t::NEG_INFINITY;
+            const EMPTY: $t = $t::NEG_INFINITY;
+            #[inline(always)]
+            fn combine(a: $t, b: $t) -> $t {
+                // b if it is NaN (a comparison with NaN is false); if a is NaN, all bits are set, which is NaN as well.
+                let greater = if a > b { a } else { b };
+                $t::from_bits(greater.to_bits() | if a.is_nan() { <$bits>::MAX } else { 0 })
+            }
+        }
+        impl Reducer<$t> for Min {
+            const NEUTRAL: $t = $t::INFINITY;
+            const EMPTY: $t = $t::INFINITY;
+            #[inline(always)]
+            fn combine(a: $t, b: $t) -> $t {
+                let smaller = if a < b { a } else { b };
+                $t::from_bits(smaller.to_bits() | if a.is_nan() { <$bits>::MAX } else { 0 })
+            }
+        }
+    )*};
+}
+float_reducers! { f32, u32; f64, u64; }
+
+macro_rules! int_reducers {
+    ($($name:ident: $t:ty = $neutral:expr, $a:ident, $b:ident => $combine:expr;)*) => {$(
+        impl Reducer<$t> for $name {
+            const NEUTRAL: $t = $neutral;
+            const EMPTY: $t = $neutral;
+            #[inline(always)]
+            fn combine($a: $t, $b: $t) -> $t {
+                $combine
+            }
+        }
+    )*};
+}
+int_reducers! {
+    Sum: i32 = 0, a, b => a.wrapping_add(b);
+    Prod: i32 = 1, a, b => a.wrapping_mul(b);
+    Max: i32 = i32::MIN, a, b => a.max(b);
+    Min: i32 = i32::MAX, a, b => a.min(b);
+    // Truth values, 0 or 1: any and all.
+    Max: u8 = 0, a, b => a | b;
+    Min: u8 = 1, a, b => a & b;
+}
+
+/// Combines two vectors lane by lane.
+#[inline(always)]
+fn combine<R: Reducer<T>, T: Copy, const N: usize>(a: [T; N], b: [T; N]) -> [T; N] {
+    std::array::from_fn(|i| R::combine(a[i], b[i]))
+}
+
+/// Where a run longer than a block is cut in two, so that all blocks are joined pairwise.
+fn half(len: usize) -> usize {
+    len.div_ceil(BLOCK).next_power_of_two() / 2 * BLOCK
+}
+
+/// All numbers of a run become one.
+pub fn fold<R: Reducer<T>, T: Copy>(x: &[T]) -> T {
+    match x.split_at_checked(half(x.len())) {
+        Some((first, second)) if x.len() > BLOCK => R::combine(fold::<R, T>(first), fold::<R, T>(second)),
+        _ => block::<R, T>(x),
+    }
+}
+
+/// [`fold`] of `len` numbers that are `step` elements apart.
+///
+/// # Safety
+/// `x` is valid for reads at every `i * step`, i < `len`.
+pub unsafe fn fold_strided<R: Reducer<T>, T: Copy>(x: *const T, step: isize, len: usize) -> T {
+    // SAFETY: parts of the caller's run.
+    unsafe {
+        if step == 1 {
+            return fold::<R, T>(std::slice::from_raw_parts(x, len));
+        }
+        if len > BLOCK {
+            let cut = half(len);
+            let second = x.wrapping_offset(cut as isize * step);
+            return R::combine(fold_strided::<R, T>(x, step, cut), fold_strided::<R, T>(second, step, len - cut));
+        }
+        let mut near = [R::EMPTY; BLOCK];
+        for (i, to) in near.iter_mut().enumerate().take(len) {
+            *to = *x.wrapping_offset(i as isize * step);
+        }
+        block::<R, T>(near.get(..len).unwrap_or(&[]))
+    }
+}
+
+/// [`fold`] for at most [`BLOCK`] numbers.
+///
+/// A function of its own: engines exchange a function for its optimised code between calls only.
+#[inline(never)]
+fn block<R: Reducer<T>, T: Copy>(x: &[T]) -> T {
+    if x.is_empty() {
+        return R::EMPTY;
+    }
+    let mut lanes = [R::NEUTRAL; LANES];
+    let (leaves, rest) = x.as_chunks::<LEAF>();
+    for leaf in leaves {
+        let (vectors, _) = leaf.as_chunks::<LANES>();
+        let mut group = vectors[0];
+        for &vector in &vectors[1..] {
+            group = combine::<R, T, LANES>(group, vector);
+        }
+        lanes = combine::<R, T, LANES>(lanes, group);
+    }
+    let mut group = [R::NEUTRAL; LANES];
+    for vector in rest.chunks(LANES) {
+        for (sum, &x) in group.iter_mut().zip(vector) {
+            *sum = R::combine(*sum, x);
+        }
+    }
+    lanes = combine::<R, T, LANES>(lanes, group);
+    // By address, so that the lanes above are one vector rather than the two halves that `across` begins with.
+    joined::<R, T>(&lanes)
+}
+
+/// [`across`] as a function of its own.
+#[inline(never)]
+fn joined<R: Reducer<T>, T: Copy>(lanes: &[T; LANES]) -> T {
+    across::<R, T>(*lanes)
+}
+
+/// The lanes become one.
+#[inline(always)]
+fn across<R: Reducer<T>, T: Copy>([a, b, c, d]: [T; LANES]) -> T {
+    R::combine(R::combine(a, c), R::combine(b, d))
+}
+
+/// Whether any truth value (0 or 1) holds; false for none.
+pub fn any(x: &[u8]) -> bool {
+    x.chunks(BLOCK).any(|x| x.iter().fold(0, |a, b| a | b) != 0)
+}
+
+/// Whether all truth values (0 or 1) hold; true for none.
+pub fn all(x: &[u8]) -> bool {
+    x.chunks(BLOCK).all(|x| x.iter().fold(1, |a, b| a & b) != 0)
+}
