@@ -1,0 +1,228 @@
+//! Copies between layouts, near the bandwidth of memory where the strides allow it.
+//!
+//! A copy moves bits: an element is a number of bytes, whatever its type. Dimensions are put into the order in which the
+//! result is written and merged where they lie as one; what is left inside is a plane: runs, repeated values, a transpose in
+//! small squares, or single elements.
+
+#[cfg(test)]
+mod tests;
+mod transpose;
+
+use crate::dtype::{DType, Elem};
+use crate::layout::Layout;
+use crate::shape::MAX_DIMS;
+use transpose::{Bits, transpose};
+
+/// Elements that `from_layout` names in `from` are written, in its order, to those that `to_layout` names in `to`.
+///
+/// The layouts have the same shape and lie inside their slices; otherwise nothing is written.
+pub fn copy<T: Elem>(from: &[T], from_layout: &Layout, to: &mut [T], to_layout: &Layout) {
+    let inside = fits(from_layout, from.len()) && fits(to_layout, to.len());
+    debug_assert!(inside && from_layout.shape == to_layout.shape, "a copy between layouts that do not fit");
+    if !inside || from_layout.shape != to_layout.shape {
+        return;
+    }
+    let from = from.as_ptr().wrapping_add(from_layout.offset);
+    let to = to.as_mut_ptr().wrapping_add(to_layout.offset);
+    let dims = &from_layout.shape;
+    let (f, t) = (from_layout.strides(), to_layout.strides());
+    // SAFETY: every element of both layouts lies inside its slice, and the slices do not overlap. The types in which the
+    // bits travel have the size and alignment of T.
+    unsafe {
+        match T::DTYPE {
+            DType::Bool => strided::<u8>(dims, from.cast(), f, to.cast(), t),
+            DType::Float32 | DType::Int32 => strided::<u32>(dims, from.cast(), f, to.cast(), t),
+            DType::Float64 => strided::<u64>(dims, from.cast(), f, to.cast(), t),
+        }
+    }
+}
+
+/// The elements that `layout` names in `from`, row-major: `to` has exactly as many.
+pub fn gather<T: Elem>(from: &[T], layout: &Layout, to: &mut [T]) {
+    copy(from, layout, to, &Layout::contiguous(layout.shape));
+}
+
+/// Writes row-major elements, exactly as many, to the places that `layout` names in `to`.
+pub fn scatter<T: Elem>(from: &[T], to: &mut [T], layout: &Layout) {
+    copy(from, &Layout::contiguous(layout.shape), to, layout);
+}
+
+/// Whether every element of a layout lies inside a slice of `len` elements.
+fn fits(layout: &Layout, len: usize) -> bool {
+    if layout.shape.contains(&0) {
+        return true;
+    }
+    let reach = layout.shape.iter().zip(layout.strides()).try_fold((0, 0), |(low, high), (&d, &stride)| {
+        let reach = isize::try_from(d - 1).ok()?.checked_mul(stride)?;
+        Some((reach.min(0).checked_add(low)?, reach.max(0).checked_add(high)?))
+    });
+    reach.is_some_and(|(low, high)| {
+        let (first, last) = (layout.offset.checked_add_signed(low), layout.offset.checked_add_signed(high));
+        first.is_some() && last.is_some_and(|last| last < len)
+    })
+}
+
+/// A dimension of a copy: its size, and the strides of both sides.
+#[derive(Clone, Copy)]
+struct Dim {
+    size: usize,
+    from: isize,
+    to: isize,
+}
+
+/// [`copy`] for elements of type E.
+///
+/// # Safety
+/// Both sides are valid at every index of `dims`, and apart from each other.
+unsafe fn strided<E: Bits>(dims: &[usize], from: *const E, from_strides: &[isize], to: *mut E, to_strides: &[isize]) {
+    if dims.contains(&0) {
+        return;
+    }
+    let one = Dim { size: 1, from: 0, to: 0 };
+    let mut order = [one; MAX_DIMS];
+    let mut n = 0;
+    let strides = from_strides.iter().zip(to_strides);
+    for ((&size, (&from, &to)), slot) in dims.iter().zip(strides).filter(|(d, _)| **d != 1).zip(&mut order) {
+        *slot = Dim { size, from, to };
+        n += 1;
+    }
+    // The result is written in the order of its memory.
+    order[..n].sort_by_key(|d| std::cmp::Reverse(d.to.unsigned_abs()));
+    let mut merged = [one; MAX_DIMS];
+    let mut m = 0;
+    for dim in &order[..n] {
+        match merged[..m].last_mut() {
+            Some(last) if last.from == dim.from * dim.size as isize && last.to == dim.to * dim.size as isize => {
+                *last = Dim { size: last.size * dim.size, ..*dim };
+            }
+            _ => {
+                merged[m] = *dim;
+                m += 1;
+            }
+        }
+    }
+    let [.., inner] = merged[..m] else {
+        // SAFETY: the one element there is.
+        return unsafe { *to = *from };
+    };
+    // The other dimension of the plane is the one along which reading is cheapest.
+    let outer = &mut merged[..m - 1];
+    let cheapest = (0..outer.len()).min_by_key(|&i| {
+        let step = outer[i].from.unsigned_abs();
+        (step != 1, step, outer.len() - i)
+    });
+    let row = match cheapest {
+        Some(i) => {
+            outer[i..].rotate_left(1);
+            outer[outer.len() - 1]
+        }
+        None => one,
+    };
+    let outer = &merged[..m.saturating_sub(2)];
+    let (mut from, mut to) = (from, to);
+    let mut index = [0; MAX_DIMS];
+    loop {
+        // SAFETY: a plane of both sides.
+        unsafe { plane(from, to, row, inner) };
+        let mut axis = outer.len();
+        loop {
+            if axis == 0 {
+                return;
+            }
+            axis -= 1;
+            let dim = outer[axis];
+            index[axis] += 1;
+            let (steps, done) = if index[axis] < dim.size {
+                (1, true)
+            } else {
+                index[axis] = 0;
+                (1 - dim.size as isize, false)
+            };
+            from = from.wrapping_offset(dim.from * steps);
+            to = to.wrapping_offset(dim.to * steps);
+            if done {
+                break;
+            }
+        }
+    }
+}
+
+/// Copies `rows.size` rows of `run.size` elements.
+///
+/// # Safety
+/// Both sides are valid at all of them.
+unsafe fn plane<E: Bits>(from: *const E, to: *mut E, rows: Dim, run: Dim) {
+    // SAFETY: as the caller says; each function is told the strides that it takes for granted.
+    unsafe {
+        if run.to == 1 && rows.from == 1 && run.from != 1 {
+            return transpose(from, run.from, to, rows.to, [rows.size, run.size]);
+        }
+        for i in 0..rows.size as isize {
+            let (from, to) = (from.wrapping_offset(i * rows.from), to.wrapping_offset(i * rows.to));
+            match (run.from, run.to) {
+                (1, 1) => copy_run(from, to, run.size),
+                (0, 1) => std::slice::from_raw_parts_mut(to, run.size).fill(*from),
+                _ => copy_elements(from, to, run),
+            }
+        }
+    }
+}
+
+/// Bytes from which the engine's own copy is faster than a loop: calling it has a price.
+const LONG: usize = 512;
+
+/// Neighbours to neighbours.
+///
+/// # Safety
+/// `len` elements each.
+#[inline(always)]
+unsafe fn copy_run<E: Bits>(from: *const E, to: *mut E, len: usize) {
+    // SAFETY: as the caller says.
+    unsafe {
+        if len * size_of::<E>() >= LONG {
+            return std::ptr::copy_nonoverlapping(from, to, len);
+        }
+        let mut i = 0;
+        while i + 16 <= len {
+            let (from, to) = (from.add(i).cast::<[E; 16]>(), to.add(i).cast::<[E; 16]>());
+            to.write_unaligned(from.read_unaligned());
+            i += 16;
+        }
+        while i + 4 <= len {
+            to.add(i).cast::<[E; 4]>().write_unaligned(from.add(i).cast::<[E; 4]>().read_unaligned());
+            i += 4;
+        }
+        while i < len {
+            *to.add(i) = *from.add(i);
+            i += 1;
+        }
+    }
+}
+
+/// Elements that are apart, one by one.
+///
+/// # Safety
+/// Both sides are valid at the elements of `run`.
+#[inline(never)]
+unsafe fn copy_elements<E: Bits>(mut from: *const E, mut to: *mut E, run: Dim) {
+    let mut left = run.size;
+    // SAFETY: as the caller says.
+    unsafe {
+        // By fours, to share the cost of going round.
+        while left >= 4 {
+            let four: [E; 4] = std::array::from_fn(|i| *from.wrapping_offset(i as isize * run.from));
+            for (i, x) in four.into_iter().enumerate() {
+                *to.wrapping_offset(i as isize * run.to) = x;
+            }
+            from = from.wrapping_offset(4 * run.from);
+            to = to.wrapping_offset(4 * run.to);
+            left -= 4;
+        }
+        while left > 0 {
+            *to = *from;
+            from = from.wrapping_offset(run.from);
+            to = to.wrapping_offset(run.to);
+            left -= 1;
+        }
+    }
+}
