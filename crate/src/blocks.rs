@@ -5,23 +5,17 @@
 use std::mem::MaybeUninit;
 
 use crate::array::Array;
-use crate::dtype::{DType, Elem};
+use smallvec::SmallVec;
+
+use crate::dtype::DType;
 use crate::error::Result;
-use crate::kernels::map::Operand;
+use crate::kernels::map::{MAX_OPERANDS, Operand, Operands};
 use crate::layout::Layout;
 use crate::shape::Shape;
-use crate::walk::{MAX_OPERANDS, Walk};
+use crate::walk::Walk;
 
 /// Elements in a block.
 const BLOCK: usize = 512;
-
-/// Operands of one kernel call, as bytes; [`operand`] gives them their type.
-pub type Operands = [Operand<u8>; MAX_OPERANDS];
-
-/// Operand `k` of a call as elements of `T`.
-pub fn operand<T>(x: &Operands, k: usize) -> Operand<T> {
-    Operand { start: x[k].start.cast(), slice: x[k].slice }
-}
 
 /// An array for the result of an elementwise operation: the buffer of an input that nobody else has, when it has the
 /// right size and order, else a new one.
@@ -35,30 +29,27 @@ pub fn result(x: &[Array], shape: Shape, dtype: DType) -> Result<Array> {
     }
 }
 
-/// Calls `kernel(length, operands, out)` over runs that together make up the row-major elements of `out`, with the
-/// inputs broadcast to its shape. `out` is contiguous, of element type `T`; it may be one of the inputs.
-pub fn each<T: Elem>(out: &Array, x: &[&Array], mut kernel: impl FnMut(usize, &Operands, *mut T)) {
-    debug_assert!(out.layout.is_contiguous() && out.dtype == T::DTYPE && x.len() < MAX_OPERANDS);
+/// Calls `kernel(len, operands, out)` over runs that together make up the row-major elements of `out`, with the inputs
+/// broadcast to its shape. `out` is contiguous; it may be one of the inputs.
+///
+/// One function for all kernels: they are passed by reference, so that no operation brings a copy of this loop.
+pub fn each(out: &Array, x: &[Array], kernel: &dyn Fn(usize, &Operands, *mut u8)) {
+    debug_assert!(out.layout.is_contiguous() && x.len() <= MAX_OPERANDS);
     let n = out.shape().size();
     if n == 0 {
         return;
     }
-    let start: *mut T = out.address().cast();
-    let empty = Operand { start: std::ptr::null(), slice: false };
-    let mut operands: Operands = [empty; MAX_OPERANDS];
+    let mut operands: Operands = [Operand { start: std::ptr::null(), slice: false }; MAX_OPERANDS];
     let plain = |a: &Array| a.shape().size() == 1 || (a.shape() == out.shape() && a.layout.is_contiguous());
-    if x.iter().all(|a| plain(a)) {
+    if x.iter().all(plain) {
         for (operand, a) in operands.iter_mut().zip(x) {
             *operand = Operand { start: a.address(), slice: n > 1 && a.shape().size() == n };
         }
-        return kernel(n, &operands, start);
+        return kernel(n, &operands, out.address());
     }
-    let mut layouts = [out.layout; MAX_OPERANDS];
-    for (layout, a) in layouts[1..].iter_mut().zip(x) {
-        *layout = a.layout.expand(out.shape());
-    }
-    let used: [&Layout; MAX_OPERANDS] = std::array::from_fn(|k| &layouts[k]);
-    let walk = Walk::new(&used[..=x.len()]);
+    let expanded: SmallVec<[Layout; 4]> = x.iter().map(|a| a.layout.expand(out.shape())).collect();
+    let layouts: SmallVec<[&Layout; 5]> = std::iter::once(&out.layout).chain(&expanded).collect();
+    let walk = Walk::new(&layouts);
     let strided = walk.steps[1..=x.len()].iter().any(|&step| step != 0 && step != 1);
     let mut scratch = [const { MaybeUninit::<[u64; BLOCK]>::uninit() }; MAX_OPERANDS];
     walk.each(|at| {
@@ -80,7 +71,8 @@ pub fn each<T: Elem>(out: &Array, x: &[&Array], mut kernel: impl FnMut(usize, &O
                     }
                 };
             }
-            kernel(len, &operands, start.wrapping_add(at[0] - out.layout.offset + done));
+            let to = (at[0] - out.layout.offset + done) * out.dtype.size();
+            kernel(len, &operands, out.address().wrapping_add(to));
             done += len;
         }
     });

@@ -60,189 +60,197 @@ vectors!(f32, 4; f64, 2; i32, 4; u8, 16);
 
 /// The widest vector, in lanes.
 const MAX_WIDTH: usize = 16;
+/// The widest element, in bytes.
+const MAX_SIZE: usize = 8;
 
-/// One operand of a run: a slice, or one value repeated.
+/// The most operands of a kernel.
+pub const MAX_OPERANDS: usize = MAX_ARITY + 3;
+
+/// One operand of a run: a slice, or one value repeated. What its elements are, the kernel knows.
 #[derive(Clone, Copy, Debug)]
-pub struct Operand<T> {
+pub struct Operand {
     /// The first value.
-    pub start: *const T,
+    pub start: *const u8,
     /// Whether the values follow each other; otherwise the first stands for all.
     pub slice: bool,
 }
 
-/// Operands as the loop reads them: a repeated value is a short block that the position does not advance in.
-struct Cursors<T, const K: usize> {
-    start: [*const T; K],
-    step: [usize; K],
-    blocks: [[T; MAX_WIDTH]; K],
-}
+/// Operands of one call; those that a kernel does not use may be anything.
+pub type Operands = [Operand; MAX_OPERANDS];
 
-impl<T: Vector, const K: usize> Cursors<T, K> {
-    /// # Safety
-    /// Each operand is valid for reads of `len` values (of one, when it is repeated), and `len > 0`.
-    #[inline(always)]
-    unsafe fn new(x: &[Operand<T>; K], used: usize) -> Self {
-        let mut cursors =
-            Cursors { start: [std::ptr::null(); K], step: [0; K], blocks: [[T::default(); MAX_WIDTH]; K] };
-        for (k, operand) in x.iter().enumerate().take(used) {
-            cursors.start[k] = operand.start;
-            cursors.step[k] = usize::from(operand.slice);
-            if !operand.slice {
-                // SAFETY: at least one value is readable.
-                cursors.blocks[k] = [unsafe { *operand.start }; MAX_WIDTH];
-            }
-        }
-        cursors
-    }
-
-    /// Points repeated operands at their blocks; to be called once the cursors have their place.
-    #[inline(always)]
-    fn settle(&mut self, used: usize) {
-        for k in 0..used.min(K) {
-            if self.step[k] == 0 {
-                self.start[k] = self.blocks[k].as_ptr();
-            }
-        }
-    }
-
-    /// The vectors of all operands at position `at`; operands past `used` repeat the first.
-    ///
-    /// # Safety
-    /// `at + WIDTH <= len`.
-    #[inline(always)]
-    unsafe fn load(&self, used: usize, at: usize) -> [T::V; K] {
-        // SAFETY: slices hold `len` values, blocks MAX_WIDTH; the step keeps a block's position at 0.
-        let first = unsafe { T::V::load(self.start[0].add(at * self.step[0])) };
-        let mut out = [first; K];
-        for (k, out) in out.iter_mut().enumerate().take(used).skip(1) {
-            // SAFETY: as above.
-            *out = unsafe { T::V::load(self.start[k].add(at * self.step[k])) };
-        }
-        out
-    }
-
-    /// The vectors of the last `rest` positions, filled up with copies of the last value.
-    ///
-    /// # Safety
-    /// `at + rest == len`, `0 < rest < WIDTH`.
-    #[inline(always)]
-    unsafe fn load_rest(&self, used: usize, at: usize, rest: usize) -> [T::V; K] {
-        let mut block = [[T::default(); MAX_WIDTH]; K];
-        for (k, block) in block.iter_mut().enumerate().take(used) {
-            for (lane, slot) in block.iter_mut().enumerate().take(T::V::WIDTH) {
-                // SAFETY: positions stay below `at + rest`.
-                *slot = unsafe { *self.start[k].add((at + lane.min(rest - 1)) * self.step[k]) };
-            }
-        }
-        // SAFETY: a block holds MAX_WIDTH values; those past `used` are zeros that nobody reads.
-        std::array::from_fn(|k| unsafe { T::V::load(block[k].as_ptr()) })
-    }
-}
-
-/// `out[k] = f(x_0[k], .., x_n[k])` for `k < len`, `n` the arity of `f`.
+/// A loop over a run: `kernel(len, operands, out)`.
 ///
 /// # Safety
-/// Each of the first `F::ARITY` operands is valid for reads of `len` values (of one, when it is repeated); `out` for
-/// writes of `len`. `out` is either apart from a slice or begins where it begins.
+/// Each operand that the kernel uses is valid for reads of `len` values of its type (of one, when it is repeated), `out`
+/// for writes of `len`; all are aligned for it. `out` is either apart from a slice or begins where it begins.
+pub type Kernel = unsafe fn(usize, &Operands, *mut u8);
+
+/// `out[k] = f(x_0[k], .., x_n[k])`, `n` the arity of `f`.
+///
+/// # Safety
+/// That of [`Kernel`].
 #[inline(never)]
-pub unsafe fn map<F: Function, T: Vector>(len: usize, x: &[Operand<T>; MAX_ARITY], out: *mut T) {
-    // SAFETY: the caller's promises are those of `run`.
-    unsafe { run::<T, MAX_ARITY>(len, F::ARITY, x, out, |x| F::value(x)) }
+pub unsafe fn map<F: Function, T: Vector>(len: usize, x: &Operands, out: *mut u8) {
+    let f = |x: [T::V; MAX_OPERANDS]| F::value(std::array::from_fn(|k| x[k]));
+    // SAFETY: the caller's promise.
+    unsafe { run::<T, T>(len, F::ARITY, x, out, |x, out: *mut T| f(x).store(out), map::<F, T>) }
 }
 
-/// Number of operands of [`map_partial`]: the arguments, then `y`, `g` and `acc`.
-pub const PARTIAL_OPERANDS: usize = MAX_ARITY + 3;
+/// Where [`map_partial`] expects y, the cotangent or tangent, and what is added; the arguments stand before.
+pub const Y: usize = MAX_ARITY;
+/// See [`Y`].
+pub const G: usize = MAX_ARITY + 1;
+/// See [`Y`].
+pub const ACC: usize = MAX_ARITY + 2;
 
 /// `out[k] = acc[k] + g[k] · d_i f(x[k], y[k])`: the pullback and the pushforward of an elementwise function.
 ///
 /// # Safety
-/// As for [`map`]; all operands must be readable, those that the derivative does not use may repeat any value.
+/// That of [`Kernel`]; all operands must be readable, those that the derivative does not use may repeat any value.
 #[inline(never)]
-pub unsafe fn map_partial<F: Function, T: Vector, const I: usize>(
-    len: usize,
-    x: &[Operand<T>; PARTIAL_OPERANDS],
-    out: *mut T,
-) {
-    let f = |x: [T::V; PARTIAL_OPERANDS]| {
-        let [y, g, acc] = [x[MAX_ARITY], x[MAX_ARITY + 1], x[MAX_ARITY + 2]];
-        acc + g * F::partial(I, std::array::from_fn(|k| x[k]), y)
-    };
-    // SAFETY: the caller's promises are those of `run`.
-    unsafe { run::<T, PARTIAL_OPERANDS>(len, PARTIAL_OPERANDS, x, out, f) }
+pub unsafe fn map_partial<F: Function, T: Vector, const I: usize>(len: usize, x: &Operands, out: *mut u8) {
+    let f = |x: [T::V; MAX_OPERANDS]| x[ACC] + x[G] * F::partial(I, std::array::from_fn(|k| x[k]), x[Y]);
+    // SAFETY: the caller's promise.
+    unsafe { run::<T, T>(len, MAX_OPERANDS, x, out, |x, out: *mut T| f(x).store(out), map_partial::<F, T, I>) }
 }
 
-/// The loop over vectors and the rest.
+/// `out[k] = 1` where the test holds for `a[k], b[k]`, else 0; `out` are bytes.
 ///
 /// # Safety
-/// As for [`map`].
+/// That of [`Kernel`].
+#[inline(never)]
+pub unsafe fn test<P: Predicate, T: Vector>(len: usize, x: &Operands, out: *mut u8) {
+    let f = |x: [T::V; MAX_OPERANDS]| P::holds([x[0], x[1]]);
+    // SAFETY: the caller's promise.
+    unsafe { run::<T, u8>(len, 2, x, out, |x, out: *mut u8| T::V::store_mask(f(x), out), test::<P, T>) }
+}
+
+/// The loop over vectors.
+///
+/// # Safety
+/// That of [`Kernel`], for `used` operands; `f` writes one vector of results; `again` is the kernel itself.
 #[inline(always)]
-unsafe fn run<T: Vector, const K: usize>(
+unsafe fn run<T: Vector, O: Copy>(
     len: usize,
     used: usize,
-    x: &[Operand<T>; K],
-    out: *mut T,
-    f: impl Fn([T::V; K]) -> T::V,
+    x: &Operands,
+    out: *mut u8,
+    f: impl Fn([T::V; MAX_OPERANDS], *mut O),
+    again: Kernel,
 ) {
-    if len == 0 {
-        return;
-    }
     let width = T::V::WIDTH;
-    // SAFETY: len > 0; positions below stay within len.
+    let whole = len - len % width;
+    let mut cursors = Cursors::default();
+    // SAFETY: the caller's promise; positions stay within `len`.
     unsafe {
-        let mut cursors = Cursors::new(x, used);
-        cursors.settle(used);
-        let mut at = 0;
-        while at + width <= len {
-            f(cursors.load(used, at)).store(out.add(at));
-            at += width;
+        if whole > 0 {
+            cursors.point(&x[..used], size_of::<T>());
+            // Copies of their own: the stores of the loop could otherwise change them.
+            let (start, step) = (cursors.start, cursors.step);
+            let mut at = 0;
+            while at < whole {
+                let first = T::V::load(start[0].wrapping_add(at * step[0]).cast());
+                let load = |k: usize| {
+                    if k == 0 || k >= used { first } else { T::V::load(start[k].wrapping_add(at * step[k]).cast()) }
+                };
+                f(std::array::from_fn(load), out.cast::<O>().add(at));
+                at += width;
+            }
         }
-        if at < len {
-            let mut block = [T::default(); MAX_WIDTH];
-            f(cursors.load_rest(used, at, len - at)).store(block.as_mut_ptr());
-            std::ptr::copy_nonoverlapping(block.as_ptr(), out.add(at), len - at);
+        if whole < len {
+            finish(whole, len - whole, width, &x[..used], out, [size_of::<T>(), size_of::<O>()], again);
         }
     }
 }
 
-/// `out[k] = 1` where the test holds for `a[k], b[k]`, else 0.
-///
-/// # Safety
-/// As for [`map`], with two operands and bytes for the result.
-#[inline(never)]
-pub unsafe fn test<P: Predicate, T: Vector>(len: usize, x: &[Operand<T>; 2], out: *mut u8) {
-    if len == 0 {
-        return;
-    }
-    let width = T::V::WIDTH;
-    // SAFETY: len > 0; positions stay within len.
-    unsafe {
-        let mut cursors = Cursors::new(x, 2);
-        cursors.settle(2);
-        let mut at = 0;
-        while at + width <= len {
-            T::V::store_mask(P::holds(cursors.load(2, at)), out.add(at));
-            at += width;
-        }
-        if at < len {
-            let mut block = [0u8; MAX_WIDTH];
-            T::V::store_mask(P::holds(cursors.load_rest(2, at, len - at)), block.as_mut_ptr());
-            std::ptr::copy_nonoverlapping(block.as_ptr(), out.add(at), len - at);
+/// Operands as the loop reads them: a repeated value is a block of one vector in which the position does not advance.
+struct Cursors {
+    start: [*const u8; MAX_OPERANDS],
+    /// Bytes from element to element.
+    step: [usize; MAX_OPERANDS],
+    blocks: [[u64; MAX_WIDTH * MAX_SIZE / 8]; MAX_OPERANDS],
+}
+
+impl Default for Cursors {
+    #[inline(always)]
+    fn default() -> Cursors {
+        Cursors {
+            start: [std::ptr::null(); MAX_OPERANDS],
+            step: [0; MAX_OPERANDS],
+            blocks: [[0; MAX_WIDTH * MAX_SIZE / 8]; MAX_OPERANDS],
         }
     }
 }
 
-/// `out[k] = a[k]` where `mask[k]` is not 0, else `b[k]`. Works on the bytes of any element type.
+impl Cursors {
+    /// Sets the cursors to the operands. They point into this very place, which must not move.
+    ///
+    /// # Safety
+    /// At least one value of `size` bytes is readable in each operand.
+    #[inline(never)]
+    unsafe fn point(&mut self, x: &[Operand], size: usize) {
+        for (k, operand) in x.iter().enumerate() {
+            self.start[k] = operand.start;
+            self.step[k] = size;
+            if !operand.slice {
+                let block = self.blocks[k].as_mut_ptr().cast::<u8>();
+                for lane in 0..16 / size {
+                    // SAFETY: the caller's promise; a block holds one vector of 16 bytes and more.
+                    unsafe { std::ptr::copy_nonoverlapping(operand.start, block.add(lane * size), size) };
+                }
+                self.start[k] = block;
+                self.step[k] = 0;
+            }
+        }
+    }
+}
+
+/// The `rest` elements after the whole vectors: copied to blocks of one vector, for which the kernel is called again.
 ///
 /// # Safety
-/// The operands are valid for reads of `len` values (of one, when repeated), `out` for writes of `len`.
+/// That of [`Kernel`]; `size` are the bytes of an operand's and of the result's elements.
 #[inline(never)]
-pub unsafe fn select<T: Copy>(len: usize, mask: Operand<u8>, a: Operand<T>, b: Operand<T>, out: *mut T) {
-    let (m, p, q) = (usize::from(mask.slice), usize::from(a.slice), usize::from(b.slice));
+unsafe fn finish(
+    whole: usize,
+    rest: usize,
+    width: usize,
+    x: &[Operand],
+    out: *mut u8,
+    size: [usize; 2],
+    again: Kernel,
+) {
+    let mut ends = [[0u64; MAX_WIDTH * MAX_SIZE / 8]; MAX_OPERANDS];
+    let mut result = [0u64; MAX_WIDTH * MAX_SIZE / 8];
+    let mut operands = [Operand { start: std::ptr::null(), slice: false }; MAX_OPERANDS];
+    // SAFETY: `rest` values are there after the whole vectors; an end and the result have room for one vector.
+    unsafe {
+        for ((operand, end), x) in operands.iter_mut().zip(&mut ends).zip(x) {
+            *operand = *x;
+            if x.slice {
+                let end = end.as_mut_ptr().cast::<u8>();
+                std::ptr::copy_nonoverlapping(x.start.add(whole * size[0]), end, rest * size[0]);
+                operand.start = end;
+            }
+        }
+        again(width, &operands, result.as_mut_ptr().cast());
+        std::ptr::copy_nonoverlapping(result.as_ptr().cast::<u8>(), out.add(whole * size[1]), rest * size[1]);
+    }
+}
+
+/// `out[k] = a[k]` where the mask, operand 0, is not 0, else `b[k]`, operands 1 and 2; T is any type of the elements' size.
+///
+/// # Safety
+/// That of [`Kernel`].
+#[inline(never)]
+pub unsafe fn select<T: Copy>(len: usize, x: &Operands, out: *mut u8) {
+    let [mask, a, b] = [x[0].start, x[1].start, x[2].start];
+    let [m, p, q] = [x[0], x[1], x[2]].map(|x| usize::from(x.slice));
+    let (a, b, out) = (a.cast::<T>(), b.cast::<T>(), out.cast::<T>());
     for k in 0..len {
         // SAFETY: k < len.
         unsafe {
-            let (yes, no) = (*a.start.add(k * p), *b.start.add(k * q));
-            *out.add(k) = if *mask.start.add(k * m) != 0 { yes } else { no };
+            let (yes, no) = (*a.add(k * p), *b.add(k * q));
+            *out.add(k) = if *mask.add(k * m) != 0 { yes } else { no };
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::blocks;
 use crate::dtype::DType;
 use crate::elementwise::{Predicate, PredicateVisitor, Test};
 use crate::error::Result;
-use crate::kernels::map::{self, Vector};
+use crate::kernels::map::{self, Kernel, Vector};
 use crate::op::{Arrays, Aval, Primitive, broadcast, same_dtype};
 use crate::var::Var;
 use crate::with_dtype;
@@ -29,21 +29,24 @@ impl Primitive for Compare {
         Ok(Aval::new(broadcast(self.name(), x)?, DType::Bool))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
-        struct Run<'a, T>(&'a Arrays, &'a Array, PhantomData<T>);
-        impl<T: Vector> PredicateVisitor for Run<'_, T> {
-            type Out = ();
-            fn visit<P: Predicate>(self, _: P) {
-                // A test of one operand reads it twice.
-                let (a, b) = (&self.0[0], self.0.get(1).unwrap_or(&self.0[0]));
-                blocks::each::<u8>(self.1, &[a, b], |len, x, out| {
-                    // SAFETY: `each` gives two operands and a result of `len` elements.
-                    unsafe { map::test::<P, T>(len, &[blocks::operand(x, 0), blocks::operand(x, 1)], out) }
-                });
+    fn eval(&self, mut x: Arrays, out: Aval) -> Result<Array> {
+        /// Finds the kernel of a test for the elements T.
+        struct Find<T>(PhantomData<T>);
+        impl<T: Vector> PredicateVisitor for Find<T> {
+            type Out = Kernel;
+            fn visit<P: Predicate>(self, _: P) -> Kernel {
+                map::test::<P, T>
             }
         }
         let y = Array::new(out.shape, DType::Bool)?;
-        with_dtype!(x[0].dtype, T => self.test.visit(Run::<T>(&x, &y, PhantomData)));
+        let kernel = with_dtype!(x[0].dtype, T => self.test.visit(Find::<T>(PhantomData)));
+        if x.len() == 1 {
+            // A test of one operand reads it twice.
+            let again = x[0].clone();
+            x.push(again);
+        }
+        // SAFETY: `each` gives two operands and a result of `len` elements.
+        blocks::each(&y, &x, &|len, x, out| unsafe { kernel(len, x, out) });
         Ok(y)
     }
 

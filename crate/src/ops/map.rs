@@ -8,7 +8,7 @@ use crate::array::Array;
 use crate::blocks;
 use crate::elementwise::{Class, Func, Function, MAX_ARITY, Visitor};
 use crate::error::{Code, Error, Result};
-use crate::kernels::map::{self, Operand, PARTIAL_OPERANDS, Vector};
+use crate::kernels::map::{self, Kernel, MAX_OPERANDS, Operand, Vector};
 use crate::op::{Arrays, Aval, Keeps, Op, Primitive, broadcast, need_dtype, need_float, same_dtype};
 use crate::real::Uses;
 use crate::var::Var;
@@ -78,23 +78,20 @@ impl Primitive for Map {
     }
 
     fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
-        struct Run<'a, T>(&'a Arrays, &'a Array, PhantomData<T>);
-        impl<T: Vector> Visitor for Run<'_, T> {
-            type Out = ();
-            fn visit<F: Function>(self, _: F) {
+        /// Finds the kernel of a function for the elements T.
+        struct Find<T>(PhantomData<T>);
+        impl<T: Vector> Visitor for Find<T> {
+            type Out = Option<Kernel>;
+            fn visit<F: Function>(self, _: F) -> Option<Kernel> {
                 // An integer kernel exists only for the functions that are defined on integers.
-                if F::CLASS == Class::Number || T::DTYPE.is_float() {
-                    let x: SmallVec<[&Array; MAX_ARITY]> = self.0.iter().collect();
-                    blocks::each::<T>(self.1, &x, |len, x, out| {
-                        let x: [Operand<T>; MAX_ARITY] = std::array::from_fn(|k| blocks::operand(x, k));
-                        // SAFETY: `each` gives operands and a result of `len` elements, of which there are ARITY.
-                        unsafe { map::map::<F, T>(len, &x, out) }
-                    });
-                }
+                (F::CLASS == Class::Number || T::DTYPE.is_float()).then_some(map::map::<F, T>)
             }
         }
         let y = blocks::result(&x, out.shape, out.dtype)?;
-        with_number!(out.dtype, T => self.func.visit(Run::<T>(&x, &y, PhantomData)), else ());
+        if let Some(kernel) = with_number!(out.dtype, T => self.func.visit(Find::<T>(PhantomData)), else None) {
+            // SAFETY: `each` gives operands and a result of `len` elements of the dtype, as many as the arity.
+            blocks::each(&y, &x, &|len, x, out| unsafe { kernel(len, x, out) });
+        }
         Ok(y)
     }
 
@@ -147,24 +144,40 @@ impl Primitive for MapPartial {
     }
 
     fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
-        struct Run<'a, T>(MapPartial, &'a Arrays, &'a Array, PhantomData<T>);
-        impl<T: Vector> Visitor for Run<'_, T> {
-            type Out = ();
-            fn visit<F: Function>(self, _: F) {
-                let Run(op, x, out, _) = self;
+        /// Finds the kernel of the derivative by an argument for the elements T.
+        struct Find<T>(usize, PhantomData<T>);
+        impl<T: Vector> Visitor for Find<T> {
+            type Out = Option<Kernel>;
+            fn visit<F: Function>(self, _: F) -> Option<Kernel> {
                 macro_rules! by_argument {
                     ($($I:literal),+) => {
-                        match op.argument {
-                            $($I if $I < F::ARITY => op.run::<F, T, $I>(x, out),)+
-                            _ => (),
+                        match self.0 {
+                            $($I => if $I < F::ARITY { Some(map::map_partial::<F, T, $I>) } else { None },)+
+                            _ => None,
                         }
                     };
                 }
-                by_argument!(0, 1, 2, 3, 4, 5);
+                by_argument!(0, 1, 2, 3, 4, 5)
             }
         }
         let y = blocks::result(&x, out.shape, out.dtype)?;
-        with_float!(out.dtype, T => self.func.visit(Run::<T>(*self, &x, &y, PhantomData)), else ());
+        let kernel: Option<Kernel> =
+            with_float!(out.dtype, T => self.func.visit(Find::<T>(self.argument, PhantomData)), else None);
+        let Some(kernel) = kernel else { return Ok(y) };
+        // The inputs go where the kernel expects them; what the derivative does not use is 0.
+        let uses = self.func.uses(self.argument);
+        let arguments = (0..MAX_ARITY).filter(|&k| uses.has(Uses::argument(k)));
+        let places = arguments.chain(uses.has(Uses::OUTPUT).then_some(map::Y)).chain([map::G, map::ACC]);
+        let places: SmallVec<[usize; MAX_OPERANDS]> = places.take(x.len()).collect();
+        let zero = Operand { start: (&raw const ZERO).cast(), slice: false };
+        blocks::each(&y, &x, &|len, given, out| {
+            let mut operands = [zero; MAX_OPERANDS];
+            for (&place, &operand) in places.iter().zip(given) {
+                operands[place] = operand;
+            }
+            // SAFETY: `each` gives operands and a result of `len` elements of the dtype; the rest repeat one zero.
+            unsafe { kernel(len, &operands, out) }
+        });
         Ok(y)
     }
 
@@ -183,28 +196,8 @@ impl Primitive for MapPartial {
     }
 }
 
-impl MapPartial {
-    /// Puts the inputs where the kernel expects them; what the derivative does not use is 0.
-    fn run<F: Function, T: Vector, const I: usize>(self, x: &Arrays, out: &Array) {
-        if I >= F::ARITY {
-            return;
-        }
-        let uses = self.func.uses(self.argument);
-        let places = (0..MAX_ARITY).filter(|&k| uses.has(Uses::argument(k)));
-        let places = places.chain(uses.has(Uses::OUTPUT).then_some(MAX_ARITY)).chain([MAX_ARITY + 1, MAX_ARITY + 2]);
-        let places: SmallVec<[usize; PARTIAL_OPERANDS]> = places.collect();
-        let zero = T::from_f64(0.0);
-        let inputs: SmallVec<[&Array; PARTIAL_OPERANDS]> = x.iter().collect();
-        blocks::each::<T>(out, &inputs, |len, given, out| {
-            let mut operands = [Operand { start: &raw const zero, slice: false }; PARTIAL_OPERANDS];
-            for (k, &place) in places.iter().enumerate().take(x.len()) {
-                operands[place] = blocks::operand(given, k);
-            }
-            // SAFETY: `each` gives operands and a result of `len` elements; the rest repeat one zero.
-            unsafe { map::map_partial::<F, T, I>(len, &operands, out) }
-        });
-    }
-}
+/// 0 in every dtype.
+static ZERO: u64 = 0;
 
 fn not_differentiable(op: &'static str) -> Error {
     let sentence =

@@ -5,11 +5,10 @@ use crate::blocks;
 use crate::call::{Operand, Sample, Spec};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
-use crate::kernels::map;
+use crate::kernels::map::{self, Kernel};
 use crate::op::{Arrays, Aval, Primitive, broadcast, same_dtype};
 use crate::real::Real;
 use crate::var::Var;
-use crate::with_dtype;
 
 /// `y = a where c, else b`; c is bool, a and b have the same dtype, all broadcast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +47,13 @@ impl Primitive for Select {
 
     fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
         let y = blocks::result(&x[1..], out.shape, out.dtype)?;
-        with_dtype!(out.dtype, T => blocks::each::<T>(&y, &[&x[0], &x[1], &x[2]], |len, x, out| {
-            // SAFETY: `each` gives three operands and a result of `len` elements.
-            unsafe { map::select::<T>(len, x[0], blocks::operand(x, 1), blocks::operand(x, 2), out) }
-        }));
+        let kernel: Kernel = match out.dtype.size() {
+            1 => map::select::<u8>,
+            4 => map::select::<u32>,
+            _ => map::select::<u64>,
+        };
+        // SAFETY: `each` gives three operands and a result of `len` elements of that size.
+        blocks::each(&y, &x, &|len, x, out| unsafe { kernel(len, x, out) });
         Ok(y)
     }
 
