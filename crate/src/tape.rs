@@ -165,10 +165,13 @@ impl Tape {
     fn push(&self, aval: Aval, op: Option<Op>, inputs: Inputs, value: Option<Array>) -> Var<'_> {
         let mut nodes = self.nodes.borrow_mut();
         let tracked = self.depth.get() == 0 && !self.no_grad.get() && aval.dtype.is_float();
+        // Never before an input: a tangent that is itself computed late makes what follows from it late.
+        let mut latest = 0;
         let mut requires_grad = false;
         for (i, &input) in inputs.iter().enumerate() {
             let node = &mut nodes.slots[input as usize];
             node.uses += 1;
+            latest = latest.max(node.time);
             requires_grad |= tracked && node.requires_grad && op.as_ref().is_some_and(|op| op.active(i));
         }
         nodes.clock += 1;
@@ -178,7 +181,7 @@ impl Tape {
             handles: 0,
             uses: 0,
             keeps: 0,
-            time: self.time.get().unwrap_or(seq),
+            time: self.time.get().map_or(seq, |time| time.max(latest)),
             seq,
             young: true,
             aval,
