@@ -2,12 +2,12 @@
 
     python3 scripts/ulp.py                      every function, both types, 40,000 numbers each: a table in Markdown
     python3 scripts/ulp.py --points 2000000 exp tanh
-    python3 scripts/ulp.py --dense exp          float32 against 80-bit floats (NumPy's longdouble): quicker, for millions
+    python3 scripts/ulp.py --dense exp          float32 against 80-bit floats (NumPy's longdouble): for millions
 
-It builds and calls the example program `crate/examples/ulp.rs`, natively; the same source gives the same bits in WebAssembly.
-The numbers: every exponent with random mantissas of both signs, denormal numbers, numbers around those where a function
-changes its method, neighbours of multiples of pi/2, and special values. One ulp is the distance between the two numbers of
-the type that enclose the exact result; a special result (0, inf, NaN) counts as 0 or as an infinite error.
+It builds and calls the example program `crate/examples/ulp.rs`, natively; the same source gives the same bits in
+WebAssembly. The numbers: every exponent with random mantissas of both signs, denormal numbers, numbers around those
+where a function changes its method, neighbours of multiples of pi/2, and special values. One ulp is the distance
+between the two numbers of the type that enclose the exact result; a wrong NaN or infinity is an infinite error.
 
 Needs: pip install mpmath numpy (gmpy2 makes it quicker).
 """
@@ -15,6 +15,7 @@ Needs: pip install mpmath numpy (gmpy2 makes it quicker).
 import argparse
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import mpmath as mp
@@ -41,6 +42,8 @@ DENSE = dict(sqrt=np.sqrt, exp=np.exp, expm1=np.expm1, ln=np.log, log1p=np.log1p
     tan=np.tan, asin=np.arcsin, acos=np.arccos, atan=np.arctan, sinh=np.sinh, cosh=np.cosh, tanh=np.tanh,
     pow=np.power, atan2=np.arctan2)  # fmt: skip
 INF, NAN = float("inf"), float("nan")
+# What very large arguments give, on the left and on the right: too large for mpmath to be quick.
+FAR = {"exp": (0, INF), "expm1": (-1, INF), "sinh": (-INF, INF), "cosh": (INF, INF)}
 # What IEEE 754 and C's Annex F ask for. The sign of a zero counts.
 SPECIAL = {
     "sqrt": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-1.0, NAN), (NAN, NAN)],
@@ -48,7 +51,8 @@ SPECIAL = {
     "expm1": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -1.0), (NAN, NAN), (1e30, INF), (-1e30, -1.0)],
     "ln": [(1.0, 0.0), (0.0, -INF), (-0.0, -INF), (INF, INF), (-1.0, NAN), (-INF, NAN), (NAN, NAN)],
     "log1p": [(0.0, 0.0), (-0.0, -0.0), (-1.0, -INF), (INF, INF), (-2.0, NAN), (-INF, NAN), (NAN, NAN)],
-    "log2": [(1.0, 0.0), (8.0, 3.0), (0.125, -3.0), (0.0, -INF), (-0.0, -INF), (INF, INF), (-1.0, NAN), (-INF, NAN), (NAN, NAN)],
+    "log2": [(1.0, 0.0), (8.0, 3.0), (0.125, -3.0), (0.0, -INF), (-0.0, -INF), (INF, INF), (-1.0, NAN), (-INF, NAN),
+        (NAN, NAN)],
     "sin": [(0.0, 0.0), (-0.0, -0.0), (INF, NAN), (-INF, NAN), (NAN, NAN)],
     "cos": [(0.0, 1.0), (-0.0, 1.0), (INF, NAN), (-INF, NAN), (NAN, NAN)],
     "tan": [(0.0, 0.0), (-0.0, -0.0), (INF, NAN), (-INF, NAN), (NAN, NAN)],
@@ -59,7 +63,8 @@ SPECIAL = {
     "cosh": [(0.0, 1.0), (-0.0, 1.0), (INF, INF), (-INF, INF), (NAN, NAN), (1e30, INF)],
     "tanh": [(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (NAN, NAN), (1e30, 1.0)],
     "erf": [(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (NAN, NAN), (1e30, 1.0)],
-    "erfinv": [(0.0, 0.0), (-0.0, -0.0), (1.0, INF), (-1.0, -INF), (1.5, NAN), (-1.5, NAN), (INF, NAN), (-INF, NAN), (NAN, NAN)],
+    "erfinv": [(0.0, 0.0), (-0.0, -0.0), (1.0, INF), (-1.0, -INF), (1.5, NAN), (-1.5, NAN), (INF, NAN), (-INF, NAN),
+        (NAN, NAN)],
     "atan2": [(0.0, 0.0, 0.0), (-0.0, 0.0, -0.0), (0.0, 1.0, 0.0), (-0.0, 1.0, -0.0), (NAN, 1.0, NAN), (1.0, NAN, NAN),
         (1.0, INF, 0.0), (-1.0, INF, -0.0), (0.0, INF, 0.0)],
     "pow": [(NAN, 0.0, 1.0), (INF, 0.0, 1.0), (1.0, NAN, 1.0), (1.0, INF, 1.0), (-1.0, INF, 1.0), (-1.0, -INF, 1.0),
@@ -69,6 +74,19 @@ SPECIAL = {
         (-INF, 3.0, -INF), (-INF, 2.0, INF), (-INF, 0.5, INF), (-INF, -3.0, -0.0), (-INF, -2.0, 0.0), (-INF, -0.5, 0.0),
         (2.0, INF, INF), (2.0, -INF, 0.0), (0.5, INF, 0.0), (0.5, -INF, INF), (-0.5, INF, 0.0), (-2.0, INF, INF),
         (0.0, INF, 0.0), (0.0, -INF, INF), (1e30, 1e30, INF), (1e-30, 1e30, 0.0), (0.5, 1e30, 0.0), (-2.0, 1e30, INF)],
+}  # fmt: skip
+
+
+# Where most arguments are taken from, and where functions change their method.
+MAIN = {
+    "exp": (-INF, INF), "expm1": (-40, INF), "sinh": (-INF, INF), "cosh": (-INF, INF), "tanh": (-22, 22),
+    "erf": (-6.5, 6.5), "asin": (-1, 1), "acos": (-1, 1), "erfinv": (-1, 1), "ln": (0, 4), "log2": (0, 4), "log1p": (-1, 4),
+    "sin": (-100, 100), "cos": (-100, 100), "tan": (-100, 100),
+}  # fmt: skip
+SEAMS = {
+    "tanh": [0.625, 0.65, 8.664], "erf": [0.93, 1, 0.5, 4, 6], "sinh": [1], "asin": [0.5, 1], "acos": [0.5, -0.5, 1],
+    "ln": [1, 0.5**0.5, 2**0.5], "log2": [1, 0.5**0.5, 2**0.5], "log1p": [0, 0.41421356, -0.29289322],
+    "erfinv": [0.6, 1, 0.9975], "atan": [0.4375, 0.6875, 1.1875, 2.4375, 1], "expm1": [0.38886, -0.30498],
 }  # fmt: skip
 
 
@@ -113,18 +131,19 @@ def numbers(name, dtype, count, rng):
         n = count // 2
         pairs = np.concatenate([np.stack([any_number(n), any_number(n)], 1), uniform(-3, 3, (n, 2))])
         return pairs[np.isfinite(pairs).all(1) & (pairs != 0).any(1)]
-    main = {"exp": (-limit * 1.05, limit), "expm1": (-40, limit), "sinh": (-limit - 1, limit + 1), "cosh": (-limit - 1, limit + 1),
-        "tanh": (-22, 22), "erf": (-6.5, 6.5), "asin": (-1, 1), "acos": (-1, 1), "erfinv": (-1, 1), "ln": (0, 4),
-        "log2": (0, 4), "log1p": (-1, 4), "sin": (-100, 100), "cos": (-100, 100), "tan": (-100, 100)}.get(name, (-10, 10))  # fmt: skip
-    edges = {"tanh": [0.625], "erf": [0.93, 1, 0.5, 4, 6], "sinh": [1], "asin": [0.5, 1], "acos": [0.5, -0.5, 1], "ln": [1, 0.5**0.5, 2**0.5],
-        "log1p": [0, 0.41421356, -0.29289322], "log2": [1, 0.5**0.5, 2**0.5], "erfinv": [0.6, 1, 0.9975], "atan": [0.4375, 0.6875, 1.1875, 2.4375, 1]}  # fmt: skip
     n = count // 4
-    parts = [any_number(n), uniform(*main, n), uniform(-2, 2, n)]
+    low, high = MAIN.get(name, (-10, 10))
+    low, high = max(low, -limit - 1), min(high, limit + 1)
+    parts = [any_number(n), uniform(low, high, n), uniform(-2, 2, n)]
     if name in ("sin", "cos", "tan"):
         k = np.floor(2 ** rng.uniform(0, 30, n))
         parts += [around((k * (np.pi / 2)).astype(kind), n), uniform(-2e6, 2e6, n)]
     else:
-        parts += [around(edges.get(name, [1]), n // 8), (1 - 2 ** rng.uniform(-width * 0.8, -1, n)).astype(kind), uniform(-0.7, 0.7, n // 2)]
+        parts += [
+            around(SEAMS.get(name, [1]), n // 8),
+            (1 - 2 ** rng.uniform(-width * 0.8, -1, n)).astype(kind),
+            uniform(-0.7, 0.7, n // 2),
+        ]
     if name in ("exp", "expm1", "sinh", "cosh"):
         parts += [around([limit], n // 8), uniform(-limit - 40, -limit + 5, n // 4)]
     x = np.concatenate(parts)
@@ -133,8 +152,8 @@ def numbers(name, dtype, count, rng):
 
 def call(name, dtype, x):
     """The crate's function of the rows of x."""
-    run = subprocess.run([ROOT / "target/release/examples/ulp", name, dtype.replace("float", "f")], input=np.ascontiguousarray(x).tobytes(),
-        stdout=subprocess.PIPE, check=True)  # fmt: skip
+    program = [ROOT / "target/release/examples/ulp", name, dtype.replace("float", "f")]
+    run = subprocess.run(program, input=np.ascontiguousarray(x).tobytes(), stdout=subprocess.PIPE, check=True)
     return np.frombuffer(run.stdout, dtype)
 
 
@@ -164,9 +183,10 @@ def measure(name, dtype, count, rng):
     worst, where = 0.0, None
     for row, value in zip(x, y):
         arguments = [mp.mpf(float(v)) for v in row]
-        # results of such size need no exact value
-        big = name in ("exp", "expm1", "sinh", "cosh") and abs(row[0]) > 2000
-        exact = EXACT[name](*arguments) if not big else (mp.inf if row[0] > 0 or name == "cosh" else {"exp": 0, "expm1": -1}.get(name, -mp.inf))
+        if name in FAR and abs(row[0]) > 2000:
+            exact = FAR[name][int(row[0] > 0)]
+        else:
+            exact = EXACT[name](*arguments)
         if mp.isinf(exact):
             e = 0.0 if np.isinf(value) and mp.sign(exact) == np.sign(value) else INF
         else:
@@ -185,7 +205,11 @@ def dense(name, count, rng):
         unit = np.exp2(np.maximum(np.floor(np.log2(np.abs(exact))), -126) - 23)
         e = np.abs(y - exact) / np.where(exact == 0, np.longdouble(2) ** -149, unit)
         e[np.isnan(y) & np.isnan(exact)] = 0
-        e[np.isinf(y) & (np.abs(exact) >= np.longdouble(2) ** 128 - np.longdouble(2) ** 103) & (np.sign(y) == np.sign(exact))] = 0
+        e[
+            np.isinf(y)
+            & (np.abs(exact) >= np.longdouble(2) ** 128 - np.longdouble(2) ** 103)
+            & (np.sign(y) == np.sign(exact))
+        ] = 0
         e[np.isnan(e)] = INF
     i = int(np.argmax(e))
     return float(e[i]), x[i], len(x)
@@ -202,17 +226,54 @@ def special(name, dtype):
     return [(r, float(g)) for r, g, s in zip(rows, got, same) if not s]
 
 
+FIXTURES = {
+    "exp": [1e-20, 0.3466, -0.3466, 1, -7.25, 50.5, 88.5, -87.5], "expm1": [1e-20, 1e-4, 0.375, -0.3, 0.75, -5.5,
+        17.125, 60],
+    "ln": [1e-30, 0.125, 0.7, 0.9999, 1.0001, 1.5, 10, 3e38], "log1p": [1e-20, -0.001, 0.3, 0.5, -0.3125, -0.9999, 10,
+        3e38],
+    "log2": [1e-30, 0.7, 0.9999, 1.0001, 1.5, 10, 1024, 3e38], "sin": [1e-20, 0.5, 1.5, 3.140625, 22, 355, 1e5, -3e7,
+        1e22],
+    "cos": [1e-20, 0.5, 1.5703125, 3.140625, 11, 355, 1e5, -3e7, 1e22], "tan": [1e-20, 0.5, 0.78125, 1.5703125, 11, 355,
+        1e5, -3e7, 1e22],
+    "asin": [1e-20, 0.25, 0.5, 0.625, -0.75, 0.96875, 0.9999, 1], "acos": [1e-20, 0.25, 0.5, 0.625, -0.75, 0.96875,
+        0.9999, -1],
+    "atan": [1e-20, 0.25, 0.5, 1, -1.5, 2.5, 100, 1e20], "sinh": [1e-20, 0.25, 0.96875, -1.25, 10, 50, -88.5],
+    "cosh": [1e-20, 0.25, 0.96875, -1.25, 10, 50, -88.5], "tanh": [1e-20, 0.25, 0.625, 0.6875, -1.25, 5, 8.5, 8.75],
+    "erf": [1e-20, 0.25, 0.875, 0.96875, -1.0625, 1.5, 2.5, 3.75], "erfinv": [1e-20, 0.25, 0.5, -0.625, 0.875, 0.99,
+        0.9999, 0.9999999],
+    "pow": [(2, 0.5), (0.5, 100.5), (1.0001, 20000), (3.5, -7), (10, 38), (-3, 3), (7.25, 0.3), (1e-30, 1.25)],
+    "atan2": [(1, 2), (2, 1), (-1, 2), (1, -2), (-1e-20, -1), (3e30, 1e-5), (5, 5), (-7, 0.25)],
+}  # fmt: skip
+
+
+def print_fixtures():
+    """Arguments that both types have and the exact results rounded to double: the table in math/tests.rs."""
+    number = lambda v: repr(float(v)) if np.isfinite(v) else "f64::INFINITY"
+    for name, rows in FIXTURES.items():
+        items = []
+        for row in rows:
+            x = [float(np.float32(v)) for v in np.atleast_1d(row)]
+            exact = EXACT[name](*map(mp.mpf, x))
+            items.append(f"({', '.join(number(v) for v in [*x, float(exact)])})")
+        print(
+            textwrap.fill(f'("{name}", &[{", ".join(items)}]),', 120, initial_indent=" " * 4, subsequent_indent=" " * 8)
+        )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="functions; all when none is named")
     parser.add_argument("--points", type=int, default=40_000)
     parser.add_argument("--dense", action="store_true", help="float32 against 80-bit floats")
+    parser.add_argument("--fixtures", action="store_true", help="print the table of math/tests.rs")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     unknown = set(options.names) - {*UNARY, *BINARY}
     if unknown:
         parser.error(f"no function is called {', '.join(sorted(unknown))}; there are {', '.join(UNARY + BINARY)}")
     mp.mp.prec = 160
+    if options.fixtures:
+        return print_fixtures()
     subprocess.run(["cargo", "build", "--quiet", "--release", "--example", "ulp"], cwd=ROOT, check=True)
     wrong = []
     print("| function | float32 | at | float64 | at |\n| --- | --- | --- | --- | --- |")

@@ -1,7 +1,7 @@
 //! Applies a function of `kernels::math` to numbers from standard input: `ulp NAME f32|f64 < input > output`.
 //!
-//! Numbers are raw and little-endian; a function of two arguments reads pairs x, y. This is the half of `scripts/ulp.py` that
-//! knows the crate.
+//! Numbers are raw and little-endian; a function of two arguments reads pairs x, y. This is the half of
+//! `scripts/ulp.py` that knows the crate.
 
 use std::io::{Error, Read, Write, stdin, stdout};
 use wengert::kernels::lanes::Lanes;

@@ -1,10 +1,14 @@
 //! `Lanes<T, N>`: N numbers that go through a kernel together.
 //!
-//! A lane vector is a plain array, and generic code works for any N. `[f32; 4]`, `[f64; 2]`, `[i32; 4]` and `[u8; 16]` are
-//! one 128-bit register each in WebAssembly (SIMD128). Nothing contracts `a * b + c` into one rounding, so that a result has
-//! the same bits natively and in WebAssembly, for every N.
+//! A lane vector is a plain array, and generic code works for any N. `[f32; 4]`, `[f64; 2]`, `[i32; 4]` and `[u8; 16]`
+//! are one 128-bit register each in WebAssembly (SIMD128). Nothing contracts `a * b + c` into one rounding, so that a
+//! result has the same bits natively and in WebAssembly, for every N.
 
 mod lane;
+#[cfg(test)]
+mod tests;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wide;
 
 pub use lane::{FloatLane, Lane, Word};
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Shl, Shr, Sub};
@@ -135,7 +139,8 @@ impl<T: Lane, const N: usize> Lanes<T, N> {
         Self(T::pmax(self.0, other.0))
     }
 
-    /// `f` of `K` lanes at a time: for functions with so many intermediate values that more lanes would not stay in registers.
+    /// `f` of `K` lanes at a time: for functions with so many intermediate values that more lanes would not stay in
+    /// registers.
     #[inline(always)]
     pub fn chunks<const K: usize>(self, f: impl Fn(Lanes<T, K>) -> Lanes<T, K>) -> Self {
         self.chunks2(self, |x, _| f(x))
@@ -287,8 +292,8 @@ impl<T: FloatLane, const N: usize> Lanes<T, N> {
         Self(T::from_bits(bits.0))
     }
 
-    /// The same lanes as a value of its own. A vector that goes into or comes from a function that is not inlined is memory; of
-    /// its detached copy alone that is true, the vector itself can stay in a register.
+    /// The same lanes as a value of its own. A vector that goes into or comes from a function that is not inlined is
+    /// memory; of its detached copy alone that is true, the vector itself can stay in a register.
     #[inline(always)]
     pub fn detach(self) -> Self {
         Self::from_bits(self.to_bits())

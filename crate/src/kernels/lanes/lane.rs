@@ -1,10 +1,12 @@
 //! What lanes of each type can do: for every operation the WebAssembly instruction, and its meaning in plain Rust.
 //!
-//! Left to itself LLVM turns loops over `[f32; 4]` into vector code most of the time, but falls back to scalar code where
-//! clamps, masks and bit patterns meet (exp: 4 ns instead of 1 ns an element). So in WebAssembly each operation names its
-//! instruction, here and nowhere else; on other targets, and for an N that fills no register, the closure beside it runs.
-//! Both must give the same bits: the closure is the definition.
+//! Left to itself LLVM turns loops over `[f32; 4]` into vector code most of the time, but falls back to scalar code
+//! where clamps, masks and bit patterns meet (exp: 4 ns instead of 1 ns an element). So in WebAssembly each operation
+//! names its instruction, here and nowhere else; on other targets, and for an N that fills no register, the closure
+//! beside it runs. Both must give the same bits: the closure is the definition.
 
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use super::wide;
 use std::array::from_fn;
 use std::fmt::Debug;
 
@@ -78,121 +80,6 @@ pub trait FloatLane: Lane {
     fn to_bits<const N: usize>(a: [Self; N]) -> [Self::Bits; N];
     /// The numbers with these bit patterns.
     fn from_bits<const N: usize>(a: [Self::Bits; N]) -> [Self; N];
-}
-
-/// Applies an instruction register by register where the lanes fill registers, else the closure lane by lane.
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-mod wide {
-    use core::arch::wasm32::{
-        f32x4_demote_f64x2_zero, f64x2_promote_low_f32x4, i8x16_swizzle, i64x2_add, i64x2_shuffle, v128, v128_any_true,
-    };
-    use std::array::from_fn;
-    use std::mem::{MaybeUninit, size_of};
-
-    #[inline(always)]
-    pub fn map<A: Copy, C, const N: usize>(a: [A; N], wide: impl Fn(v128) -> v128, lane: impl Fn(A) -> C) -> [C; N] {
-        registers(a, a, a, |a, _, _| wide(a)).unwrap_or_else(|| from_fn(|i| lane(a[i])))
-    }
-
-    #[inline(always)]
-    pub fn zip<A: Copy, C, const N: usize>(
-        a: [A; N],
-        b: [A; N],
-        wide: impl Fn(v128, v128) -> v128,
-        lane: impl Fn(A, A) -> C,
-    ) -> [C; N] {
-        registers(a, b, b, |a, b, _| wide(a, b)).unwrap_or_else(|| from_fn(|i| lane(a[i], b[i])))
-    }
-
-    #[inline(always)]
-    pub fn select<M: Copy, A: Copy, const N: usize>(
-        mask: [M; N],
-        yes: [A; N],
-        no: [A; N],
-        wide: impl Fn(v128, v128, v128) -> v128,
-        lane: impl Fn(M, A, A) -> A,
-    ) -> [A; N] {
-        registers(yes, no, mask, wide).unwrap_or_else(|| from_fn(|i| lane(mask[i], yes[i], no[i])))
-    }
-
-    #[inline(always)]
-    pub fn any<A: Copy, const N: usize>(a: [A; N], lane: impl Fn(A) -> bool) -> bool {
-        if !fills::<A, N>() {
-            return a.iter().any(|&a| lane(a));
-        }
-        let a = a.as_ptr().cast::<v128>();
-        // SAFETY: register k lies inside the array.
-        (0..N * size_of::<A>() / 16).fold(false, |any, k| any | v128_any_true(unsafe { a.add(k).read_unaligned() }))
-    }
-
-    /// N must be a multiple of 4.
-    #[inline(always)]
-    pub fn widen<const N: usize>(a: [f32; N]) -> [f64; N] {
-        let mut c = [0.0; N];
-        let (from, to) = (a.as_ptr().cast::<v128>(), c.as_mut_ptr().cast::<v128>());
-        for k in 0..N / 4 {
-            // SAFETY: register k of a and registers 2k, 2k + 1 of c lie inside.
-            unsafe {
-                let low = from.add(k).read_unaligned();
-                let high = i64x2_shuffle::<1, 1>(low, low);
-                to.add(2 * k).write_unaligned(f64x2_promote_low_f32x4(low));
-                to.add(2 * k + 1).write_unaligned(f64x2_promote_low_f32x4(high));
-            }
-        }
-        c
-    }
-
-    #[derive(Clone, Copy)]
-    #[repr(C, packed)]
-    struct Unaligned(v128);
-
-    /// N must be a multiple of 4.
-    #[inline(always)]
-    pub fn narrow<const N: usize>(a: [f64; N]) -> [f32; N] {
-        // Moves the lower half up, zeros follow. Volatile, because LLVM would make one conversion of four lanes out of two of
-        // two lanes and a shuffle that it understands, and do that one by scalars.
-        static UP: [u8; 16] = [16, 16, 16, 16, 16, 16, 16, 16, 0, 1, 2, 3, 4, 5, 6, 7];
-        // SAFETY: the static is 16 bytes; every bit pattern is a v128.
-        let up = unsafe { (&raw const UP).cast::<Unaligned>().read_volatile() }.0;
-        let mut c = [0.0; N];
-        let (from, to) = (a.as_ptr().cast::<v128>(), c.as_mut_ptr().cast::<v128>());
-        for k in 0..N / 4 {
-            // SAFETY: registers 2k, 2k + 1 of a and register k of c lie inside.
-            unsafe {
-                let low = f32x4_demote_f64x2_zero(from.add(2 * k).read_unaligned());
-                let high = f32x4_demote_f64x2_zero(from.add(2 * k + 1).read_unaligned());
-                to.add(k).write_unaligned(i64x2_add(low, i8x16_swizzle(high, up)));
-            }
-        }
-        c
-    }
-
-    const fn fills<A, const N: usize>() -> bool {
-        N > 0 && N * size_of::<A>() % 16 == 0
-    }
-
-    #[inline(always)]
-    fn registers<A, M, C, const N: usize>(
-        a: [A; N],
-        b: [A; N],
-        m: [M; N],
-        f: impl Fn(v128, v128, v128) -> v128,
-    ) -> Option<[C; N]> {
-        if !fills::<A, N>() || size_of::<M>() != size_of::<A>() || size_of::<C>() != size_of::<A>() {
-            return None;
-        }
-        let mut c = MaybeUninit::<[C; N]>::uninit();
-        let (a, b, m) = (a.as_ptr().cast::<v128>(), b.as_ptr().cast::<v128>(), m.as_ptr().cast::<v128>());
-        for k in 0..N * size_of::<A>() / 16 {
-            // SAFETY: the four arrays have the same size (tested above), a whole number of registers, and register k lies inside.
-            unsafe {
-                let c = c.as_mut_ptr().cast::<v128>().add(k);
-                c.write_unaligned(f(a.add(k).read_unaligned(), b.add(k).read_unaligned(), m.add(k).read_unaligned()));
-            }
-        }
-        // SAFETY: every byte has been written, and C is a number: every bit pattern is one.
-        Some(unsafe { c.assume_init() })
-    }
 }
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -475,7 +362,7 @@ float_lane!(f64, f64x2_sqrt, f64x2_floor, f64x2_ceil, f64x2_nearest);
 #[inline(always)]
 pub fn widen<const N: usize>(a: [f32; N]) -> [f64; N] {
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-    if N > 0 && N % 4 == 0 {
+    if N > 0 && N.is_multiple_of(4) {
         return wide::widen(a);
     }
     from_fn(|i| f64::from(a[i]))
@@ -485,7 +372,7 @@ pub fn widen<const N: usize>(a: [f32; N]) -> [f64; N] {
 #[inline(always)]
 pub fn narrow<const N: usize>(a: [f64; N]) -> [f32; N] {
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-    if N > 0 && N % 4 == 0 {
+    if N > 0 && N.is_multiple_of(4) {
         return wide::narrow(a);
     }
     from_fn(|i| a[i] as f32)

@@ -1,9 +1,9 @@
 //! exp and expm1.
 //!
-//! x = n ln 2 + r with |r| <= ln 2 / 2, and e^x = 2^n (1 + (e^r - 1)). ln 2 is subtracted in two parts, the first with so
-//! few bits that n times it is exact (Cody and Waite). n is rounded by adding 1.5 · 2^23 (2^52), after which the low bits of
-//! the sum are those of the integer n. 2^n is applied as two factors, each a normal number, so that overflow and denormal
-//! results come out as they must.
+//! x = n ln 2 + r with |r| <= ln 2 / 2, and e^x = 2^n (1 + (e^r - 1)). ln 2 is subtracted in two parts, the first with
+//! so few bits that n times it is exact (Cody and Waite). n is rounded by adding 1.5 · 2^23 (2^52), after which the low
+//! bits of the sum are those of the integer n. 2^n is applied as two factors, each a normal number, so that overflow
+//! and denormal results come out as they must.
 
 use crate::kernels::lanes::Lanes;
 use std::f64::consts::{LN_2, LOG2_E};
@@ -95,9 +95,9 @@ fn tail_f32<const N: usize>(r: Lanes<f32, N>) -> Lanes<f32, N> {
 /// (e^r - 1 - r) / r² for |r| <= 0.3466, to 2^-59 of e^r - 1.
 #[inline(always)]
 fn tail_f64<const N: usize>(r: Lanes<f64, N>) -> Lanes<f64, N> {
-    poly!(r; 0.5, 0.166_666_666_666_666_77, 0.041_666_666_666_666_505, 0.008_333_333_333_321_608, 0.001_388_888_888_896_301_2,
-        0.000_198_412_698_862_036_87, 2.480_158_717_154_849_6e-5, 2.755_724_410_915_556_6e-6, 2.755_740_323_870_457_6e-7,
-        2.510_907_953_482_751e-8, 2.087_522_507_190_162e-9)
+    poly!(r; 0.5, 0.166_666_666_666_666_77, 0.041_666_666_666_666_505, 0.008_333_333_333_321_608,
+        0.001_388_888_888_896_301_2, 0.000_198_412_698_862_036_87, 2.480_158_717_154_849_6e-5,
+        2.755_724_410_915_556_6e-6, 2.755_740_323_870_457_6e-7, 2.510_907_953_482_751e-8, 2.087_522_507_190_162e-9)
 }
 
 /// e^x.
@@ -105,7 +105,9 @@ fn tail_f64<const N: usize>(r: Lanes<f64, N>) -> Lanes<f64, N> {
 pub fn exp_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
     let x = x.pmin(Lanes::splat(89.0)).pmax(Lanes::splat(-104.0));
     let Reduced { shifted, r, .. } = reduce_f32(x);
-    scale_f32(r * r * tail_f32(r) + r + 1.0, shifted)
+    // As `tail_f32`, but 2^-28 of e^r is what counts.
+    let tail = poly!(r; 0.499_999_94, 0.166_665_18, 0.041_668_26, 0.008_368_959, 0.001_382_135_1);
+    scale_f32(r * r * tail + r + 1.0, shifted)
 }
 
 /// e^x.
@@ -128,19 +130,21 @@ pub fn exp_sum_f64<const N: usize>(x: Lanes<f64, N>, low: Lanes<f64, N>) -> Lane
 
 /// e^x - 1.
 ///
-/// 2^n (e^r - 1) + (2^n - 1), where the sum of the largest two terms keeps its rounding error. All is computed at half the
-/// size, so that 2^n stays finite up to the last x whose result is. n is rounded down a little more often than up, -0.30 < r < 0.41,
-/// because 2 e^r - 1 cancels more the smaller r is.
+/// 2^n (e^r - 1) + (2^n - 1), where the sum of the largest two terms keeps its rounding error. All is computed at half
+/// the size, so that 2^n stays finite up to the last x whose result is. n is rounded down a little more often than up,
+/// -0.31 < r < 0.39, because 2 e^r - 1 cancels more the smaller r is.
 #[inline(always)]
 pub fn expm1_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
     let clamped = x.pmin(Lanes::splat(89.0)).pmax(Lanes::splat(-25.0));
-    let shifted = clamped * LOG2_E as f32 - 0.08 + ROUND_F32;
+    let shifted = clamped * LOG2_E as f32 - 0.06 + ROUND_F32;
     let Reduced { r, c, .. } = reduce_by_f32(clamped, shifted);
     let scale = power_of_two_f32(shifted - 1.0);
     let (large, part) = (scale - 0.5, scale * r);
     let sum = large + part;
     let error = ((large - sum) + part) + ((scale - large) - 0.5);
-    let tail = r * r * poly!(r; 0.5, 0.166_666_7, 0.041_666_534, 0.008_332_102, 0.001_392_536_2, 0.000_208_043_48);
+    let square = r * r;
+    let cubic = square * r * poly!(r; 0.166_666_72, 0.041_666_556, 0.008_331_779, 0.001_392_285_6, 0.000_209_775_8);
+    let tail = cubic + square * 0.5;
     let y = sum + (error + scale * (tail + c));
     Lanes::select(x.abs().lt(Lanes::splat(1e-8)), x, y + y)
 }
@@ -174,8 +178,8 @@ pub fn exp_to_single<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     p * power_of_two_f64(shifted)
 }
 
-/// (2^n, e^r - 1) with a - b = n ln 2 + r: e^(a - b) = 2^n + 2^n (e^r - 1), for sums that go on from there. a is exact to more
-/// than single precision with few bits, -126 ln 2 <= a - b <= 127 ln 2.
+/// (2^n, e^r - 1) with a - b = n ln 2 + r: e^(a - b) = 2^n + 2^n (e^r - 1), for sums that go on from there. a is exact
+/// to more than single precision with few bits, -126 ln 2 <= a - b <= 127 ln 2.
 #[inline(always)]
 pub fn exp_parts_of_difference<const N: usize>(a: Lanes<f32, N>, b: Lanes<f32, N>) -> (Lanes<f32, N>, Lanes<f32, N>) {
     let shifted = (a - b) * LOG2_E as f32 + ROUND_F32;

@@ -53,7 +53,8 @@ pub fn cosh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     half + Lanes::splat(0.25) / half
 }
 
-/// tanh x = (d - 2) / d, d = e^2x + 1: what d lost to rounding all but cancels. d - 2 is exact up to 2^25; beyond, 1 is the answer.
+/// tanh x = (d - 2) / d, d = e^2x + 1: what d lost to rounding all but cancels. d - 2 is exact up to 2^25; beyond, 1 is
+/// the answer.
 #[inline(always)]
 pub fn tanh_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
     let a = x.abs();
@@ -74,9 +75,9 @@ pub fn tanh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     let small = a
         * z
         * poly!(z; -0.333_333_333_333_333_15, 0.133_333_333_333_297_44, -0.053_968_253_966_058_92,
-        0.021_869_488_468_714_345, -0.008_863_234_312_548_101, 0.003_592_113_999_503_781, -0.001_455_725_945_484_618_3,
-        0.000_589_451_787_849_049_3, -0.000_237_011_699_940_829_44, 9.155_836_091_732_384e-5, -3.018_717_213_619_441_5e-5,
-        6.042_448_429_919_337e-6)
+            0.021_869_488_468_714_345, -0.008_863_234_312_548_101, 0.003_592_113_999_503_781,
+            -0.001_455_725_945_484_618_3, 0.000_589_451_787_849_049_3, -0.000_237_011_699_940_829_44,
+            9.155_836_091_732_384e-5, -3.018_717_213_619_441_5e-5, 6.042_448_429_919_337e-6)
         + a;
     let y = Lanes::select(a.lt(Lanes::splat(0.625)), small, (d - 2.0) / d);
     Lanes::select(a.gt(Lanes::splat(18.714_973_8)), Lanes::splat(1.0), y).copysign(x)

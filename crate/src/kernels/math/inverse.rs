@@ -1,11 +1,11 @@
 //! asin, acos, atan, atan2.
 //!
-//! Near ±1, asin x = π/2 - 2 asin √((1 - x) / 2), so that the polynomial serves [0, 1/2] only. The arc tangent subtracts the angle
-//! of a nearby point: atan a = atan c + atan((a - c) / (1 + a c)) with c = 0, 1/2, 1, 3/2, inf (the points of fdlibm).
-//! Single precision is computed in double precision, with shorter polynomials.
+//! Near ±1, asin x = π/2 - 2 asin √((1 - x) / 2), so that the polynomial serves [0, 1/2] only. The arc tangent
+//! subtracts the angle of a nearby point: atan a = atan c + atan((a - c) / (1 + a c)) with c = 0, 1/2, 1, 3/2, inf (the
+//! points of fdlibm). Single precision is computed in double precision, with shorter polynomials.
 
 use super::double::halves;
-use crate::kernels::lanes::Lanes;
+use crate::kernels::lanes::{Lanes, Mask};
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, PI};
 
 /// π/2 - FRAC_PI_2.
@@ -22,17 +22,17 @@ fn half_angle<const N: usize>(a: Lanes<f64, N>) -> (Lanes<f64, N>, Lanes<f64, N>
 /// asin(s) / s for z = s² <= 1/4, to 2^-35.
 #[inline(always)]
 fn asin_to_single<const N: usize>(z: Lanes<f64, N>) -> Lanes<f64, N> {
-    poly!(z; 1.0, 0.166_666_671_896_224_64, 0.074_999_481_731_708_73, 0.044_660_158_967_909_945, 0.030_110_309_689_451_623,
-        0.024_618_004_667_269_502, 0.007_470_229_495_802_887, 0.034_691_644_108_658_45)
+    poly!(z; 1.0, 0.166_666_671_896_224_64, 0.074_999_481_731_708_73, 0.044_660_158_967_909_945,
+        0.030_110_309_689_451_623, 0.024_618_004_667_269_502, 0.007_470_229_495_802_887, 0.034_691_644_108_658_35)
 }
 
 /// asin(s) / s - 1 for z = s² <= 1/4, to 2^-58.
 #[inline(always)]
 fn asin_tail<const N: usize>(z: Lanes<f64, N>) -> Lanes<f64, N> {
-    z * poly!(z; 0.166_666_666_666_667_63, 0.074_999_999_999_702_72, 0.044_642_857_175_111_54, 0.030_381_942_684_035_435,
-        0.022_372_215_649_241_727, 0.017_351_600_278_269_763, 0.013_980_959_351_306_055, 0.011_397_792_182_662_831,
-        0.010_786_443_149_987_007, 0.003_683_350_551_720_615_5, 0.021_762_781_365_428_55, -0.021_076_315_766_119_465,
-        0.032_676_299_584_539_09)
+    z * poly!(z; 0.166_666_666_666_667_63, 0.074_999_999_999_702_72, 0.044_642_857_175_111_54,
+        0.030_381_942_684_035_435, 0.022_372_215_649_241_727, 0.017_351_600_278_269_763, 0.013_980_959_351_306_055,
+        0.011_397_792_182_662_831, 0.010_786_443_149_987_007, 0.003_683_350_551_720_615_5, 0.021_762_781_365_428_55,
+        -0.021_076_315_766_119_465, 0.032_676_299_584_539_09)
 }
 
 /// asin x.
@@ -105,7 +105,7 @@ fn atan_to_single<const N: usize>(above: Lanes<f64, N>, below: Lanes<f64, N>) ->
     let z = t * t;
     let y = t * poly!(z; 1.0, -0.333_333_331_112_026_45, 0.199_999_842_263_575_95, -0.142_853_209_718_083_19,
         0.111_061_442_886_722, -0.090_536_346_178_009_3, 0.075_105_298_096_577_32, -0.060_570_008_816_564_304,
-        0.044_179_815_939_078_17, -0.026_548_529_526_408_69, 0.011_779_143_268_966_402, -0.003_326_679_006_338_7,
+        0.044_179_815_939_077_91, -0.026_548_529_526_408_69, 0.011_779_143_268_966_402, -0.003_326_679_006_338_7,
         0.000_440_725_307_803_627_6);
     Lanes::select(steep, Lanes::splat(FRAC_PI_2) - y, y)
 }
@@ -157,30 +157,34 @@ pub fn atan_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     atan_positive(x.abs()).copysign(x)
 }
 
-/// The angle in the right half plane with this slope, turned to where x and y are.
-macro_rules! quadrant {
-    ($y:expr, $x:expr, $angle:expr, $low:expr) => {{
-        let behind = $x.to_bits().lt(Lanes::splat(0)).cast();
-        Lanes::select(behind, Lanes::splat(PI) - ($angle - Lanes::splat($low)), $angle).copysign($y)
-    }};
-}
-
 /// The angle of the point (x, y).
 #[inline(always)]
 pub fn atan2_f32<const N: usize>(y: Lanes<f32, N>, x: Lanes<f32, N>) -> Lanes<f32, N> {
     y.chunks2::<4>(x, |y, x| {
         let (y, x) = (y.widen(), x.widen());
         let (above, below) = equals(y.abs(), x.abs());
-        quadrant!(y, x, atan_to_single(above, below), 0.0).narrow()
+        let angle = atan_to_single(above, below);
+        Lanes::select(behind(x), Lanes::splat(PI) - angle, angle).copysign(y).narrow()
     })
 }
 
-/// The angle of the point (x, y).
+/// The angle of the point (x, y), counted from the nearest axis.
 #[inline(always)]
 pub fn atan2_f64<const N: usize>(y: Lanes<f64, N>, x: Lanes<f64, N>) -> Lanes<f64, N> {
     let (above, below) = equals(y.abs(), x.abs());
-    let angle = atan_positive(above / below);
-    quadrant!(y, x, angle, 2.0 * FRAC_PI_2_LOW)
+    let (steep, behind) = (above.gt(below), behind(x));
+    let slope = Lanes::select(steep, below, above) / Lanes::select(steep, above, below);
+    let angle = atan_positive(slope);
+    let angle = Lanes::select(steep ^ behind, -angle, angle);
+    let flat = Lanes::select(behind, Lanes::splat(PI), Lanes::splat(0.0));
+    let axis = Lanes::select(steep, Lanes::splat(FRAC_PI_2), flat);
+    (axis + (angle + axis * (FRAC_PI_2_LOW / FRAC_PI_2))).copysign(y)
+}
+
+/// Where x has a minus sign, -0 too.
+#[inline(always)]
+fn behind<const N: usize>(x: Lanes<f64, N>) -> Mask<f64, N> {
+    x.to_bits().lt(Lanes::splat(0)).cast()
 }
 
 /// Both numbers, or where they are equal two with the slope that IEEE 754 gives them: 0/0 is 0/1, inf/inf is 1/1.

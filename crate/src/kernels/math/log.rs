@@ -1,8 +1,8 @@
 //! ln, log1p, log2.
 //!
-//! x = 2^k m with m in [√½, √2), taken from the bits, and f = m - 1, which is exact. In double precision
-//! ln(1 + f) = 2 artanh(s), s = f / (2 + f), arranged as in fdlibm as f - (f²/2 - s (f²/2 + R(s²))), whose large term f is exact;
-//! in single precision a polynomial in f, which spares the division.
+//! x = 2^k m with m in [√½, √2), taken from the bits, and f = m - 1, which is exact. In double precision ln(1 + f) = 2
+//! artanh(s), s = f / (2 + f), arranged as in fdlibm as f - (f²/2 - s (f²/2 + R(s²))), whose large term f is exact; in
+//! single precision a polynomial in f, which spares the division.
 
 use crate::kernels::lanes::Lanes;
 
@@ -124,15 +124,28 @@ macro_rules! log1p {
 log1p!(log1p_f32, f32, split_f32, sum_f32, 2e-8);
 log1p!(log1p_f64, f64, split_f64, sum_f64, 1e-17);
 
-/// log2 x. Computed in double precision.
+/// log2 x for positive finite x, good to 2^-45, in double precision.
+#[inline(always)]
+pub fn log2_of_single<const N: usize>(x: Lanes<f32, N>) -> Lanes<f64, N> {
+    let Split { k, f } = split_f32(x);
+    let f = f.widen();
+    let s = f / (f + 2.0);
+    let z = s * s;
+    s * poly!(z; 2.885_390_081_777_849_5, 0.961_796_694_114_127_3, 0.577_077_942_115_964, 0.412_209_279_612_560_04,
+        0.319_904_495_827_419_5, 0.282_918_480_442_989_3)
+        + k.widen()
+}
+
+/// log2 x.
 #[inline(always)]
 pub fn log2_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
-    x.chunks::<4>(|x| log2_f64(x.widen()).narrow())
+    x.chunks::<4>(|x| edges!(f32, x, log2_of_single(x).narrow()))
 }
 
 /// log2 x.
 ///
-/// ln(1 + f) as a sum of two numbers, the first with 21 bits, times 1 / ln 2 as a sum of two numbers, the first with 32 bits.
+/// ln(1 + f) as a sum of two numbers, the first with 21 bits, times 1 / ln 2 as a sum of two numbers, the first with 32
+/// bits.
 #[inline(always)]
 pub fn log2_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     const HIGH: f64 = 1.442_695_040_721_446_3;

@@ -1,11 +1,13 @@
-//! The functions of floating-point vectors: polynomials and exact steps, no call to a platform's libm, no fused operation;
-//! so every result has the same bits natively and in WebAssembly, for every number of lanes.
+//! The functions of floating-point vectors: polynomials and exact steps, no call to a platform's libm, no fused
+//! operation; so every result has the same bits natively and in WebAssembly, for every number of lanes.
 //!
-//! Errors are given in ulp (units in the last place of the result) against the exact value, measured by `scripts/ulp.py`.
-//! NaN gives NaN, the sign of zero is kept by odd functions, and denormal numbers are numbers like all others.
+//! Errors are given in ulp (units in the last place of the result) against the exact value, measured by
+//! `scripts/ulp.py`. NaN gives NaN, the sign of zero is kept by odd functions, and denormal numbers are numbers like
+//! all others.
 //!
-//! Methods: W. J. Cody and W. Waite, Software Manual for the Elementary Functions, 1980; J.-M. Muller, Elementary Functions,
-//! 3rd edition, 2016; the design of fdlibm (Sun Microsystems, 1993). The coefficients are our own, from `scripts/minimax.py`.
+//! Methods: W. J. Cody and W. Waite, Software Manual for the Elementary Functions, 1980; J.-M. Muller, Elementary
+//! Functions, 3rd edition, 2016; the design of fdlibm (Sun Microsystems, 1993). The coefficients are our own, from
+//! `scripts/minimax.py`.
 
 /// c0 + c1 x + c2 x² + .., in pairs of terms by Horner's rule in x²: half as long a chain as Horner's rule in x for one
 /// product more (Estrin's form is shorter still, but needs more registers than there are).
@@ -30,6 +32,8 @@ mod inverse;
 mod log;
 mod pow;
 mod reduce;
+#[cfg(test)]
+mod tests;
 mod trig;
 
 use crate::kernels::lanes::Lanes;
@@ -96,8 +100,8 @@ float! {
     erfinv = erf::erfinv_f32, erf::erfinv_f64;
     }
     binary {
-    /// self to the power `other`, with IEEE 754's special cases: x^0 = 1 and 1^y = 1 also for NaN; NaN for a negative number
-    /// to a power that is no integer.
+    /// self to the power `other`, with IEEE 754's special cases: x^0 = 1 and 1^y = 1 also for NaN; NaN for a negative
+    /// number to a power that is no integer.
     pow = pow::pow_f32, pow::pow_f64;
     /// The angle of the point (`other`, self), that is x = `other` and y = self, in radians, in [-π, π].
     atan2 = inverse::atan2_f32, inverse::atan2_f64;

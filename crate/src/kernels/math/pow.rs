@@ -1,11 +1,11 @@
 //! pow: x^y = e^(y ln x).
 //!
-//! An error of ln x grows by y ln x, up to 745 in double precision, so ln x is a sum of two doubles there, good to 2^-65; in
-//! single precision (log2 and 2^t) plain doubles are enough.
+//! An error of ln x grows by y ln x, up to 745 in double precision, so ln x is a sum of two doubles there, good to
+//! 2^-65; in single precision (log2 and 2^t) plain doubles are enough.
 
 use super::double::Sum;
 use super::exp::{ROUND_F64, exp_sum_f64, power_of_two_f64};
-use super::log::{Split, split_f32, split_f64};
+use super::log::{Split, log2_of_single, split_f64};
 use crate::kernels::lanes::{FloatLane, Lanes};
 
 /// |x|^y for finite |x| > 0 turned to x^y for all x and y (IEEE 754-2019, 9.2.1).
@@ -32,16 +32,12 @@ fn edges<T: FloatLane, const N: usize>(x: Lanes<T, N>, y: Lanes<T, N>, power: La
 #[inline(always)]
 pub fn pow_f32<const N: usize>(x: Lanes<f32, N>, y: Lanes<f32, N>) -> Lanes<f32, N> {
     x.chunks2::<4>(y, |x, y| {
-        let Split { k, f } = split_f32(x.abs());
-        let f = f.widen();
-        let s = f / (f + 2.0);
-        let z = s * s;
-        let log2 = s * poly!(z; 2.885_390_081_777_849_5, 0.961_796_694_114_127_3, 0.577_077_942_115_964, 0.412_209_279_612_560_04,
-            0.319_904_495_827_419_5, 0.282_918_480_442_979_3) + k.widen();
-        let t = (y.widen() * log2).pmin(Lanes::splat(200.0)).pmax(Lanes::splat(-200.0));
+        let t = y.widen() * log2_of_single(x.abs());
+        let t = t.pmin(Lanes::splat(200.0)).pmax(Lanes::splat(-200.0));
         let shifted = t + ROUND_F64;
-        let p = poly!(t - (shifted - ROUND_F64); 1.0, 0.693_147_215_218_523_3, 0.240_226_528_117_98, 0.055_503_100_780_204_19,
-            0.009_617_689_014_280_744, 0.001_340_681_280_474_884_2, 0.000_155_957_015_290_758_62);
+        let p = poly!(t - (shifted - ROUND_F64); 1.0, 0.693_147_215_218_523_3, 0.240_226_528_116_98,
+            0.055_503_100_780_204_19, 0.009_617_689_014_280_744, 0.001_340_681_280_474_884_2,
+            0.000_155_957_015_290_758_62);
         edges(x, y, (p * power_of_two_f64(shifted)).narrow())
     })
 }
@@ -61,8 +57,9 @@ fn ln_sum<const N: usize>(x: Lanes<f64, N>) -> Sum<N> {
     let square = Sum::product(s.high, s.high);
     let z = Sum { high: square.high, low: square.low + s.high * s.low * 2.0 };
     let p = z.high
-        * poly!(z.high; 0.399_999_999_999_999_8, 0.285_714_285_714_452_2, 0.222_222_222_175_108_34, 0.181_818_188_734_504_9,
-        0.153_845_566_573_445_75, 0.133_363_256_361_242_52, 0.116_746_516_529_690_38, 0.119_904_038_034_235_45);
+        * poly!(z.high; 0.399_999_999_999_999_8, 0.285_714_285_714_452_2, 0.222_222_222_175_108_34,
+            0.181_818_188_734_504_9, 0.153_845_566_573_445_75, 0.133_363_256_361_242_52, 0.116_746_516_529_690_38,
+            0.119_904_038_034_235_47);
     let inner = Sum::of(Lanes::splat(TWO_THIRDS), p + TWO_THIRDS_LOW);
     let product = z.times(inner);
     let outer = Sum::of(Lanes::splat(2.0), product.high);

@@ -1,8 +1,9 @@
 //! Reduction of large angles: x = n π/2 + r for any finite x.
 //!
-//! After M. Payne and R. Hanek, Radian reduction for trigonometric functions, SIGNUM Newsletter 18, 1983: of x · 2/π only the
-//! bits around the point matter, and they come from a window of the bits of 2/π whose place follows from the exponent of x.
-//! Integer arithmetic, one number at a time; kernels come here only for vectors in which some lane is very large.
+//! After M. Payne and R. Hanek, Radian reduction for trigonometric functions, SIGNUM Newsletter 18, 1983: of x · 2/π
+//! only the bits around the point matter, and they come from a window of the bits of 2/π whose place follows from the
+//! exponent of x. Integer arithmetic, one number at a time; kernels come here only for vectors in which some lane is
+//! very large.
 
 /// A word of zeros, then the bits of 2/π after the point, most significant first.
 const TWO_OVER_PI: [u64; 20] = [

@@ -1,15 +1,15 @@
 //! sin, cos, tan.
 //!
-//! x = n π/2 + r, with π/2 subtracted in parts that n times is exact (Cody and Waite), then polynomials in r². Lanes beyond the
-//! range in which that holds go one by one through [`quarter_turns`]. Single precision is computed in double precision: fewer
-//! steps than compensated single ones, and right also beside the zeros. There sin and cos count half turns, and one
-//! polynomial up to π/2 does for both.
+//! x = n π/2 + r, with π/2 subtracted in parts that n times is exact (Cody and Waite), then polynomials in r². Lanes
+//! beyond the range in which that holds go one by one through [`quarter_turns`]. Single precision is computed in double
+//! precision: fewer steps than compensated single ones, and right also beside the zeros. There sin and cos count half
+//! turns, and one polynomial up to π/2 does for both.
 
 use super::double::Sum;
 use super::exp::ROUND_F64;
 use super::reduce::quarter_turns;
 use crate::kernels::lanes::{Lanes, Mask};
-use std::f64::consts::{FRAC_1_PI, FRAC_2_PI, FRAC_PI_2};
+use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
 
 /// x = n π/2 + r + c.
 struct Angle<const N: usize> {
@@ -21,8 +21,8 @@ struct Angle<const N: usize> {
     c: Lanes<f64, N>,
 }
 
-/// Below, n HIGH is exact in [`half_turns`], and the error of n LOW small beside the smallest r of a single-precision x.
-const HALF_TURNS_LIMIT: f64 = 1_048_576.0;
+/// Below, n HIGH is exact in [`turns`], and the error of n LOW small beside the smallest r of a single-precision x.
+const TURNS_LIMIT: f64 = 1_048_576.0;
 
 /// Below, n times the first two parts of π/2 is exact in [`quarters`].
 const QUARTERS_LIMIT: f64 = 1_600_000.0;
@@ -40,45 +40,47 @@ fn turn<const N: usize>(x: Lanes<f64, N>, shifted: Lanes<f64, N>) -> Lanes<f64, 
     Lanes::from_bits(x.to_bits() ^ sign)
 }
 
-/// Counts half turns: x = (n + offset / 2) π + r, |r| <= π/2, gives (1.5 · 2^52 + n, r); offset 0 or 1.
+/// Counts turns of `quarters` · π/2: x = (n + offset / 2) quarters π/2 + r gives (1.5 · 2^52 + n, r), n and r as small
+/// as can be. Half turns (2) with offset 0 or 1, and quarter turns (1) with offset 0, are what sin, cos and tan need.
 #[inline(always)]
-fn half_turns<const N: usize>(x: Lanes<f32, N>, offset: i32) -> (Lanes<f64, N>, Lanes<f64, N>) {
-    const HIGH: f64 = 3.141_592_651_605_606;
-    const LOW: f64 = 1.984_187_159_361_081e-9;
-    let small = x.abs().lt(Lanes::splat(HALF_TURNS_LIMIT as f32)).all();
-    let x = x.widen();
+fn turns<const N: usize>(x: Lanes<f32, N>, quarters: i32, offset: i32) -> (Lanes<f64, N>, Lanes<f64, N>) {
+    const HIGH: f64 = 1.570_796_325_802_803;
+    const LOW: f64 = 9.920_935_796_805_404e-10;
+    let small = x.abs().lt(Lanes::splat(TURNS_LIMIT as f32)).all();
+    let (x, unit) = (x.widen(), f64::from(quarters));
     let (shifted, n) = if offset == 0 {
-        let shifted = x * FRAC_1_PI + ROUND_F64;
+        let shifted = x * (FRAC_2_PI / unit) + ROUND_F64;
         (shifted, shifted - ROUND_F64)
     } else {
-        let shifted = x * FRAC_1_PI - 0.5 + ROUND_F64;
+        let shifted = x * (FRAC_2_PI / unit) - 0.5 + ROUND_F64;
         (shifted, shifted - ROUND_F64 + 0.5)
     };
-    let r = (x - n * HIGH) - n * LOW;
+    let r = (x - n * (HIGH * unit)) - n * (LOW * unit);
     if small {
         return (shifted, r);
     }
-    let (shifted, r) = large_half_turns(x.detach(), offset, (shifted.detach(), r.detach()));
+    let (shifted, r) = large_turns(x.detach(), quarters, offset, (shifted.detach(), r.detach()));
     (shifted.detach(), r.detach())
 }
 
-/// [`half_turns`] with the large lanes done again.
+/// [`turns`] with the large lanes done again.
 #[cold]
 #[inline(never)]
-fn large_half_turns<const N: usize>(
+fn large_turns<const N: usize>(
     x: Lanes<f64, N>,
+    quarters: i32,
     offset: i32,
     (mut shifted, mut r): (Lanes<f64, N>, Lanes<f64, N>),
 ) -> (Lanes<f64, N>, Lanes<f64, N>) {
-    for i in (0..N).filter(|&i| x.0[i].abs() >= HALF_TURNS_LIMIT || x.0[i].is_nan()) {
+    for i in (0..N).filter(|&i| x.0[i].abs() >= TURNS_LIMIT || x.0[i].is_nan()) {
         let turns = quarter_turns(x.0[i]);
-        // Where the quarter turns (less the offset) are odd, one more or less, to the side of r.
-        let (n, rest) = match ((turns.n - offset) % 2 == 0, turns.r > 0.0) {
+        // Where half turns are asked for and n quarters are none: one quarter more or less, to the side of r.
+        let (n, rest) = match ((turns.n - offset) % quarters == 0, turns.r > 0.0) {
             (true, _) => (turns.n, turns.r),
             (false, true) => (turns.n + 1, turns.r - FRAC_PI_2),
             (false, false) => (turns.n - 1, turns.r + FRAC_PI_2),
         };
-        shifted.0[i] = f64::from((n - offset) / 2) + ROUND_F64;
+        shifted.0[i] = f64::from((n - offset) / quarters) + ROUND_F64;
         r.0[i] = rest;
     }
     (shifted, r)
@@ -88,7 +90,8 @@ fn large_half_turns<const N: usize>(
 #[inline(always)]
 fn sin_of_half_turns<const N: usize>((shifted, r): (Lanes<f64, N>, Lanes<f64, N>)) -> Lanes<f64, N> {
     let z = r * r;
-    let p = poly!(z; -0.166_666_595_505_876_15, 0.008_333_066_257_285_85, -0.000_198_096_032_677_701_94, 2.605_780_159_441_815_6e-6);
+    let p = poly!(z; -0.166_666_595_505_876_15, 0.008_333_066_257_285_85, -0.000_198_096_032_677_701_94,
+        2.605_780_159_441_815_6e-6);
     let sign = shifted.to_bits() << 63;
     Lanes::from_bits((r * (z * p + 1.0)).to_bits() ^ sign)
 }
@@ -96,14 +99,14 @@ fn sin_of_half_turns<const N: usize>((shifted, r): (Lanes<f64, N>, Lanes<f64, N>
 /// sin x.
 #[inline(always)]
 pub fn sin_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
-    x.chunks::<4>(|x| sin_of_half_turns(half_turns(x, 0)).narrow())
+    x.chunks::<4>(|x| sin_of_half_turns(turns(x, 2, 0)).narrow())
 }
 
 /// cos x: cos((n + 1/2) π + r) = -(-1)^n sin r.
 #[inline(always)]
 pub fn cos_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
     x.chunks::<4>(|x| {
-        let (shifted, r) = half_turns(x, 1);
+        let (shifted, r) = turns(x, 2, 1);
         sin_of_half_turns((shifted, -r)).narrow()
     })
 }
@@ -190,12 +193,12 @@ pub fn cos_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
 #[inline(always)]
 pub fn tan_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
     x.chunks::<4>(|x| {
-        let angle = quarters(x.widen());
-        let z = angle.r * angle.r;
-        let p = poly!(z; -0.166_666_666_408_073, 0.008_333_329_304_852_408, -0.000_198_393_121_399_09, 2.718_119_857_232_965_6e-6);
-        let q = poly!(z; 0.041_666_646_882_176_174, -0.001_388_736_815_100_930_6, 2.443_851_156_426_627_5e-5);
-        let (s, c) = (angle.r * (z * p + 1.0), z * z * q - z * 0.5 + 1.0);
-        let odd = odd(angle.shifted);
+        let (shifted, r) = turns(x, 1, 0);
+        let z = r * r;
+        let p = poly!(z; -0.166_666_546_135_264_58, 0.008_332_160_597_642_895, -0.000_195_152_438_514_756_98);
+        let q = poly!(z; -0.5, 0.041_666_646_882_176_174, -0.001_388_736_815_100_930_6, 2.443_851_156_426_627_5e-5);
+        let (s, c) = (r * (z * p + 1.0), z * q + 1.0);
+        let odd = odd(shifted);
         (Lanes::select(odd, -c, s) / Lanes::select(odd, s, c)).narrow()
     })
 }
