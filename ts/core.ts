@@ -1,0 +1,90 @@
+// The Rust core as the rest of the layer sees it: its functions, guarded, the scratch area, and its last error.
+// What each function does is said at crate/src/wasm.rs.
+import { type DType, type TensorData, viewOf } from "./dtype.js";
+import { fromJson, TensorError } from "./errors.js";
+import type { Exports } from "./load.js";
+
+let wasm: Exports | null = null;
+let unusable = new TensorError("memory", "wengert", "the core must be loaded before it is used; await init() first");
+
+/** Connects the layer to an instantiated core; done once, by the entry of the package. */
+export function attach(exports: Exports): void {
+  wasm ??= exports; // handles belong to one core, so the first stays
+}
+
+function live(): Exports {
+  if (wasm === null) throw unusable;
+  return wasm;
+}
+
+/** After a trap the state of the core is anyone's guess: it is declared dead, and every later call says so. */
+function trapped(error: unknown): unknown {
+  if (!(error instanceof WebAssembly.RuntimeError)) return error;
+  const sentence = `the core stopped by a failure of its own (${error.message}) and all tensors are lost; load wengert anew`;
+  wasm = null;
+  unusable = new TensorError("memory", "wengert", sentence);
+  return new TensorError("memory", "wengert", sentence);
+}
+
+function guard<A extends readonly unknown[], R>(pick: (core: Exports) => (...args: A) => R): (...args: A) => R {
+  return (...args) => {
+    try {
+      return pick(live())(...args);
+    } catch (error) {
+      throw trapped(error);
+    }
+  };
+}
+
+/** The functions of the boundary. */
+export const core = {
+  apply: guard((c) => c.apply),
+  apply1: guard((c) => c.apply1),
+  apply2: guard((c) => c.apply2),
+  backward: guard((c) => c.backward),
+  begin: guard((c) => c.begin),
+  create: guard((c) => c.create),
+  data: guard((c) => c.data),
+  end: guard((c) => c.end),
+  error: guard((c) => c.error),
+  getGrad: guard((c) => c.get_grad),
+  graph: guard((c) => c.graph),
+  info: guard((c) => c.info),
+  jvp: guard((c) => c.jvp),
+  record: guard((c) => c.record),
+  release: guard((c) => c.release),
+  resetPeak: guard((c) => c.reset_peak),
+  same: guard((c) => c.same),
+  scratch: guard((c) => c.scratch),
+  set: guard((c) => c.set),
+  usage: guard((c) => c.usage),
+  variable: guard((c) => c.variable),
+  vjp: guard((c) => c.vjp),
+};
+
+let slots = new Float64Array(0);
+let capacity = 64;
+
+/**
+ * The scratch area that both sides share, at least `length` numbers long. What the last call left in it is still there.
+ * Take it anew after every call into the core: growth of the memory detaches views, whose length is then 0.
+ */
+export function scratch(length: number): Float64Array {
+  if (slots.length < length) {
+    while (capacity < length) capacity *= 2;
+    const pointer = core.scratch(capacity) >>> 0;
+    slots = new Float64Array(live().memory.buffer, pointer, capacity);
+  }
+  return slots;
+}
+
+/** A view of the core's memory; as short-lived as that of the scratch area. */
+export function memoryView(dtype: DType, pointer: number, length: number): TensorData {
+  return viewOf(dtype, live().memory.buffer, pointer >>> 0, length);
+}
+
+/** Throws the last failure of the core; `op` is what the user called, where the core knows it by another name. */
+export function raise(op?: string): never {
+  const json = core.error();
+  throw json === "" ? new TensorError("value", op ?? "wengert", "the core refused and gave no reason") : fromJson(json, op);
+}

@@ -1,0 +1,294 @@
+// Who owns what: handles, the scopes that free them together, and the finalizer as the net behind both.
+import { core, raise, scratch } from "./core.js";
+import { isPromise, refusePromise, TensorError } from "./errors.js";
+import type { Tensor } from "./tensor.js";
+
+/** The handle of a tensor, out of users' reach. */
+export let handleOf: (tensor: Handle) => number;
+let setHandle: (tensor: Handle, handle: number) => void;
+/** Whether something is a tensor of this copy of wengert. */
+export let isTensor: (value: unknown) => value is Tensor;
+
+/**
+ * What a tensor is to the scopes: a number of the core. A number below zero says how the tensor ended (see `fates`);
+ * zero is for tensors that a scope has set aside while it closes.
+ */
+export abstract class Handle {
+  #handle: number;
+
+  protected constructor(handle: number) {
+    this.#handle = handle;
+  }
+
+  static {
+    handleOf = (tensor) => tensor.#handle;
+    setHandle = (tensor, handle) => {
+      tensor.#handle = handle;
+    };
+    isTensor = (value): value is Tensor => typeof value === "object" && value !== null && #handle in value;
+  }
+}
+
+let construct: (handle: number) => Tensor;
+/** Tells how to make a Tensor; done once, by tensor.ts, which this module must not depend on. */
+export function constructWith(constructor: (handle: number) => Tensor): void {
+  construct = constructor;
+}
+
+interface Scope {
+  readonly name: string;
+  readonly transforms: boolean;
+  parent: Scope | null;
+  /** Made here, freed when the scope ends unless it is a result. */
+  tensors: Handle[];
+  /** Results of a transformation by `keep`. */
+  kept: Handle[];
+}
+
+let top: Scope | null = null;
+let transformations = 0;
+
+/** Number of open transformations. */
+export function depth(): number {
+  return transformations;
+}
+
+/** A new Tensor for a handle of the core, owned by the innermost scope, else by the garbage collector. */
+export function made(handle: number): Tensor {
+  const tensor = construct(handle);
+  if (top === null) registry.register(tensor, handle);
+  else top.tensors.push(tensor);
+  return tensor;
+}
+
+// Without tokens: a tensor that was disposed before it is collected is a stale handle, which `release` ignores.
+const registry = new FinalizationRegistry<number>((handle) => {
+  try {
+    releaseHandle(handle);
+  } catch {
+    // The core is dead, and with it the tensor; an error here would end the process.
+  }
+});
+
+/** How tensors end; the number of a fate is `-1 - index`. */
+const fates: string[] = ["was disposed"];
+const disposed = -1;
+
+function fateOf(scope: Scope): number {
+  const text = scope.transforms
+    ? `was made inside ${scope.name} and freed when it returned; return it from the function`
+    : "was freed when tidy returned; return it from the function, or keep(it)";
+  const known = fates.indexOf(text);
+  return -1 - (known < 0 ? fates.push(text) - 1 : known);
+}
+
+/** Releases one handle, which may be stale. */
+export function releaseHandle(handle: number): void {
+  scratch(1)[0] = handle;
+  core.release(1);
+}
+
+/** Frees a tensor now; a second time does nothing. */
+export function dispose(tensor: Handle): void {
+  const handle = handleOf(tensor);
+  if (handle <= 0) return;
+  setHandle(tensor, disposed);
+  releaseHandle(handle);
+}
+
+/** The handle of a tensor that must still be there, for `op`; `name` says which one it is in the sentence. */
+export function alive(op: string, tensor: Handle, name = "the tensor"): number {
+  const handle = handleOf(tensor);
+  if (handle > 0) return handle;
+  throw new TensorError("disposed", op, `${name} ${fates[-1 - handle] ?? "is gone"}`);
+}
+
+/** The key that `using` calls; hosts without explicit resource management have the one that compilers fall back to. */
+export const disposeKey: typeof Symbol.dispose = Reflect.get(Symbol, "dispose") ?? Symbol.for("Symbol.dispose");
+
+const owners = new WeakMap<object, readonly Handle[]>();
+
+/** Says that something which is no tensor, such as a pullback, lives by these tensors. */
+export function owns(owner: object, tensors: readonly Handle[]): void {
+  owners.set(owner, tensors);
+}
+
+/** The tensors in any nesting of arrays, maps, sets and objects. */
+export function tensorsIn(value: unknown, found: Handle[] = [], seen = new Set<unknown>()): Handle[] {
+  if ((typeof value !== "object" && typeof value !== "function") || value === null || seen.has(value)) return found;
+  seen.add(value);
+  if (isTensor(value)) found.push(value);
+  else if (typeof value === "function") found.push(...(owners.get(value) ?? []));
+  else if (value instanceof Map || value instanceof Set) for (const item of value.values()) tensorsIn(item, found, seen);
+  else if (!ArrayBuffer.isView(value)) for (const item of Object.values(value)) tensorsIn(item, found, seen);
+  return found;
+}
+
+function open(name: string, transforms: boolean): Scope {
+  const scope: Scope = { name, transforms, parent: top, tensors: [], kept: [] };
+  top = scope;
+  if (transforms) transformations += 1;
+  return scope;
+}
+
+function unlink(scope: Scope): void {
+  if (top === scope) {
+    top = scope.parent;
+  } else {
+    // An async tidy that ends while a later one is open.
+    let above = top;
+    while (above !== null && above.parent !== scope) above = above.parent;
+    if (above !== null) above.parent = scope.parent;
+  }
+  if (scope.transforms) transformations -= 1;
+}
+
+/** Gives a tensor to a scope, or to the garbage collector. */
+function give(tensor: Handle, scope: Scope | null): void {
+  if (scope === null) registry.register(tensor, handleOf(tensor));
+  else scope.tensors.push(tensor);
+}
+
+/** Lets a kept tensor outlive the scopes from `scope` outwards; a transformation must compute it when it ends. */
+function letLive(tensor: Handle, scope: Scope | null): void {
+  let outer = scope;
+  while (outer !== null && !outer.transforms) outer = outer.parent;
+  if (outer === null) registry.register(tensor, handleOf(tensor));
+  else outer.kept.push(tensor);
+}
+
+/** Ends a scope: `results` and what was kept go to whoever is outside, all else is freed in one call. */
+function close(scope: Scope, results: readonly Handle[], connected: boolean): void {
+  const { parent, kept, tensors } = scope;
+  unlink(scope);
+  const aside: { readonly tensor: Handle; readonly handle: number }[] = [];
+  for (const tensor of [...kept, ...results]) {
+    const handle = handleOf(tensor);
+    if (handle <= 0) continue; // a result that is there twice, or disposed
+    aside.push({ tensor, handle });
+    setHandle(tensor, 0);
+  }
+  const count = scope.transforms ? aside.length : 0;
+  const slots = scratch(count + tensors.length);
+  for (let i = 0; i < count; i++) slots[i] = aside[i]?.handle ?? 0;
+  const fate = fateOf(scope);
+  const survivors: Handle[] = [];
+  let end = count;
+  for (const tensor of tensors) {
+    const handle = handleOf(tensor);
+    if (handle > 0) {
+      slots[end++] = handle;
+      setHandle(tensor, fate);
+    } else if (handle === 0) {
+      survivors.push(tensor);
+    }
+  }
+  if (!scope.transforms) {
+    core.release(end);
+  } else if (core.end(count, end - count, connected ? 1 : 0) === 0) {
+    for (const { tensor } of aside) setHandle(tensor, fate);
+    raise();
+  }
+  for (const { tensor, handle } of aside) setHandle(tensor, handle);
+  for (const tensor of survivors) give(tensor, parent);
+  for (const tensor of kept) letLive(tensor, parent);
+}
+
+/** Ends a scope whose function threw. */
+function abandon(scope: Scope): void {
+  try {
+    close(scope, [], false);
+  } catch {
+    // The first error says more.
+  }
+}
+
+/**
+ * Runs `body` inside a transformation named `name`. `body` gives a value and the tensors in it that survive, all of them
+ * made inside (see `own`); the others are freed, and all of them when it throws. `connected`: the results can still be
+ * differentiated by the pass of a pullback or pushforward.
+ */
+export function transform<T>(name: string, body: () => readonly [value: T, results: readonly Handle[]], connected = false): T {
+  core.begin();
+  const scope = open(name, true);
+  let outcome: readonly [T, readonly Handle[]];
+  try {
+    outcome = body();
+  } catch (error) {
+    scope.tensors.push(...scope.kept.splice(0)); // what was not computed cannot be kept
+    abandon(scope);
+    throw error;
+  }
+  close(scope, outcome[1], connected);
+  return outcome[0];
+}
+
+/** The tensor itself if the innermost transformation made it, else a tensor of its own with the same value. */
+export function own(tensor: Tensor): Tensor {
+  return top !== null && top.tensors.lastIndexOf(tensor) >= 0 ? tensor : variable(tensor);
+}
+
+/** A new node with the value of a tensor: a variable to differentiate by. */
+export function variable(tensor: Handle): Tensor {
+  const handle = core.variable(handleOf(tensor));
+  return handle === 0 ? raise() : made(handle);
+}
+
+/**
+ * Runs `f` and frees the tensors made in it, except those in what it returns (in any nesting of arrays and objects) and
+ * those given to `keep`. They belong to the enclosing tidy, if there is one. `f` may be async: then the tensors are freed
+ * when its promise settles; let async tidies follow each other, or nest, but not run side by side.
+ */
+export function tidy<T>(f: () => Promise<T>): Promise<T>;
+export function tidy<T>(f: () => T): T;
+export function tidy(f: () => unknown): unknown {
+  if (typeof f !== "function") throw new TensorError("argument", "tidy", "the argument must be a function");
+  const scope = open("tidy", false);
+  let result: unknown;
+  try {
+    result = f();
+    if (transformations > 0) refusePromise("tidy inside a transformation", result);
+  } catch (error) {
+    abandon(scope);
+    throw error;
+  }
+  if (isPromise(result)) return settle(scope, result);
+  close(scope, tensorsIn(result), false);
+  return result;
+}
+
+async function settle(scope: Scope, promise: PromiseLike<unknown>): Promise<unknown> {
+  let results: Handle[] = [];
+  try {
+    const value = await promise;
+    results = tensorsIn(value);
+    return value;
+  } finally {
+    // Tensors that were made while a later tidy was open stand in its list.
+    const claimed = new Set(results);
+    for (let later = top; later !== null && later !== scope; later = later.parent) {
+      const moves = (tensor: Handle): boolean => claimed.has(tensor);
+      scope.tensors.push(...later.tensors.filter(moves));
+      later.tensors = later.tensors.filter((tensor) => !moves(tensor));
+    }
+    close(scope, results, false);
+  }
+}
+
+/**
+ * Lets tensors outlive every enclosing tidy and transformation, until they are disposed or collected; gives its argument
+ * back. Inside a transformation they are computed when it ends.
+ */
+export function keep<T>(value: T): T {
+  for (const tensor of tensorsIn(value)) {
+    alive("keep", tensor);
+    for (let scope = top; scope !== null; scope = scope.parent) {
+      const place = scope.tensors.lastIndexOf(tensor);
+      if (place < 0) continue;
+      scope.tensors.splice(place, 1);
+      letLive(tensor, scope);
+      break;
+    }
+  }
+  return value;
+}
