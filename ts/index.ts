@@ -1,0 +1,24 @@
+// wengert: what programs import. The entries in entry/ bring the core to life and hand all of this on.
+export { gradCheck, type Discrepancy, type GradCheckOptions, type GradCheckResult } from "./check.js";
+export type { Axes, Pairs, Slices } from "./attributes.js";
+export type { NestedArray, NestedValues, NumericArray, Shape } from "./convert.js";
+export {
+  arange, type CreateOptions, eye, full, fullLike, linspace, ones, onesLike, tensor, type TensorOptions, zeros, zerosLike,
+} from "./create.js";
+export { type DifferenceOptions, finiteDifference } from "./difference.js";
+export { type Graph, graph, type GraphEdge, type GraphNode, toDot } from "./dot.js";
+export type { DType, TensorData } from "./dtype.js";
+export { type ErrorCode, TensorError } from "./errors.js";
+export { grad, type GradOptions, noGrad, stopGradient, valueAndGrad } from "./grad.js";
+export { hessian, jacfwd, jacobian, type Jacobian, type JacobianOptions, jacrev, type Mode } from "./jacobian.js";
+export { split, unstack } from "./lists.js";
+export { type Memory, memory, resetPeak } from "./memory.js";
+export * from "./ops.gen.js";
+export { manualSeed, rand, randn } from "./rand.js";
+export * as random from "./random.js";
+export { keep, tidy } from "./scope.js";
+export type { Mapped, Structure, Tensors, Tree } from "./structure.js";
+export { type BackwardOptions, Tensor, type TensorLike } from "./tensor.js";
+export * as tree from "./tree.js";
+export type { Definition } from "./tree.js";
+export { hvp, jvp, linearize, type Pullback, type Pushforward, vjp } from "./vjp.js";

@@ -1,0 +1,147 @@
+// What the transformations share: variables for arguments, the function's outputs, and the two passes.
+import { asTensor, foreign } from "./apply.js";
+import { fromData, type Plain } from "./convert.js";
+import { core, raise, scratch } from "./core.js";
+import { isFloat } from "./dtype.js";
+import { describe, refusePromise, TensorError } from "./errors.js";
+import { alive, depth, handleOf, isTensor, made, own, variable } from "./scope.js";
+import type { Tensor, TensorLike } from "./tensor.js";
+import { at, build, type Structure, flattenTree, isPlainLeaf, type LeafOf, leavesLike, tensorLeaf, type Tensors } from "./structure.js";
+
+/** A function that a transformation takes or gives, seen from inside: the types of its arguments are checked outside. */
+export type AnyFunction = (...args: never[]) => unknown;
+
+/** Which arguments to differentiate by, from 0: one, or several in an array. */
+export type Argnums = number | readonly number[];
+
+/** What may be given for the arguments of a function: plain data for a tensor. */
+export type Accepted<A extends readonly unknown[]> = { [K in keyof A]: A[K] extends Tensor ? TensorLike : A[K] };
+
+/** What a function is given for arguments that are all differentiated: a Tensor for each leaf. */
+export type Variables<A extends readonly unknown[]> = { -readonly [K in keyof A]: Tensors<A[K]> };
+
+/** What may be given for a cotangent or tangent: the structure of T, with plain data for tensors. */
+export type Like<T> = T extends Tensor | Plain ? TensorLike : { readonly [K in keyof T]: Like<T[K]> };
+
+/** The gradient by arguments `N` of a function with arguments `A`. */
+export type Gradient<A extends readonly unknown[], N extends Argnums> = N extends number
+  ? Tensors<A[N]>
+  : N extends readonly number[]
+    ? { -readonly [K in keyof N]: Tensors<A[Extract<N[K], number>]> }
+    : never;
+
+/** Refuses what is no function. */
+export function checkFunction(op: string, f: unknown): void {
+  if (typeof f !== "function") throw new TensorError("argument", op, `the first argument must be a function, got ${describe(f)}`);
+}
+
+/** The arguments of a function with variables in place of the leaves to differentiate by. */
+export interface Inputs {
+  readonly args: readonly unknown[];
+  /** The variables. */
+  readonly leaves: readonly Tensor[];
+  /** The structure of the leaves: of the one argument, or an array of those of several. */
+  readonly definition: Structure;
+}
+
+/** Variables for the leaves of the arguments `argnums`; the other arguments stay as they are. */
+export function variablesFor(op: string, args: readonly unknown[], argnums: Argnums): Inputs {
+  const several = typeof argnums === "number" ? [argnums] : argnums;
+  const leaves: Tensor[] = [];
+  const items: Structure[] = [];
+  const replaced = [...args];
+  for (const n of several) {
+    if (!Number.isInteger(n) || n < 0 || n >= args.length) {
+      throw new TensorError("argument", op, `argnums must be from 0 to ${args.length - 1}, one for each argument, got ${describe(n)}`);
+    }
+    const flat = flattenTree(op, args[n], `argument ${n + 1}`, variableLeaf);
+    leaves.push(...flat.leaves);
+    items.push(flat.definition);
+    replaced[n] = build(flat.definition, flat.leaves);
+  }
+  return { args: replaced, leaves, definition: typeof argnums === "number" ? at(items, 0) : { kind: "array", items } };
+}
+
+/** All arguments from 0. */
+export function allOf(args: readonly unknown[]): readonly number[] {
+  return args.map((_, i) => i);
+}
+
+const variableLeaf: LeafOf<Tensor> = (op, value, path) => {
+  if (isTensor(value)) alive(op, value, path);
+  const leaf = isPlainLeaf(value) ? made(fromData(op, value)) : tensorLeaf(op, value, path);
+  if (leaf === undefined) return undefined;
+  if (!isFloat(leaf.dtype)) {
+    throw new TensorError("dtype", op, `${path} must be float32 or float64 to have a derivative, got ${leaf.dtype}`, [], [leaf.dtype]);
+  }
+  return variable(leaf);
+};
+
+/** What a function returned, with tensors of its own at the leaves. */
+export interface Outputs {
+  readonly leaves: readonly Tensor[];
+  readonly definition: Structure;
+}
+
+/** Calls the function of a transformation; it must not be async. */
+export function call(op: string, f: AnyFunction, args: readonly unknown[]): unknown {
+  // The argument types of f were checked where it was given; variables have taken the places of tensors since.
+  const result = (f as (...args: readonly unknown[]) => unknown)(...args);
+  refusePromise(op, result);
+  return result;
+}
+
+/** The tensors that a function returned. */
+export function outputsOf(op: string, result: unknown): Outputs {
+  return flattenTree(op, result, "what the function returns", outputLeaf);
+}
+
+const outputLeaf: LeafOf<Tensor> = (op, value, path) => {
+  if (isTensor(value)) {
+    alive(op, value, path);
+    return own(value);
+  }
+  if (typeof value === "object" && value !== null && isPlainLeaf(value)) {
+    throw new TensorError("argument", op, `${path} must be a tensor, got ${foreign(value)}`);
+  }
+  return tensorLeaf(op, value, path);
+};
+
+/** Refuses outputs that have no derivative. */
+export function checkFloats(op: string, outputs: readonly Tensor[]): void {
+  for (const { dtype } of outputs) {
+    if (!isFloat(dtype)) {
+      throw new TensorError("dtype", op, `the function must return float32 or float64 to have a derivative, got ${dtype}`, [], [dtype]);
+    }
+  }
+}
+
+/** Tensors for the cotangents or tangents of `of`, given as a tree of the same structure; plain data adopts their dtype. */
+export function directions(op: string, tree: unknown, name: string, of: Outputs): Tensor[] {
+  let next = 0;
+  const leafOf: LeafOf<Tensor> = (_, value, path) => asTensor(op, value, path, at(of.leaves, next++).dtype);
+  return leavesLike(op, of.definition, tree, name, leafOf);
+}
+
+/** Appends the backward pass from `ys` with their cotangents (null is one everywhere): the cotangents of `xs`. */
+export function pullBack(op: string, ys: readonly Tensor[], cotangents: readonly (Tensor | null)[], xs: readonly Tensor[]): Tensor[] {
+  const [n, m] = [ys.length, xs.length];
+  const slots = scratch(2 * n + m);
+  ys.forEach((y, i) => (slots[i] = handleOf(y)));
+  cotangents.forEach((g, i) => (slots[n + i] = g === null ? 0 : handleOf(g)));
+  xs.forEach((x, i) => (slots[2 * n + i] = handleOf(x)));
+  // In the outermost transformation nobody can differentiate what comes out: the core may fuse.
+  if (core.vjp(n, m, depth() === 1 ? 1 : 0) === 0) raise(op);
+  return Array.from(scratch(m).subarray(0, m), made);
+}
+
+/** Appends the forward pass from `xs` with their tangents: the tangents of `ys`. */
+export function pushForward(op: string, ys: readonly Tensor[], xs: readonly Tensor[], tangents: readonly Tensor[]): Tensor[] {
+  const [n, m] = [ys.length, xs.length];
+  const slots = scratch(n + 2 * m);
+  ys.forEach((y, i) => (slots[i] = handleOf(y)));
+  xs.forEach((x, i) => (slots[n + i] = handleOf(x)));
+  tangents.forEach((t, i) => (slots[n + m + i] = handleOf(t)));
+  if (core.jvp(n, m) === 0) raise(op);
+  return Array.from(scratch(n).subarray(0, n), made);
+}
