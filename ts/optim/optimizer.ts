@@ -1,0 +1,165 @@
+// What all optimizers share: a rule for one parameter, used by an object that updates parameters in place, and by a pair
+// of functions that takes parameters to new ones.
+import { full, zerosLike } from "../create.js";
+import { describe, shapeText, TensorError } from "../errors.js";
+import { noGrad } from "../grad.js";
+import { dispose, keep, tidy } from "../scope.js";
+import type { Tensor, TensorLike } from "../tensor.js";
+import { at, build, flattenTree, type LeafOf, leavesLike, type Structure, tensorLeaf, type Tree } from "../structure.js";
+
+/** How one parameter moves. `S` names the tensors that are kept for each parameter, `C` is what a step computes once. */
+export interface Rule<S extends string, C> {
+  /** The name in errors. */
+  readonly name: string;
+  /** Learning rate. */
+  lr: number;
+  /** The tensors kept for each parameter: zeros at first. */
+  readonly slots: readonly S[];
+  /** What depends on the number of the step only (from 1; a tensor in the functional form). */
+  prepare(step: number | Tensor): C;
+  /** The new parameter and the new slots in their order. `plain` gives what `prepare` computed as the parameter's dtype. */
+  update(parameter: Tensor, gradient: Tensor, slots: readonly Tensor[], prepared: C, plain: (x: TensorLike) => TensorLike): readonly Tensor[];
+}
+
+/** Updates parameters in place: the same Tensor objects get new values. */
+export class Optimizer<P> {
+  readonly #rule: Rule<string, unknown>;
+  readonly #parameters: readonly Tensor[];
+  readonly #structure: Structure;
+  // Parameters that a step leaves out stand still, so each has its own count.
+  readonly #steps: number[];
+  readonly #slots: (readonly Tensor[])[] = [];
+
+  protected constructor(rule: Rule<string, unknown>, parameters: P & Tree<P>) {
+    const { leaves, definition } = flattenTree(rule.name, parameters, "the parameters", tensorLeaf);
+    this.#rule = rule;
+    this.#parameters = leaves;
+    this.#structure = definition;
+    this.#steps = leaves.map(() => 0);
+  }
+
+  /** The learning rate; may be changed between steps. */
+  get lr(): number {
+    return this.#rule.lr;
+  }
+
+  set lr(value: number) {
+    this.#rule.lr = atLeastZero(this.#rule.name, "lr", value);
+  }
+
+  /**
+   * One step along `grads`, a tree with the structure of the parameters, or along each parameter's `grad`. Parameters
+   * without a gradient (null) stay as they are.
+   */
+  step(grads?: unknown): void {
+    const gradients = this.#gradients(grads);
+    noGrad(() => {
+      this.#parameters.forEach((parameter, i) => {
+        const gradient = gradients[i] ?? null;
+        if (gradient !== null) this.#move(i, parameter, gradient);
+      });
+    });
+  }
+
+  #gradients(grads: unknown): readonly (Tensor | null)[] {
+    const op = `${this.#rule.name}.step`;
+    const gradients =
+      grads === undefined ? this.#parameters.map((p) => p.grad) : leavesLike(op, this.#structure, grads, "the gradients", gradientLeaf).map((g) => g.tensor);
+    this.#parameters.forEach((p, i) => {
+      const g = gradients[i] ?? null;
+      if (g === null || (shapeText(g.shape) === shapeText(p.shape) && g.dtype === p.dtype)) return;
+      const sentence = `a gradient must have its parameter's shape and dtype, ${shapeText(p.shape)} ${p.dtype}, got ${shapeText(g.shape)} ${g.dtype}`;
+      throw new TensorError("shape", op, sentence, [p.shape, g.shape], [p.dtype, g.dtype]);
+    });
+    return gradients;
+  }
+
+  #move(i: number, parameter: Tensor, gradient: Tensor): void {
+    const rule = this.#rule;
+    tidy(() => {
+      const before = this.#slots[i] ?? rule.slots.map(() => zerosLike(parameter));
+      const step = (this.#steps[i] ?? 0) + 1;
+      const [next, ...slots] = rule.update(parameter, gradient, before, rule.prepare(step), asIs);
+      if (next === undefined) return;
+      parameter.assign(next);
+      before.forEach(dispose);
+      this.#slots[i] = keep(slots);
+      this.#steps[i] = step;
+    });
+  }
+
+  /** Sets the gradient of each parameter to null. */
+  zeroGrad(): void {
+    for (const parameter of this.#parameters) parameter.zeroGrad();
+  }
+
+  /** Frees what the optimizer keeps for the parameters, not the parameters; the next step begins anew. */
+  dispose(): void {
+    this.#slots.splice(0).flat().forEach(dispose);
+    this.#steps.fill(0);
+  }
+}
+
+const asIs = (x: TensorLike): TensorLike => x;
+
+/** A gradient or null. */
+const gradientLeaf: LeafOf<{ readonly tensor: Tensor | null }> = (op, value, path) => {
+  if (value === null) return { tensor: null };
+  const tensor = tensorLeaf(op, value, path);
+  return tensor === undefined ? undefined : { tensor };
+};
+
+/** The state of a functional optimizer: the number of steps (float64, no axes), and for each slot a tree like the parameters. */
+export type State<S extends string, P> = { readonly step: Tensor } & { readonly [name in S]: P };
+
+/** An optimizer as two functions, usable inside transformations. */
+export interface Functional<S extends string> {
+  /** The state before the first step. */
+  init<P>(params: P & Tree<P>): State<S, P>;
+  /** The parameters and the state after a step; the old ones stay the caller's. */
+  update<P>(grads: P & Tree<P>, state: State<S, P>, params: P & Tree<P>): [params: P, state: State<S, P>];
+}
+
+/** The functional form of a rule. */
+export function functional<S extends string, C>(rule: Rule<S, C>): Functional<S> {
+  const { name, slots } = rule;
+  return {
+    init: <P>(params: P & Tree<P>) =>
+      tidy(() => {
+        const { leaves, definition } = flattenTree(name, params, "the parameters", tensorLeaf);
+        return stateOf<S, P>(full([], 0, "float64"), slots, () => build<P>(definition, leaves.map((p) => zerosLike(p))));
+      }),
+    update: <P>(grads: P & Tree<P>, state: State<S, P>, params: P & Tree<P>) =>
+      tidy(() => {
+        const { leaves: parameters, definition } = flattenTree(name, params, "the parameters", tensorLeaf);
+        const gradients = leavesLike(name, definition, grads, "the gradients", tensorLeaf);
+        const kept = slots.map((slot) => leavesLike(name, definition, state[slot], `the state's ${slot}`, tensorLeaf));
+        const step = state.step.add(1);
+        const prepared = rule.prepare(step);
+        const moved = parameters.map((p, i) => {
+          const plain = (x: TensorLike): TensorLike => (typeof x === "object" && "dtype" in x && x.dtype !== p.dtype ? x.to(p.dtype) : x);
+          return rule.update(p, at(gradients, i), kept.map((leaves) => at(leaves, i)), prepared, plain);
+        });
+        const tree = (k: number): P => build<P>(definition, moved.map((results) => at(results, k)));
+        const next = stateOf<S, P>(step, slots, (slot) => tree(1 + slots.indexOf(slot)));
+        const result: [P, State<S, P>] = [tree(0), next];
+        return result;
+      }),
+  };
+}
+
+function stateOf<S extends string, P>(step: Tensor, slots: readonly S[], tree: (slot: S) => P): State<S, P> {
+  return Object.assign({ step }, Object.fromEntries(slots.map((slot) => [slot, tree(slot)])) as { [name in S]: P });
+}
+
+/** Refuses what is no number of at least zero. */
+export function atLeastZero(op: string, name: string, value: unknown): number {
+  if (typeof value === "number" && value >= 0) return value;
+  throw new TensorError("argument", op, `${name} must be a number of at least 0, got ${describe(value)}`);
+}
+
+/** Refuses options with other names. */
+export function checkOptions(op: string, options: object, known: readonly string[]): void {
+  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  if (unknown !== undefined) throw new TensorError("argument", op, `the options are ${known.join(", ")}, got ${describe(unknown)}`);
+}
