@@ -9,7 +9,7 @@ const permutationOp = define(
   78,
   "random.permutation",
   [{ name: "key", dtype: "int32" }],
-  [{ name: "n", kind: "int", positional: true }],
+  [{ name: "shape", kind: "shape", positional: true }],
 );
 const uniformOp = define(
   103,
@@ -74,9 +74,9 @@ export function split(key: TensorLike, options?: number | RandomSplitOptions): T
   return apply(splitOp, [key], [], options);
 }
 
-/** A random order of 0 to n - 1; int32, `[n]`. */
-export function permutation(key: TensorLike, n: number): Tensor {
-  return apply(permutationOp, [key], [n]);
+/** A random order of 0 to n - 1 for the shape `[n]`; int32. */
+export function permutation(key: TensorLike, shape: Shape): Tensor {
+  return apply(permutationOp, [key], [shape]);
 }
 
 /** Uniform in [min, max); float32 has 23 random bits, float64 52. */

@@ -157,39 +157,38 @@ function letLive(tensor: Handle, scope: Scope | null): void {
   else outer.kept.push(tensor);
 }
 
-/** Ends a scope: `results` and what was kept go to whoever is outside, all else is freed in one call. */
+/** Ends a scope: those of `results` that it made and what was kept go to whoever is outside, all else is freed in one call. */
 function close(scope: Scope, results: readonly Handle[], connected: boolean): void {
-  const { parent, kept, tensors } = scope;
+  const { parent, tensors } = scope;
   unlink(scope);
-  const aside: { readonly tensor: Handle; readonly handle: number }[] = [];
-  for (const tensor of [...kept, ...results]) {
+  // Set aside what survives: its handle is zero while the others are gathered.
+  const aside = new Map<Handle, number>();
+  for (const tensor of [...scope.kept, ...results]) {
     const handle = handleOf(tensor);
-    if (handle <= 0) continue; // a result that is there twice, or disposed
-    aside.push({ tensor, handle });
+    if (handle <= 0) continue; // there twice, or disposed
+    aside.set(tensor, handle);
     setHandle(tensor, 0);
   }
-  const count = scope.transforms ? aside.length : 0;
-  const slots = scratch(count + tensors.length);
-  for (let i = 0; i < count; i++) slots[i] = aside[i]?.handle ?? 0;
+  const kept = scope.kept.filter((tensor) => aside.has(tensor));
+  const survivors = tensors.filter((tensor) => handleOf(tensor) === 0);
+  const own = scope.transforms ? [...kept, ...survivors] : [];
+  const slots = scratch(own.length + tensors.length);
+  own.forEach((tensor, i) => (slots[i] = aside.get(tensor) ?? 0));
   const fate = fateOf(scope);
-  const survivors: Handle[] = [];
-  let end = count;
+  let end = own.length;
   for (const tensor of tensors) {
     const handle = handleOf(tensor);
-    if (handle > 0) {
-      slots[end++] = handle;
-      setHandle(tensor, fate);
-    } else if (handle === 0) {
-      survivors.push(tensor);
-    }
+    if (handle <= 0) continue;
+    slots[end++] = handle;
+    setHandle(tensor, fate);
   }
+  for (const [tensor, handle] of aside) setHandle(tensor, handle);
   if (!scope.transforms) {
     core.release(end);
-  } else if (core.end(count, end - count, connected ? 1 : 0) === 0) {
-    for (const { tensor } of aside) setHandle(tensor, fate);
+  } else if (core.end(own.length, end - own.length, connected ? 1 : 0) === 0) {
+    for (const tensor of own) setHandle(tensor, fate);
     raise();
   }
-  for (const { tensor, handle } of aside) setHandle(tensor, handle);
   for (const tensor of survivors) give(tensor, parent);
   for (const tensor of kept) letLive(tensor, parent);
 }

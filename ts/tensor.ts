@@ -179,7 +179,7 @@ export class Tensor extends TensorOps {
 
   /** Gives this Tensor another value of the same shape; not while an open tape holds it. */
   assign(value: TensorLike): this {
-    const next = asTensor("assign", value, "the value", this.dtype);
+    const next = asTensor("assign", value, "the value", this.#read("assign").dtype);
     try {
       this.#set("assign", handleOf(next));
     } finally {

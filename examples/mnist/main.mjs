@@ -23,7 +23,7 @@ await main(import.meta.url, async () => {
   const [weightKey, orderKey] = random.split(random.key(seed), 2);
   const params = initialise(weightKey, hidden);
   const firstWeights = tree.map((leaf) => leaf.data(), params);
-  const orders = tidy(() => random.split(orderKey, epochs).map((key) => random.permutation(key, [digits.train.size]).data()));
+  const orders = tidy(() => [...random.split(orderKey, epochs)].map((key) => random.permutation(key, [digits.train.size]).data()));
 
   console.log("\nwengert");
   const learner = wengertLearner(params, lr);

@@ -48,16 +48,19 @@ impl Primitive for Random {
         },
         Spec {
             name: "permutation",
-            doc: "A random order of 0 to n - 1; int32, `[n]`.",
+            doc: "A random order of 0 to n - 1 for the shape `[n]`; int32.",
             namespace: "random",
             inputs: &["key:int32"],
-            attrs: &[param("n", Kind::Int)],
+            attrs: &[param("shape", Kind::Shape)],
             dtypes: "any",
             build: |c| {
-                let shape = Shape::new("permutation", &[c.size("n")?])?;
+                let shape = c.shape()?;
+                if shape.ndim() != 1 {
+                    return c.refuse(Code::Shape, format!("the shape must have one dimension, got {shape}"));
+                }
                 c.tape.record(Random { draw: Draw::Permutation, shape, dtype: DType::Int32 }, c.x)
             },
-            samples: &[Sample { x: &[Operand::Key], attrs: &[10.0] }],
+            samples: &[Sample { x: &[Operand::Key], attrs: &[1.0, 10.0] }],
         },
     ];
 
