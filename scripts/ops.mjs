@@ -6,9 +6,9 @@ import { Failure, main, root, run } from "./lib.mjs";
 
 const width = 120;
 
-/** The description of all operations as JSON, by the native core. */
+/** The description of all operations as JSON, by the native core, in the profile that the tests are built in anyway. */
 async function describe() {
-  const cargo = ["run", "--quiet", "--locked", "--package", "wengert", "--example", "describe"];
+  const cargo = ["run", "--quiet", "--locked", "--profile", "test", "--package", "wengert", "--example", "describe"];
   const { code, output } = await run("cargo", cargo, { stdio: ["inherit", "pipe", "inherit"] });
   if (code !== 0) throw new Failure("the core could not describe its operations");
   return output;
