@@ -4,6 +4,7 @@
 //! result is written and merged where they lie as one; what is left inside is a plane: runs, repeated values, a transpose in
 //! small squares, or single elements.
 
+pub(super) mod square;
 #[cfg(test)]
 mod tests;
 mod transpose;
@@ -11,7 +12,8 @@ mod transpose;
 use crate::dtype::{DType, Elem};
 use crate::layout::Layout;
 use crate::shape::MAX_DIMS;
-use transpose::{Bits, transpose};
+use square::Square;
+use transpose::transpose;
 
 /// Elements that `from_layout` names in `from` are written, in its order, to those that `to_layout` names in `to`.
 ///
@@ -74,7 +76,7 @@ struct Dim {
 ///
 /// # Safety
 /// Both sides are valid at every index of `dims`, and apart from each other.
-unsafe fn strided<E: Bits>(dims: &[usize], from: *const E, from_strides: &[isize], to: *mut E, to_strides: &[isize]) {
+unsafe fn strided<E: Square>(dims: &[usize], from: *const E, from_strides: &[isize], to: *mut E, to_strides: &[isize]) {
     if dims.contains(&0) {
         return;
     }
@@ -151,7 +153,7 @@ unsafe fn strided<E: Bits>(dims: &[usize], from: *const E, from_strides: &[isize
 ///
 /// # Safety
 /// Both sides are valid at all of them.
-unsafe fn plane<E: Bits>(from: *const E, to: *mut E, rows: Dim, run: Dim) {
+unsafe fn plane<E: Square>(from: *const E, to: *mut E, rows: Dim, run: Dim) {
     // SAFETY: as the caller says; each function is told the strides that it takes for granted.
     unsafe {
         if run.to == 1 && rows.from == 1 && run.from != 1 {
@@ -176,7 +178,7 @@ const LONG: usize = 512;
 /// # Safety
 /// `len` elements each.
 #[inline(always)]
-unsafe fn copy_run<E: Bits>(from: *const E, to: *mut E, len: usize) {
+unsafe fn copy_run<E: Square>(from: *const E, to: *mut E, len: usize) {
     // SAFETY: as the caller says.
     unsafe {
         if len * size_of::<E>() >= LONG {
@@ -204,7 +206,7 @@ unsafe fn copy_run<E: Bits>(from: *const E, to: *mut E, len: usize) {
 /// # Safety
 /// Both sides are valid at the elements of `run`.
 #[inline(never)]
-unsafe fn copy_elements<E: Bits>(mut from: *const E, mut to: *mut E, run: Dim) {
+unsafe fn copy_elements<E: Square>(mut from: *const E, mut to: *mut E, run: Dim) {
     let mut left = run.size;
     // SAFETY: as the caller says.
     unsafe {

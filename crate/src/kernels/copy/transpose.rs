@@ -4,19 +4,9 @@
 //! buffer is written row by row: every line of memory is touched once, also when rows are a power of two apart and
 //! lines therefore crowd each other out of the cache.
 
+use super::square::{SIDE, Square};
 use std::mem::MaybeUninit;
 
-/// Elements as bits, with a square that is transposed in registers.
-pub trait Bits: Copy {
-    /// Transposes SIDE rows of SIDE neighbours.
-    ///
-    /// # Safety
-    /// Rows `from_row` and `to_row` elements apart are valid on the two sides, which do not overlap.
-    unsafe fn square(from: *const Self, from_row: isize, to: *mut Self, to_row: isize);
-}
-
-/// Elements along the side of a square.
-const SIDE: usize = 4;
 /// Elements along the side of a tile: a cache line (64 bytes) of four-byte elements.
 const TILE: usize = 16;
 /// Elements along the longer side of a part that is not cut further.
@@ -26,7 +16,7 @@ const BLOCK: usize = 128;
 ///
 /// # Safety
 /// Both sides are valid there, and do not overlap.
-pub unsafe fn transpose<E: Bits>(
+pub unsafe fn transpose<E: Square>(
     from: *const E,
     from_row: isize,
     to: *mut E,
@@ -72,7 +62,7 @@ pub unsafe fn transpose<E: Bits>(
 /// # Safety
 /// As [`transpose`].
 #[inline(never)]
-unsafe fn tile<E: Bits>(from: *const E, from_row: isize, to: *mut E, to_row: isize) {
+unsafe fn tile<E: Square>(from: *const E, from_row: isize, to: *mut E, to_row: isize) {
     let mut buffer = MaybeUninit::<[[E; TILE]; TILE]>::uninit();
     let near = buffer.as_mut_ptr().cast::<E>();
     // SAFETY: squares inside the tile and the buffer, all of which they write; then its rows.
@@ -95,7 +85,7 @@ unsafe fn tile<E: Bits>(from: *const E, from_row: isize, to: *mut E, to_row: isi
 /// # Safety
 /// As [`transpose`].
 #[inline(never)]
-unsafe fn part<E: Bits>(from: *const E, from_row: isize, to: *mut E, to_row: isize, [rows, columns]: [usize; 2]) {
+unsafe fn part<E: Square>(from: *const E, from_row: isize, to: *mut E, to_row: isize, [rows, columns]: [usize; 2]) {
     let [squares, across] = [rows - rows % SIDE, columns - columns % SIDE];
     for j in 0..columns {
         let square = j < across;
@@ -110,84 +100,6 @@ unsafe fn part<E: Bits>(from: *const E, from_row: isize, to: *mut E, to_row: isi
             }
             for i in (if square { squares } else { 0 })..rows {
                 *to.wrapping_offset(i as isize * to_row) = *from.add(i);
-            }
-        }
-    }
-}
-
-/// A square, element by element.
-///
-/// # Safety
-/// As [`Bits::square`].
-#[inline(always)]
-unsafe fn square<E: Copy>(from: *const E, from_row: isize, to: *mut E, to_row: isize) {
-    for i in 0..SIDE as isize {
-        for j in 0..SIDE as isize {
-            // SAFETY: element (i, j) of the square.
-            unsafe { *to.wrapping_offset(i * to_row + j) = *from.wrapping_offset(j * from_row + i) };
-        }
-    }
-}
-
-macro_rules! bits {
-    ($($t:ty => $square:path;)*) => {$(
-        impl Bits for $t {
-            #[inline(always)]
-            unsafe fn square(from: *const Self, from_row: isize, to: *mut Self, to_row: isize) {
-                // SAFETY: the caller's promise.
-                unsafe { $square(from, from_row, to, to_row) }
-            }
-        }
-    )*};
-}
-
-#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-bits! { u8 => square; u32 => square; u64 => square; }
-
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-bits! { u8 => square; u32 => simd::square_u32; u64 => simd::square_u64; }
-
-/// Squares in vectors; the plain loop does not become shuffles by itself.
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-mod simd {
-    use std::arch::wasm32::{i32x4_shuffle, i64x2_shuffle, v128, v128_load, v128_store};
-
-    /// Four rows of four.
-    ///
-    /// # Safety
-    /// As [`super::Bits::square`].
-    #[inline(always)]
-    pub unsafe fn square_u32(from: *const u32, from_row: isize, to: *mut u32, to_row: isize) {
-        // SAFETY: four neighbours in each row.
-        unsafe {
-            let [a, b, c, d] = [0, 1, 2, 3].map(|j| v128_load(from.wrapping_offset(j * from_row).cast()));
-            let (ab_low, ab_high) = (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<2, 6, 3, 7>(a, b));
-            let (cd_low, cd_high) = (i32x4_shuffle::<0, 4, 1, 5>(c, d), i32x4_shuffle::<2, 6, 3, 7>(c, d));
-            let columns = [
-                i64x2_shuffle::<0, 2>(ab_low, cd_low),
-                i64x2_shuffle::<1, 3>(ab_low, cd_low),
-                i64x2_shuffle::<0, 2>(ab_high, cd_high),
-                i64x2_shuffle::<1, 3>(ab_high, cd_high),
-            ];
-            for (i, column) in columns.into_iter().enumerate() {
-                v128_store(to.wrapping_offset(i as isize * to_row).cast(), column);
-            }
-        }
-    }
-
-    /// Four rows of four, as four squares of two.
-    ///
-    /// # Safety
-    /// As [`super::Bits::square`].
-    #[inline(always)]
-    pub unsafe fn square_u64(from: *const u64, from_row: isize, to: *mut u64, to_row: isize) {
-        // SAFETY: four neighbours in each row.
-        unsafe {
-            for (i, j) in [(0, 0), (0, 2), (2, 0), (2, 2)] {
-                let row = |q: isize| -> v128 { v128_load(from.wrapping_offset((j + q) * from_row + i).cast()) };
-                let (a, b) = (row(0), row(1));
-                v128_store(to.wrapping_offset(i * to_row + j).cast(), i64x2_shuffle::<0, 2>(a, b));
-                v128_store(to.wrapping_offset((i + 1) * to_row + j).cast(), i64x2_shuffle::<1, 3>(a, b));
             }
         }
     }
