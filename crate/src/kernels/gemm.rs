@@ -4,7 +4,7 @@
 //! (4 rows by two vectors of columns) runs over panels of A and B. Panels are read in place where their strides are kind to the
 //! cache, and packed into contiguous order where they are not; a block of A stays in the second-level cache, a panel of B in the first.
 //!
-//! Order of sums, part of the contract: k is cut into equal blocks of at most [`BLOCK_K`]; within a block the products are added one
+//! Order of sums, part of the contract: k is cut into equal blocks of at most [`GemmElem::DEPTH`]; within a block the products are added one
 //! after the other, and the sums of the blocks are added to C one after the other. The order depends on k alone, so an
 //! element's bits do not depend on m, n, its position, the strides, packing, or on which of `A · B` and `(Bᵀ · Aᵀ)ᵀ` was asked for.
 //! Nothing is skipped: zero times infinity is NaN here too.
@@ -14,19 +14,20 @@ mod pack;
 #[cfg(test)]
 mod tests;
 
+use super::copy::square::Square;
 use core::ops::{Add, Mul};
 use pack::pack_panels;
 
-/// Most products that are added in one chain before their sum is added to C.
-pub const BLOCK_K: usize = 256;
 /// Rows of the register tile.
 const TILE_M: usize = 4;
 /// Vectors across the register tile.
 const TILE_V: usize = 2;
-/// Rows of A in a block (packed: 128 KiB of float32).
+/// Rows of A in a block (packed: at most 256 KiB).
 const BLOCK_M: usize = 128;
-/// Columns of B in a block (packed: 512 KiB of float32).
-const BLOCK_N: usize = 512;
+/// Columns of B in a block (packed: at most 256 KiB), which stays in the second-level cache.
+const BLOCK_N: usize = 128;
+/// Columns of B in a block when A is packed, which is done once for each (packed: at most 1 MiB).
+const BLOCK_N_WIDE: usize = 512;
 
 /// Vectors of an operand that is small: 40 KiB.
 const SMALL: usize = 2560;
@@ -66,11 +67,14 @@ impl<T> Matrix<*mut T> {
 }
 
 /// The element types of a matrix product: float32 and float64.
-pub trait GemmElem: Copy + Add<Output = Self> + Mul<Output = Self> {
+pub trait GemmElem: Square + Add<Output = Self> + Mul<Output = Self> {
     /// 0.
     const ZERO: Self;
     /// Elements in 128 bits.
     const LANES: usize;
+    /// Most products that are added in one chain before their sum is added to C: panels of A and B of this depth stay
+    /// in the first-level cache together.
+    const DEPTH: usize;
     /// The product of matrices that are not empty: [`gemm`] with the width of its vectors known.
     ///
     /// # Safety
@@ -83,114 +87,125 @@ pub trait GemmElem: Copy + Add<Output = Self> + Mul<Output = Self> {
         accumulate: bool,
         pack: *mut Self,
     );
-    /// The sums of one register tile (see [`Tile`]).
-    ///
-    /// # Safety
-    /// As [`Tile`] says.
-    unsafe fn tile(tile: &Tile<Self>);
 }
 
-/// One register tile: `C[rows, columns] (+)= A[rows, k] · B[k, columns]`, at most 4 rows and two vectors of columns.
-#[derive(Clone, Copy, Debug)]
-pub struct Tile<T> {
+/// A strip of C, as wide as the register tile and up to a block high: `C[rows, columns] (+)= A[rows, k] · B[k, columns]`.
+struct Strip<T> {
     /// Products in each sum.
-    pub k: usize,
-    /// First element of A; `a.row` from row to row, `a.col` from product to product.
-    pub a: Matrix<*const T>,
-    /// Rows of A and C, 1 to 4.
-    pub rows: usize,
-    /// First element of B: whole vectors of columns next to each other are read, `b_step` further for each product.
-    pub b: *const T,
+    k: usize,
+    /// The rows of A; `a.row` from row to row of a tile, `a.col` from product to product.
+    a: Matrix<*const T>,
+    /// Elements from one tile's first row of A to the next tile's.
+    a_tile: isize,
+    /// Rows of A and C.
+    rows: usize,
+    /// The columns of B: whole vectors next to each other are read, `b_step` further for each product.
+    b: *const T,
     /// Elements from one row of B to the next.
-    pub b_step: isize,
+    b_step: isize,
     /// The columns of the tile that belong to C, from `first` to before `end`.
-    pub first: usize,
-    /// See `first`.
-    pub end: usize,
-    /// The place of row 0 and column 0 of the tile.
-    pub c: Matrix<*mut T>,
+    first: usize,
+    end: usize,
+    /// The place of row 0 and of column 0 of the tile.
+    c: Matrix<*mut T>,
     /// Add to C rather than replace it.
-    pub accumulate: bool,
+    accumulate: bool,
 }
 
-/// Computes a tile `V` vectors of `L` lanes wide. `PACKED`: A's strides are (1, 4) and B's step is `V * L`.
+/// Computes a strip `V` vectors of `L` lanes wide. `PACKED`: A's strides are (1, 4) and B's step is `V * L`.
 ///
 /// A function of its own, never inlined: engines exchange a function for its optimised code between calls only.
 ///
 /// # Safety
 /// `rows` rows of A, `k` rows of `V * L` elements of B and the named part of C must be valid, and C apart from A and B.
+/// Packed rows of A are a multiple of 4.
 #[inline(never)]
-unsafe fn run_tile<T: GemmElem, const V: usize, const L: usize, const PACKED: bool>(tile: &Tile<T>) {
+unsafe fn run_strip<T: GemmElem, const V: usize, const L: usize, const PACKED: bool>(strip: &Strip<T>) {
     let (row, step, b_step) =
-        if PACKED { (1, TILE_M as isize, (V * L) as isize) } else { (tile.a.row, tile.a.col, tile.b_step) };
-    // A tile with fewer rows computes its last row several times.
-    let last = if PACKED { TILE_M - 1 } else { tile.rows - 1 };
-    let mut a: [*const T; TILE_M] = core::array::from_fn(|r| tile.a.data.wrapping_offset(r.min(last) as isize * row));
-    let mut b = tile.b;
-    let mut sums = [[[T::ZERO; L]; V]; TILE_M];
-    for _ in 0..tile.k {
-        // SAFETY: the caller vouches for k steps of both panels.
-        let columns: [[T; L]; V] = unsafe { b.cast::<[[T; L]; V]>().read_unaligned() };
-        for r in 0..TILE_M {
-            // SAFETY: as above.
-            let factor = unsafe { *a[r] };
-            for v in 0..V {
-                for l in 0..L {
-                    sums[r][v][l] = sums[r][v][l] + factor * columns[v][l];
+        if PACKED { (1, TILE_M as isize, (V * L) as isize) } else { (strip.a.row, strip.a.col, strip.b_step) };
+    let whole = strip.first == 0 && strip.end == V * L && strip.c.col == 1;
+    let mut panel = strip.a.data;
+    let mut to = strip.c.data;
+    let mut left = strip.rows;
+    while left > 0 {
+        let rows = left.min(TILE_M);
+        // A tile with fewer rows computes its last row several times.
+        let last = if PACKED { TILE_M - 1 } else { rows - 1 };
+        let mut a: [*const T; TILE_M] = core::array::from_fn(|r| panel.wrapping_offset(r.min(last) as isize * row));
+        let mut b = strip.b;
+        let mut sums = [[[T::ZERO; L]; V]; TILE_M];
+        for _ in 0..strip.k {
+            // SAFETY: the caller vouches for k steps of both panels.
+            let columns: [[T; L]; V] = unsafe { b.cast::<[[T; L]; V]>().read_unaligned() };
+            for r in 0..TILE_M {
+                // SAFETY: as above.
+                let factor = unsafe { *a[r] };
+                for v in 0..V {
+                    for l in 0..L {
+                        sums[r][v][l] = sums[r][v][l] + factor * columns[v][l];
+                    }
                 }
+                a[r] = a[r].wrapping_offset(step);
             }
-            a[r] = a[r].wrapping_offset(step);
+            b = b.wrapping_offset(b_step);
         }
-        b = b.wrapping_offset(b_step);
-    }
-    let whole = tile.rows == TILE_M && tile.first == 0 && tile.end == V * L && tile.c.col == 1;
-    // SAFETY: the caller vouches for C.
-    unsafe {
-        if whole {
-            store(sums, tile);
-        } else {
-            // A copy, so that the sums themselves stay in registers.
-            let sums = sums;
-            store_part(sums.as_flattened().as_flattened(), tile);
+        // SAFETY: the caller vouches for C.
+        unsafe {
+            if whole && rows == TILE_M {
+                store(sums, to, strip.c.row, strip.accumulate);
+            } else {
+                // A copy, so that the sums themselves stay in registers.
+                let sums = sums;
+                store_part(sums.as_flattened().as_flattened(), to, rows, strip);
+            }
         }
+        panel = panel.wrapping_offset(strip.a_tile);
+        to = to.wrapping_offset(TILE_M as isize * strip.c.row);
+        left -= rows;
     }
 }
 
-/// Writes the sums of a whole tile to C, whose rows are contiguous, or adds them.
+/// Writes the sums of a whole tile to C, whose columns are neighbours, or adds them.
 ///
 /// # Safety
-/// As [`run_tile`], and the tile is whole.
+/// Every row of the tile is valid in C.
 #[inline(always)]
-unsafe fn store<T: GemmElem, const V: usize, const L: usize>(sums: [[[T; L]; V]; TILE_M], tile: &Tile<T>) {
-    for (r, mut sum) in sums.into_iter().enumerate() {
-        let to = tile.c.at(r, 0).data.cast::<[[T; L]; V]>();
-        // SAFETY: row r of the tile has V * L neighbours.
+unsafe fn store<T: GemmElem, const V: usize, const L: usize>(
+    sums: [[[T; L]; V]; TILE_M],
+    mut to: *mut T,
+    row: isize,
+    accumulate: bool,
+) {
+    for mut sum in sums {
+        let place = to.cast::<[[T; L]; V]>();
+        // SAFETY: V * L neighbours of C.
         unsafe {
-            if tile.accumulate {
-                let old = to.read_unaligned();
+            if accumulate {
+                let old = place.read_unaligned();
                 for v in 0..V {
                     for l in 0..L {
                         sum[v][l] = old[v][l] + sum[v][l];
                     }
                 }
             }
-            to.write_unaligned(sum);
+            place.write_unaligned(sum);
         }
+        to = to.wrapping_offset(row);
     }
 }
 
 /// [`store`] for tiles that C cuts off, and for a C of any strides: `sums` are the rows of the tile.
 ///
 /// # Safety
-/// As [`run_tile`].
+/// The first `rows` rows, and the strip's columns, are valid in C.
 #[inline(never)]
-unsafe fn store_part<T: GemmElem>(sums: &[T], tile: &Tile<T>) {
-    let width = sums.len() / TILE_M;
-    for (i, row) in sums.chunks_exact(width).enumerate().take(tile.rows) {
-        for (j, &sum) in row.iter().enumerate().take(tile.end).skip(tile.first) {
-            let to = tile.c.at(i, j).data;
+unsafe fn store_part<T: GemmElem>(sums: &[T], to: *mut T, rows: usize, strip: &Strip<T>) {
+    let c = Matrix { data: to, ..strip.c };
+    for (i, row) in sums.chunks_exact(sums.len() / TILE_M).enumerate().take(rows) {
+        for (j, &sum) in row.iter().enumerate().take(strip.end).skip(strip.first) {
+            let to = c.at(i, j).data;
             // SAFETY: row i < rows and column first <= j < end are the tile's.
-            unsafe { *to = if tile.accumulate { *to + sum } else { sum } };
+            unsafe { *to = if strip.accumulate { *to + sum } else { sum } };
         }
     }
 }
@@ -201,9 +216,10 @@ pub fn pack_len<T: GemmElem>(m: usize, k: usize, n: usize) -> usize {
         return 0;
     }
     let width = TILE_V * T::LANES;
-    let blocks = |m: usize, n: usize| n.min(BLOCK_N).next_multiple_of(width) + m.min(BLOCK_M).next_multiple_of(TILE_M);
+    let blocks =
+        |m: usize, n: usize| n.min(BLOCK_N_WIDE).next_multiple_of(width) + m.min(BLOCK_M).next_multiple_of(TILE_M);
     // The transposed product may be the one that is computed.
-    block_depth(k) * blocks(m, n).max(blocks(n, m))
+    block_depth::<T>(k) * blocks(m, n).max(blocks(n, m))
 }
 
 /// `C[m, n] = A[m, k] · B[k, n]`, or `C += A · B` when `accumulate`. With k = 0 the product is zero.
@@ -248,8 +264,8 @@ pub unsafe fn gemm<T: GemmElem>(
 }
 
 /// The blocks of k: how many products each sum takes before it is added to C. All are equal but the last, and depend on k alone.
-pub(super) fn block_depth(k: usize) -> usize {
-    k.div_ceil(k.div_ceil(BLOCK_K).max(1)).max(1)
+fn block_depth<T: GemmElem>(k: usize) -> usize {
+    k.div_ceil(k.div_ceil(T::DEPTH).max(1)).max(1)
 }
 
 /// [`gemm`] for vectors of `L` lanes.
@@ -269,11 +285,12 @@ unsafe fn product<T: GemmElem, const L: usize>(
         return unsafe { matvec::matvec(m, k, a, b, c, accumulate) };
     }
     let width = TILE_V * L;
-    let depth = block_depth(k);
+    let depth = block_depth::<T>(k);
     let b_in_place = reads_b_in_place([m, k, n], b);
     let a_in_place = reads_a_in_place([m, k, n], a);
-    for j0 in (0..n).step_by(BLOCK_N) {
-        let nb = BLOCK_N.min(n - j0);
+    let block_n = if a_in_place { BLOCK_N } else { BLOCK_N_WIDE };
+    for j0 in (0..n).step_by(block_n) {
+        let nb = block_n.min(n - j0);
         for p0 in (0..k).step_by(depth) {
             let kb = depth.min(k - p0);
             let add = accumulate || p0 > 0;
@@ -301,31 +318,31 @@ unsafe fn product<T: GemmElem, const L: usize>(
                     } else {
                         (b_pack.wrapping_add(j * kb).cast_const(), width as isize)
                     };
-                    for i in (0..mb).step_by(TILE_M) {
-                        let panel = if a_in_place {
-                            a_block.at(i, 0)
-                        } else {
-                            Matrix { data: a_pack.wrapping_add(i * kb).cast_const(), row: 1, col: TILE_M as isize }
-                        };
-                        let corner = c.at(i0 + i, j0 + j);
-                        let tile = Tile {
-                            k: kb,
-                            a: panel,
-                            rows: TILE_M.min(mb - i),
-                            b: b_data,
-                            b_step,
-                            first,
-                            end: first + columns,
-                            c: Matrix { data: corner.data.wrapping_offset(-(first as isize) * c.col), ..corner },
-                            accumulate: add,
-                        };
-                        // SAFETY: the panels lie in the operands or the workspace, the rows and columns in C.
-                        unsafe {
-                            match (vectors, a_in_place || b_in_place) {
-                                (TILE_V, false) => run_tile::<T, TILE_V, L, true>(&tile),
-                                (TILE_V, true) => run_tile::<T, TILE_V, L, false>(&tile),
-                                _ => run_tile::<T, 1, L, false>(&tile),
-                            }
+                    let (a_panels, a_tile) = if a_in_place {
+                        (a_block, TILE_M as isize * a.row)
+                    } else {
+                        let data = a_pack.cast_const();
+                        (Matrix { data, row: 1, col: TILE_M as isize }, (TILE_M * kb) as isize)
+                    };
+                    let corner = c.at(i0, j0 + j);
+                    let strip = Strip {
+                        k: kb,
+                        a: a_panels,
+                        a_tile,
+                        rows: mb,
+                        b: b_data,
+                        b_step,
+                        first,
+                        end: first + columns,
+                        c: Matrix { data: corner.data.wrapping_offset(-(first as isize) * c.col), ..corner },
+                        accumulate: add,
+                    };
+                    // SAFETY: the panels lie in the operands or the workspace, the rows and columns in C.
+                    unsafe {
+                        match (vectors, a_in_place || b_in_place) {
+                            (TILE_V, false) => run_strip::<T, TILE_V, L, true>(&strip),
+                            (TILE_V, true) => run_strip::<T, TILE_V, L, false>(&strip),
+                            _ => run_strip::<T, 1, L, false>(&strip),
                         }
                     }
                 }
@@ -346,10 +363,11 @@ fn reads_a_in_place<T: GemmElem>([m, k, n]: [usize; 3], a: Matrix<*const T>) -> 
 }
 
 macro_rules! gemm_elem {
-    ($t:ty, $lanes:literal) => {
+    ($t:ty, $lanes:literal, $depth:literal) => {
         impl GemmElem for $t {
             const ZERO: Self = 0.0;
             const LANES: usize = $lanes;
+            const DEPTH: usize = $depth;
             unsafe fn product(
                 dims: [usize; 3],
                 a: Matrix<*const Self>,
@@ -361,12 +379,8 @@ macro_rules! gemm_elem {
                 // SAFETY: what the caller vouches for.
                 unsafe { product::<Self, $lanes>(dims, a, b, c, accumulate, pack) }
             }
-            unsafe fn tile(tile: &Tile<Self>) {
-                // SAFETY: what the caller vouches for.
-                unsafe { run_tile::<Self, TILE_V, $lanes, true>(tile) }
-            }
         }
     };
 }
-gemm_elem!(f32, 4);
-gemm_elem!(f64, 2);
+gemm_elem!(f32, 4, 512);
+gemm_elem!(f64, 2, 256);

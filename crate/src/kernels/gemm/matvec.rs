@@ -1,9 +1,12 @@
 //! Matrix times vector, in the order of sums of [`super::gemm`].
 
-use super::{BLOCK_K, GemmElem, Matrix, block_depth};
+use super::{GemmElem, Matrix, block_depth};
+use crate::kernels::copy::square::SIDE;
 
 /// Elements of y in one strip when A's columns are contiguous.
 const STRIP: usize = 512;
+/// The deepest block of k of any type.
+const DEPTH: usize = 512;
 /// Rows whose dot products are summed side by side.
 const ROWS: usize = 8;
 
@@ -19,7 +22,7 @@ pub(super) unsafe fn matvec<T: GemmElem>(
     y: Matrix<*mut T>,
     accumulate: bool,
 ) {
-    let depth = block_depth(k);
+    let depth = block_depth::<T>(k);
     if m == 1 {
         // SAFETY: what the caller vouches for.
         return unsafe { dot(k, depth, a, x, y, accumulate) };
@@ -50,24 +53,27 @@ unsafe fn dot<T: GemmElem>(
     y: Matrix<*mut T>,
     accumulate: bool,
 ) {
-    // SAFETY: element 0 of y.
-    let old = unsafe { accumulate.then(|| *y.data) };
-    let mut total = old;
-    let mut p = 0;
-    while p < k {
-        let (count, len) = if k - p >= depth { (ROWS.min((k - p) / depth), depth) } else { (1, k - p) };
-        let block = Matrix { row: depth as isize * a.col, ..a.at(0, p) };
-        let against = Matrix { data: x.at(p, 0).data, row: depth as isize * x.row, col: x.row };
-        // SAFETY: `count` blocks of `len` elements from p on.
-        let sums = unsafe { dots(count, len, block, against) };
-        for &sum in sums.iter().take(count) {
-            total = Some(total.map_or(sum, |t| t + sum));
+    // SAFETY: element 0 of y, and blocks of both vectors from p on.
+    unsafe {
+        let mut total = if accumulate { Some(*y.data) } else { None };
+        let mut add = |sum: T| total = Some(total.map_or(sum, |t| t + sum));
+        let mut p = 0;
+        if a.col == 1 && x.row == 1 {
+            let next = depth as isize;
+            while k - p >= ROWS * depth {
+                let sums = dots::<T, true>(depth, a.at(0, p).data, next, x.at(p, 0).data, next);
+                sums.into_iter().for_each(&mut add);
+                p += ROWS * depth;
+            }
         }
-        p += count * len;
-    }
-    if let Some(total) = total {
-        // SAFETY: element 0 of y.
-        unsafe { *y.data = total };
+        while p < k {
+            let len = depth.min(k - p);
+            add(chain(len, a.at(0, p).data, a.col, x.at(p, 0).data, x.row));
+            p += len;
+        }
+        if let Some(total) = total {
+            *y.data = total;
+        }
     }
 }
 
@@ -83,89 +89,95 @@ unsafe fn rows<T: GemmElem>(
     y: Matrix<*mut T>,
     add: bool,
 ) {
-    // Every row needs all of x: bring it together once.
-    let mut near = [T::ZERO; BLOCK_K];
-    let x = if x.row == 1 {
-        x.data
-    } else {
-        for (p, to) in near.iter_mut().enumerate().take(k) {
-            // SAFETY: p < k.
-            *to = unsafe { *x.at(p, 0).data };
-        }
-        near.as_ptr()
-    };
-    for i in (0..m).step_by(ROWS) {
-        let count = ROWS.min(m - i);
-        // SAFETY: rows i to i + count of A, k elements of x.
-        let sums = unsafe { dots(count, k, a.at(i, 0), Matrix { data: x, row: 0, col: 1 }) };
-        for (r, &sum) in sums.iter().enumerate().take(count) {
-            let to = y.at(i + r, 0).data;
-            // SAFETY: row i + r of y.
-            unsafe { *to = if add { *to + sum } else { sum } };
-        }
-    }
-}
-
-/// `sums[r] = Σ_p A[r, p] X[r, p]` for `count` rows, 1 to [`ROWS`].
-///
-/// # Safety
-/// Both matrices are valid at `count` rows of `len` elements.
-unsafe fn dots<T: GemmElem>(count: usize, len: usize, a: Matrix<*const T>, x: Matrix<*const T>) -> [T; ROWS] {
-    // SAFETY: what the caller vouches for.
+    // SAFETY: what the caller vouches for; k is at most DEPTH.
     unsafe {
-        if a.col == 1 && x.col == 1 {
-            dots_in_steps::<T, true>(count, len, a, x)
-        } else {
-            dots_in_steps::<T, false>(count, len, a, x)
+        if x.row != 1 {
+            // Every row needs all of x: bring it together once.
+            let mut near = [T::ZERO; DEPTH];
+            for (p, to) in near.iter_mut().enumerate().take(k) {
+                *to = *x.at(p, 0).data;
+            }
+            return rows(m, k, a, Matrix { data: near.as_ptr(), row: 1, col: 1 }, y, add);
+        }
+        let x = x.data;
+        let put = |i: usize, sum: T| {
+            let to = y.at(i, 0).data;
+            *to = if add { *to + sum } else { sum };
+        };
+        let mut i = 0;
+        while a.col == 1 && i + ROWS <= m {
+            let sums = dots::<T, false>(k, a.at(i, 0).data, a.row, x, 0);
+            for (r, &sum) in sums.iter().enumerate() {
+                put(i + r, sum);
+            }
+            i += ROWS;
+        }
+        while i < m {
+            put(i, chain(k, a.at(i, 0).data, a.col, x, 1));
+            i += 1;
         }
     }
 }
 
-/// [`dots`]; `UNIT`: both matrices have contiguous rows, which are taken in squares of 4 x 4 whose products are transposed.
+/// `Σ_p a[p] x[p]` for vectors of any steps, one product after the other.
 ///
 /// # Safety
-/// As [`dots`].
+/// `len` elements of each.
 #[inline(never)]
-unsafe fn dots_in_steps<T: GemmElem, const UNIT: bool>(
-    count: usize,
+unsafe fn chain<T: GemmElem>(len: usize, mut a: *const T, a_step: isize, mut x: *const T, x_step: isize) -> T {
+    let mut sum = T::ZERO;
+    for _ in 0..len {
+        // SAFETY: as the caller says.
+        sum = sum + unsafe { *a * *x };
+        a = a.wrapping_offset(a_step);
+        x = x.wrapping_offset(x_step);
+    }
+    sum
+}
+
+/// `Σ_p a[r, p] x[r, p]` for [`ROWS`] rows r of neighbours. Without `EACH` row its own x, `x_row` is 0.
+///
+/// Rows are taken in squares, whose products are transposed: each lane then adds up a row, one product after the other.
+///
+/// # Safety
+/// `len` elements of each row.
+#[inline(never)]
+unsafe fn dots<T: GemmElem, const EACH: bool>(
     len: usize,
-    a: Matrix<*const T>,
-    x: Matrix<*const T>,
+    a: *const T,
+    a_row: isize,
+    x: *const T,
+    x_row: isize,
 ) -> [T; ROWS] {
-    // With fewer rows the last one is computed several times.
-    let last = count.clamp(1, ROWS) - 1;
-    let mut ap: [*const T; ROWS] = core::array::from_fn(|r| a.at(r.min(last), 0).data);
-    let mut xp: [*const T; ROWS] = core::array::from_fn(|r| x.at(r.min(last), 0).data);
-    let mut sums = [T::ZERO; ROWS];
-    let mut p = 0;
-    while UNIT && p + 4 <= len {
-        let mut products = [[T::ZERO; ROWS]; 4];
-        for r in 0..ROWS {
-            // SAFETY: elements p to p + 4 of row r.
-            let (u, v) = unsafe { (ap[r].cast::<[T; 4]>().read_unaligned(), xp[r].cast::<[T; 4]>().read_unaligned()) };
-            for q in 0..4 {
-                products[q][r] = u[q] * v[q];
+    let x_row = if EACH { x_row } else { 0 };
+    let mut sums = [[T::ZERO; SIDE]; ROWS / SIDE];
+    let whole = len - len % SIDE;
+    // SAFETY: squares of rows r and elements p.
+    unsafe {
+        for p in (0..whole).step_by(SIDE) {
+            for (g, sums) in sums.iter_mut().enumerate() {
+                let products: [[T; SIDE]; SIDE] = core::array::from_fn(|r| {
+                    let r = (g * SIDE + r) as isize;
+                    let a = a.wrapping_offset(r * a_row).add(p).cast::<[T; SIDE]>().read_unaligned();
+                    let x = x.wrapping_offset(r * x_row).add(p).cast::<[T; SIDE]>().read_unaligned();
+                    core::array::from_fn(|q| a[q] * x[q])
+                });
+                let mut columns = [[T::ZERO; SIDE]; SIDE];
+                let side = SIDE as isize;
+                T::square(products.as_ptr().cast(), side, columns.as_mut_ptr().cast(), side);
+                for column in columns {
+                    *sums = core::array::from_fn(|l| sums[l] + column[l]);
+                }
             }
-            ap[r] = ap[r].wrapping_add(4);
-            xp[r] = xp[r].wrapping_add(4);
         }
-        for product in products {
-            for r in 0..ROWS {
-                sums[r] = sums[r] + product[r];
+        for p in whole..len {
+            for (r, sum) in sums.as_flattened_mut().iter_mut().enumerate() {
+                let r = r as isize;
+                *sum = *sum + *a.wrapping_offset(r * a_row).add(p) * *x.wrapping_offset(r * x_row).add(p);
             }
         }
-        p += 4;
     }
-    while p < len {
-        for r in 0..ROWS {
-            // SAFETY: element p of row r.
-            sums[r] = sums[r] + unsafe { *ap[r] * *xp[r] };
-            ap[r] = ap[r].wrapping_offset(a.col);
-            xp[r] = xp[r].wrapping_offset(x.col);
-        }
-        p += 1;
-    }
-    sums
+    core::array::from_fn(|r| sums[r / SIDE][r % SIDE])
 }
 
 /// [`matvec`] for one block of k and an A with contiguous columns: columns of A times elements of x, added up in strips of y.

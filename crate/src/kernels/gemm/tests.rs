@@ -65,7 +65,7 @@ impl<T: Sample> Stored<T> {
 /// The sum that the module's documentation promises, bit for bit.
 fn promised<T: Sample>(k: usize, a: impl Fn(usize) -> T, b: impl Fn(usize) -> T, old: Option<T>) -> T {
     let mut total = old;
-    let depth = block_depth(k);
+    let depth = block_depth::<T>(k);
     for p0 in (0..k).step_by(depth) {
         let sum = (p0..k.min(p0 + depth)).fold(T::ZERO, |sum, p| sum + a(p) * b(p));
         total = Some(total.map_or(sum, |t| t + sum));
@@ -167,7 +167,7 @@ fn all_strides<T: Sample>() {
 
 fn blocks<T: Sample>() {
     let seed = &mut 3;
-    let d = BLOCK_K;
+    let d = T::DEPTH;
     for [m, k, n] in [
         [5, d - 1, 9],
         [5, d, 9],
@@ -178,8 +178,9 @@ fn blocks<T: Sample>() {
         [1, 2 * d + 7, 530],
         [1030, 5, 1],
         [BLOCK_M + 3, 3, BLOCK_N + 1],
+        [BLOCK_M + 3, 90, BLOCK_N_WIDE + 1],
         [2 * BLOCK_M + 1, 2 * d + 3, 10],
-        [3, d + 9, 2 * BLOCK_N + 9],
+        [3, d + 9, BLOCK_N_WIDE + BLOCK_N + 9],
     ] {
         for (a, b) in [
             ((k as isize, 1), (n as isize, 1)),
