@@ -1,5 +1,6 @@
 //! The graph that made a tensor, as data: nodes with values, adjoints and formulas, and edges.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use crate::array::Array;
@@ -18,6 +19,7 @@ const SMALL: usize = 64;
 /// that kept its graph, `gradient` is there for every node. Errors: `memory`.
 pub fn to_json(tape: &Tape, y: Var<'_>) -> Result<String> {
     let order = tape.ancestors(&[y.id()], |_| true);
+    let place: HashMap<Id, usize> = order.iter().enumerate().map(|(k, &id)| (id, k)).collect();
     let gradients = adjoints(tape, y, &order)?;
     let nodes = tape.nodes.borrow();
     let mut text = String::from("{\"nodes\":[");
@@ -40,7 +42,7 @@ pub fn to_json(tape: &Tape, y: Var<'_>) -> Result<String> {
         let comma = if k == 0 { "" } else { "," };
         let _ = write!(
             text,
-            "{comma}{{\"id\":{id},\"op\":{op},\"shape\":{:?},\"dtype\":\"{}\",\"value\":{},\"gradient\":{},\"vjp\":[{}],\"keeps\":[{}]}}",
+            "{comma}{{\"id\":{k},\"op\":{op},\"shape\":{:?},\"dtype\":\"{}\",\"value\":{},\"gradient\":{},\"vjp\":[{}],\"keeps\":[{}]}}",
             &node.aval.shape[..],
             node.aval.dtype.name(),
             numbers(node.value.as_ref())?,
@@ -51,9 +53,10 @@ pub fn to_json(tape: &Tape, y: Var<'_>) -> Result<String> {
     }
     text.push_str("],\"edges\":[");
     let mut comma = "";
-    for &id in &order {
+    for (to, &id) in order.iter().enumerate() {
         for (i, input) in nodes.slots[id as usize].inputs.iter().enumerate() {
-            let _ = write!(text, "{comma}{{\"from\":{input},\"to\":{id},\"input\":{i}}}");
+            let from = place.get(input).copied().unwrap_or(0);
+            let _ = write!(text, "{comma}{{\"from\":{from},\"to\":{to},\"input\":{i}}}");
             comma = ",";
         }
     }
