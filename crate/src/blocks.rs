@@ -16,6 +16,8 @@ use crate::walk::Walk;
 
 /// Elements in a block.
 const BLOCK: usize = 512;
+/// Runs of at most this many elements are copied together into blocks.
+const SHORT: usize = 64;
 
 /// An array for the result of an elementwise operation: the buffer of an input that nobody else has, when it has the
 /// right size and order, else a new one.
@@ -50,8 +52,46 @@ pub fn each(out: &Array, x: &[Array], kernel: &dyn Fn(usize, &Operands, *mut u8)
     let expanded: SmallVec<[Layout; 4]> = x.iter().map(|a| a.layout.expand(out.shape())).collect();
     let layouts: SmallVec<[&Layout; 5]> = std::iter::once(&out.layout).chain(&expanded).collect();
     let walk = Walk::new(&layouts);
-    let strided = walk.steps[1..=x.len()].iter().any(|&step| step != 0 && step != 1);
     let mut scratch = [const { MaybeUninit::<[u64; BLOCK]>::uninit() }; MAX_OPERANDS];
+    // Operands that are slices of all elements or one value for all need no walk.
+    for (operand, a) in operands.iter_mut().zip(x) {
+        *operand = Operand { start: a.address(), slice: a.shape().size() > 1 };
+    }
+    let base = |a: &Array| a.address().wrapping_sub(a.layout.offset * a.dtype.size()).cast_const();
+    let call = |operands: &Operands, len: usize, done: usize| {
+        kernel(len, operands, out.address().wrapping_add(done * out.dtype.size()));
+    };
+    if walk.len <= SHORT {
+        // Many short runs: as many as a block holds are copied together.
+        let (mut filled, mut done) = (0, 0);
+        let mut flush = |filled: usize, done: usize, scratch: &mut [MaybeUninit<[u64; BLOCK]>; MAX_OPERANDS]| {
+            for (k, a) in x.iter().enumerate() {
+                if !plain(a) {
+                    operands[k] = Operand { start: scratch[k].as_ptr().cast(), slice: true };
+                } else if a.shape().size() > 1 {
+                    operands[k].start = a.address().wrapping_add(done * a.dtype.size());
+                }
+            }
+            call(&operands, filled, done);
+        };
+        walk.each(|at| {
+            if filled + walk.len > BLOCK {
+                flush(filled, done, &mut scratch);
+                done += filled;
+                filled = 0;
+            }
+            for (k, a) in x.iter().enumerate().filter(|(_, a)| !plain(a)) {
+                let size = a.dtype.size();
+                let block = scratch[k].as_mut_ptr().cast::<u8>().wrapping_add(filled * size);
+                // SAFETY: the walk stays inside the layouts, which stay inside their buffers; a block has room for BLOCK
+                // elements of the widest type.
+                unsafe { gather(base(a), at[k + 1], walk.steps[k + 1], size, walk.len, block) };
+            }
+            filled += walk.len;
+        });
+        return flush(filled, done, &mut scratch);
+    }
+    let strided = walk.steps[1..=x.len()].iter().any(|&step| step != 0 && step != 1);
     walk.each(|at| {
         let mut done = 0;
         while done < walk.len {
@@ -59,20 +99,17 @@ pub fn each(out: &Array, x: &[Array], kernel: &dyn Fn(usize, &Operands, *mut u8)
             for (k, a) in x.iter().enumerate() {
                 let (size, step) = (a.dtype.size(), walk.steps[k + 1]);
                 let first = at[k + 1].wrapping_add_signed(step * done as isize);
-                let base = a.address().wrapping_sub(a.layout.offset * size).cast_const();
                 operands[k] = match step {
-                    0 | 1 => Operand { start: base.wrapping_add(first * size), slice: step == 1 && len > 1 },
+                    0 | 1 => Operand { start: base(a).wrapping_add(first * size), slice: step == 1 && len > 1 },
                     _ => {
                         let block = scratch[k].as_mut_ptr().cast::<u8>();
-                        // SAFETY: the walk stays inside the layouts, which stay inside their buffers; a block has room
-                        // for BLOCK elements of the widest type.
-                        unsafe { gather(base, first, step, size, len, block) };
+                        // SAFETY: as above.
+                        unsafe { gather(base(a), first, step, size, len, block) };
                         Operand { start: block, slice: len > 1 }
                     }
                 };
             }
-            let to = (at[0] - out.layout.offset + done) * out.dtype.size();
-            kernel(len, &operands, out.address().wrapping_add(to));
+            call(&operands, len, at[0] - out.layout.offset + done);
             done += len;
         }
     });

@@ -1,5 +1,7 @@
 //! The elementwise loops: a function of the table, its fused derivative, or a test, over runs.
 
+use std::mem::MaybeUninit;
+
 use crate::dtype::Elem;
 use crate::elementwise::{Function, MAX_ARITY, Predicate};
 use crate::kernels::lanes::{Lane, Lanes, Mask};
@@ -168,8 +170,11 @@ struct Cursors {
     start: [*const u8; MAX_OPERANDS],
     /// Bytes from element to element.
     step: [usize; MAX_OPERANDS],
-    blocks: [[u64; MAX_WIDTH * MAX_SIZE / 8]; MAX_OPERANDS],
+    blocks: [Block; MAX_OPERANDS],
 }
+
+/// Room for one vector of any type.
+type Block = MaybeUninit<[u64; MAX_WIDTH * MAX_SIZE / 8]>;
 
 impl Default for Cursors {
     #[inline(always)]
@@ -177,7 +182,7 @@ impl Default for Cursors {
         Cursors {
             start: [std::ptr::null(); MAX_OPERANDS],
             step: [0; MAX_OPERANDS],
-            blocks: [[0; MAX_WIDTH * MAX_SIZE / 8]; MAX_OPERANDS],
+            blocks: [const { MaybeUninit::uninit() }; MAX_OPERANDS],
         }
     }
 }
@@ -219,8 +224,8 @@ unsafe fn finish(
     size: [usize; 2],
     again: Kernel,
 ) {
-    let mut ends = [[0u64; MAX_WIDTH * MAX_SIZE / 8]; MAX_OPERANDS];
-    let mut result = [0u64; MAX_WIDTH * MAX_SIZE / 8];
+    let mut ends: [Block; MAX_OPERANDS] = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
+    let mut result = Block::uninit();
     let mut operands = [Operand { start: std::ptr::null(), slice: false }; MAX_OPERANDS];
     // SAFETY: `rest` values are there after the whole vectors; an end and the result have room for one vector.
     unsafe {
@@ -228,7 +233,11 @@ unsafe fn finish(
             *operand = *x;
             if x.slice {
                 let end = end.as_mut_ptr().cast::<u8>();
-                std::ptr::copy_nonoverlapping(x.start.add(whole * size[0]), end, rest * size[0]);
+                // Whole vectors are read: what follows the rest is its first value again.
+                for lane in 0..width {
+                    let from = x.start.add((whole + if lane < rest { lane } else { 0 }) * size[0]);
+                    std::ptr::copy_nonoverlapping(from, end.add(lane * size[0]), size[0]);
+                }
                 operand.start = end;
             }
         }
