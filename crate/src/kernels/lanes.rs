@@ -299,11 +299,11 @@ impl<T: FloatLane, const N: usize> Lanes<T, N> {
         Self::from_bits(self.to_bits())
     }
 
-    /// |self| with the sign of `sign`, also for zeros.
+    /// self with the sign of `sign`, also for zeros; self itself must have none (a NaN may).
     #[inline(always)]
-    pub fn copysign(self, sign: Self) -> Self {
+    pub fn with_sign(self, sign: Self) -> Self {
         let minus = Self::lit(-0.0).to_bits();
-        Self::from_bits(self.abs().to_bits() | (sign.to_bits() & minus))
+        Self::from_bits(self.to_bits() | (sign.to_bits() & minus))
     }
 }
 

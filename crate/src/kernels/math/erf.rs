@@ -24,7 +24,7 @@ pub fn erf_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
         -0.000_197_164_06);
     let (scale, e) = exp_parts_of_difference(Lanes::splat(-2.0), v);
     let large = (Lanes::splat(1.0) - scale) - scale * e;
-    Lanes::select(a.lt(Lanes::splat(0.93)), small, large).copysign(x)
+    Lanes::select(a.lt(Lanes::splat(0.93)), small, large).with_sign(x)
 }
 
 /// erf x / x - 1 for z = x² <= 1, to 2^-56.
@@ -57,7 +57,7 @@ pub fn erf_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
         let a = x.abs().pmin(Lanes::splat(6.0));
         let small = a * small_f64(a * a) + a;
         let large = Lanes::splat(1.0) - erfc_f64(a.pmax(Lanes::splat(0.5)));
-        Lanes::select(a.lt(Lanes::splat(1.0)), small, large).copysign(x)
+        Lanes::select(a.lt(Lanes::splat(1.0)), small, large).with_sign(x)
     })
 }
 
@@ -109,6 +109,6 @@ pub fn erfinv_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
         let step = excess / slope;
         let y = y - step / (y * step + 1.0);
         // ±inf at ±1, NaN beyond, both from this quotient
-        Lanes::select(a.lt(Lanes::splat(1.0)), y, a / (Lanes::splat(1.0) - a).sqrt()).copysign(x)
+        Lanes::select(a.lt(Lanes::splat(1.0)), y, a / (Lanes::splat(1.0) - a).sqrt()).with_sign(x)
     })
 }

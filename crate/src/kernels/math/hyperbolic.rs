@@ -18,7 +18,7 @@ pub fn sinh_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
                 + 1.0);
         let e = exp_to_single(a.pmin(Lanes::splat(100.0)));
         let y = Lanes::select(a.lt(Lanes::splat(1.0)), small, (e - Lanes::splat(1.0) / e) * 0.5);
-        y.copysign(x).narrow()
+        y.with_sign(x).narrow()
     })
 }
 
@@ -34,7 +34,7 @@ pub fn sinh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
         2.848_232_227_679_518_4e-15)
         + a;
     let half = half_exp_f64(a);
-    Lanes::select(a.lt(Lanes::splat(1.0)), small, half - Lanes::splat(0.25) / half).copysign(x)
+    Lanes::select(a.lt(Lanes::splat(1.0)), small, half - Lanes::splat(0.25) / half).with_sign(x)
 }
 
 /// cosh x = (e^x + e^-x) / 2.
@@ -63,7 +63,7 @@ pub fn tanh_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
     let z = a * a;
     let small = a * z * poly!(z; -0.333_332_6, 0.133_308_23, -0.053_687_267, 0.020_466_879, -0.005_512_438_7) + a;
     let y = Lanes::select(a.lt(Lanes::splat(0.65)), small, (d - 2.0) / d);
-    Lanes::select(a.gt(Lanes::splat(8.664_339)), Lanes::splat(1.0), y).copysign(x)
+    Lanes::select(a.gt(Lanes::splat(8.664_339)), Lanes::splat(1.0), y).with_sign(x)
 }
 
 /// tanh x; as [`tanh_f32`], with 2^54.
@@ -80,5 +80,5 @@ pub fn tanh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
             9.155_836_091_732_384e-5, -3.018_717_213_619_441_5e-5, 6.042_448_429_919_337e-6)
         + a;
     let y = Lanes::select(a.lt(Lanes::splat(0.625)), small, (d - 2.0) / d);
-    Lanes::select(a.gt(Lanes::splat(18.714_973_8)), Lanes::splat(1.0), y).copysign(x)
+    Lanes::select(a.gt(Lanes::splat(18.714_973_8)), Lanes::splat(1.0), y).with_sign(x)
 }

@@ -43,7 +43,7 @@ pub fn asin_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
         let a = x.abs();
         let (z, s) = half_angle(a);
         let y = s * asin_to_single(z);
-        Lanes::select(a.gt(Lanes::splat(0.5)), Lanes::splat(FRAC_PI_2) - y * 2.0, y).copysign(x).narrow()
+        Lanes::select(a.gt(Lanes::splat(0.5)), Lanes::splat(FRAC_PI_2) - y * 2.0, y).with_sign(x).narrow()
     })
 }
 
@@ -55,7 +55,7 @@ pub fn acos_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
         let a = x.abs();
         let (z, s) = half_angle(a);
         let y = s * asin_to_single(z);
-        let below = Lanes::splat(FRAC_PI_2) - y.copysign(x);
+        let below = Lanes::splat(FRAC_PI_2) - y.with_sign(x);
         let above = Lanes::select(x.lt(Lanes::splat(0.0)), Lanes::splat(PI) - y * 2.0, y * 2.0);
         Lanes::select(a.gt(Lanes::splat(0.5)), above, below).narrow()
     })
@@ -79,7 +79,7 @@ pub fn asin_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     // π/2 - 2 (high + rest + tail), from π/4 - 2 high, which is exact.
     let low = (tail + rest) * 2.0 - FRAC_PI_2_LOW;
     let above = Lanes::splat(FRAC_PI_4) + ((Lanes::splat(FRAC_PI_4) - high * 2.0) - low);
-    Lanes::select(a.gt(Lanes::splat(0.5)), above, s + tail).copysign(x)
+    Lanes::select(a.gt(Lanes::splat(0.5)), above, s + tail).with_sign(x)
 }
 
 /// acos x.
@@ -90,7 +90,7 @@ pub fn acos_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     let tail = s * asin_tail(z);
     let (high, rest) = root_parts(z, s);
     let low = Lanes::splat(FRAC_PI_2_LOW);
-    let below = Lanes::splat(FRAC_PI_2) - (x - (low - tail.copysign(x)));
+    let below = Lanes::splat(FRAC_PI_2) - (x - (low - tail.with_sign(x)));
     let right = (high + (tail + rest)) * 2.0;
     let left = Lanes::splat(PI) - (s + (tail - low)) * 2.0;
     let above = Lanes::select(x.lt(Lanes::splat(0.0)), left, right);
@@ -147,14 +147,14 @@ fn atan_positive<const N: usize>(a: Lanes<f64, N>) -> Lanes<f64, N> {
 pub fn atan_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
     x.chunks::<4>(|x| {
         let x = x.widen();
-        atan_to_single(x.abs(), Lanes::splat(1.0)).copysign(x).narrow()
+        atan_to_single(x.abs(), Lanes::splat(1.0)).with_sign(x).narrow()
     })
 }
 
 /// atan x.
 #[inline(always)]
 pub fn atan_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
-    atan_positive(x.abs()).copysign(x)
+    atan_positive(x.abs()).with_sign(x)
 }
 
 /// The angle of the point (x, y).
@@ -164,7 +164,7 @@ pub fn atan2_f32<const N: usize>(y: Lanes<f32, N>, x: Lanes<f32, N>) -> Lanes<f3
         let (y, x) = (y.widen(), x.widen());
         let (above, below) = equals(y.abs(), x.abs());
         let angle = atan_to_single(above, below);
-        Lanes::select(behind(x), Lanes::splat(PI) - angle, angle).copysign(y).narrow()
+        Lanes::select(behind(x), Lanes::splat(PI) - angle, angle).with_sign(y).narrow()
     })
 }
 
@@ -178,7 +178,7 @@ pub fn atan2_f64<const N: usize>(y: Lanes<f64, N>, x: Lanes<f64, N>) -> Lanes<f6
     let angle = Lanes::select(steep ^ behind, -angle, angle);
     let flat = Lanes::select(behind, Lanes::splat(PI), Lanes::splat(0.0));
     let axis = Lanes::select(steep, Lanes::splat(FRAC_PI_2), flat);
-    (axis + (angle + axis * (FRAC_PI_2_LOW / FRAC_PI_2))).copysign(y)
+    (axis + (angle + axis * (FRAC_PI_2_LOW / FRAC_PI_2))).with_sign(y)
 }
 
 /// Where x has a minus sign, -0 too.

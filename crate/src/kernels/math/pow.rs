@@ -23,7 +23,7 @@ fn edges<T: FloatLane, const N: usize>(x: Lanes<T, N>, y: Lanes<T, N>, power: La
     let whole = y.round().eq(y);
     let odd = whole & half.round().ne(half);
     let sign = Lanes::select(odd, x, one);
-    let power = Lanes::select(x.lt(zero) & a.lt(inf) & !whole, nan, power.copysign(sign));
+    let power = Lanes::select(x.lt(zero) & a.lt(inf) & !whole, nan, power.with_sign(sign));
     let power = Lanes::select(x.eq(x) & y.eq(y), power, nan);
     Lanes::select(x.eq(one) | y.eq(zero), one, power)
 }
