@@ -27,14 +27,15 @@ pub fn copy<T: Elem>(from: &[T], from_layout: &Layout, to: &mut [T], to_layout: 
     let from = from.as_ptr().wrapping_add(from_layout.offset);
     let to = to.as_mut_ptr().wrapping_add(to_layout.offset);
     let dims = &from_layout.shape;
-    let (f, t) = (from_layout.strides(), to_layout.strides());
+    let plan = Plan::new(dims, from_layout.strides(), to_layout.strides());
+    let (from, to, size) = (from.cast::<u8>(), to.cast::<u8>(), size_of::<T>());
     // SAFETY: every element of both layouts lies inside its slice, and the slices do not overlap. The types in which the
     // bits travel have the size and alignment of T.
     unsafe {
         match T::DTYPE {
-            DType::Bool => strided::<u8>(dims, from.cast(), f, to.cast(), t),
-            DType::Float32 | DType::Int32 => strided::<u32>(dims, from.cast(), f, to.cast(), t),
-            DType::Float64 => strided::<u64>(dims, from.cast(), f, to.cast(), t),
+            DType::Bool => plan.run(from, to, size, plane::<u8>),
+            DType::Float32 | DType::Int32 => plan.run(from, to, size, plane::<u32>),
+            DType::Float64 => plan.run(from, to, size, plane::<u64>),
         }
     }
 }
@@ -72,78 +73,90 @@ struct Dim {
     to: isize,
 }
 
-/// [`copy`] for elements of type E.
-///
-/// # Safety
-/// Both sides are valid at every index of `dims`, and apart from each other.
-unsafe fn strided<E: Square>(dims: &[usize], from: *const E, from_strides: &[isize], to: *mut E, to_strides: &[isize]) {
-    if dims.contains(&0) {
-        return;
-    }
-    let one = Dim { size: 1, from: 0, to: 0 };
-    let mut order = [one; MAX_DIMS];
-    let mut n = 0;
-    let strides = from_strides.iter().zip(to_strides);
-    for ((&size, (&from, &to)), slot) in dims.iter().zip(strides).filter(|(d, _)| **d != 1).zip(&mut order) {
-        *slot = Dim { size, from, to };
-        n += 1;
-    }
-    // The result is written in the order of its memory.
-    order[..n].sort_by_key(|d| std::cmp::Reverse(d.to.unsigned_abs()));
-    let mut merged = [one; MAX_DIMS];
-    let mut m = 0;
-    for dim in &order[..n] {
-        match merged[..m].last_mut() {
-            Some(last) if last.from == dim.from * dim.size as isize && last.to == dim.to * dim.size as isize => {
-                *last = Dim { size: last.size * dim.size, ..*dim };
-            }
-            _ => {
-                merged[m] = *dim;
-                m += 1;
+/// Copies a plane (see [`plane`]) of elements of one size.
+type CopyPlane = unsafe fn(*const u8, *mut u8, Dim, Dim);
+
+/// How a copy goes about its dimensions.
+struct Plan {
+    /// Dimensions around the planes, the slowest first; only the first `outer` count.
+    dims: [Dim; MAX_DIMS],
+    outer: usize,
+    rows: Dim,
+    run: Dim,
+}
+
+impl Plan {
+    /// Orders and merges the dimensions.
+    fn new(dims: &[usize], from_strides: &[isize], to_strides: &[isize]) -> Plan {
+        let one = Dim { size: 1, from: 0, to: 0 };
+        let mut order = [one; MAX_DIMS];
+        let mut n = 0;
+        // The result is written in the order of its memory: an insertion sort, the longest stride first.
+        for ((&size, &from), &to) in dims.iter().zip(from_strides).zip(to_strides).filter(|((d, _), _)| **d != 1) {
+            let place = order[..n].iter().take_while(|d| d.to.unsigned_abs() >= to.unsigned_abs()).count();
+            order.copy_within(place..n, place + 1);
+            order[place] = Dim { size, from, to };
+            n += 1;
+        }
+        let mut merged = [one; MAX_DIMS];
+        let mut m = 0;
+        for dim in &order[..n] {
+            let size = dim.size as isize;
+            match merged[..m].last_mut() {
+                Some(last) if last.from == dim.from * size && last.to == dim.to * size => {
+                    *last = Dim { size: last.size * dim.size, ..*dim };
+                }
+                _ => {
+                    merged[m] = *dim;
+                    m += 1;
+                }
             }
         }
+        // The other dimension of a plane is the one along which reading is cheapest.
+        let outer = m.saturating_sub(2);
+        let run = if m > 0 { merged[m - 1] } else { one };
+        let cheapest = (0..m.saturating_sub(1)).min_by_key(|&i| {
+            let step = merged[i].from.unsigned_abs();
+            (step != 1, step, m - i)
+        });
+        let rows = cheapest.map_or(one, |i| {
+            merged[i..=outer].rotate_left(1);
+            merged[outer]
+        });
+        Plan { dims: merged, outer, rows, run }
     }
-    let [.., inner] = merged[..m] else {
-        // SAFETY: the one element there is.
-        return unsafe { *to = *from };
-    };
-    // The other dimension of the plane is the one along which reading is cheapest.
-    let outer = &mut merged[..m - 1];
-    let cheapest = (0..outer.len()).min_by_key(|&i| {
-        let step = outer[i].from.unsigned_abs();
-        (step != 1, step, outer.len() - i)
-    });
-    let row = match cheapest {
-        Some(i) => {
-            outer[i..].rotate_left(1);
-            outer[outer.len() - 1]
+
+    /// Copies all planes of elements of `size` bytes.
+    ///
+    /// # Safety
+    /// Both sides are valid at every index, and do not overlap; `plane` is for elements of this size.
+    unsafe fn run(&self, mut from: *const u8, mut to: *mut u8, size: usize, plane: CopyPlane) {
+        let dims = &self.dims[..self.outer];
+        if dims.iter().chain([&self.rows, &self.run]).any(|d| d.size == 0) {
+            return;
         }
-        None => one,
-    };
-    let outer = &merged[..m.saturating_sub(2)];
-    let (mut from, mut to) = (from, to);
-    let mut index = [0; MAX_DIMS];
-    loop {
-        // SAFETY: a plane of both sides.
-        unsafe { plane(from, to, row, inner) };
-        let mut axis = outer.len();
+        let mut index = [0; MAX_DIMS];
         loop {
-            if axis == 0 {
-                return;
-            }
-            axis -= 1;
-            let dim = outer[axis];
-            index[axis] += 1;
-            let (steps, done) = if index[axis] < dim.size {
-                (1, true)
-            } else {
-                index[axis] = 0;
-                (1 - dim.size as isize, false)
-            };
-            from = from.wrapping_offset(dim.from * steps);
-            to = to.wrapping_offset(dim.to * steps);
-            if done {
-                break;
+            // SAFETY: a plane of both sides.
+            unsafe { plane(from, to, self.rows, self.run) };
+            let mut axis = dims.len();
+            loop {
+                if axis == 0 {
+                    return;
+                }
+                axis -= 1;
+                let dim = dims[axis];
+                index[axis] += 1;
+                let more = index[axis] < dim.size;
+                if !more {
+                    index[axis] = 0;
+                }
+                let steps = (if more { 1 } else { 1 - dim.size as isize }) * size as isize;
+                from = from.wrapping_offset(dim.from * steps);
+                to = to.wrapping_offset(dim.to * steps);
+                if more {
+                    break;
+                }
             }
         }
     }
@@ -152,8 +165,9 @@ unsafe fn strided<E: Square>(dims: &[usize], from: *const E, from_strides: &[isi
 /// Copies `rows.size` rows of `run.size` elements.
 ///
 /// # Safety
-/// Both sides are valid at all of them.
-unsafe fn plane<E: Square>(from: *const E, to: *mut E, rows: Dim, run: Dim) {
+/// Both sides are valid at all of them, as elements of type E.
+unsafe fn plane<E: Square>(from: *const u8, to: *mut u8, rows: Dim, run: Dim) {
+    let (from, to) = (from.cast::<E>(), to.cast::<E>());
     // SAFETY: as the caller says; each function is told the strides that it takes for granted.
     unsafe {
         if run.to == 1 && rows.from == 1 && run.from != 1 {
