@@ -99,7 +99,7 @@ pub fn erfinv_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
             5.319_665_869_629_714e-5, -5.181_524_193_140_175_6e-5, 2.464_573_246_866_631e-5, -4.131_231_272_198_727e-6);
         let y = a * Lanes::select(w.lt(Lanes::splat(6.0)), near, far);
         // erf y - a, from the side on which nothing cancels
-        let tail = y.gt(Lanes::splat(0.6));
+        let tail = y.gt(Lanes::splat(0.85));
         let excess = Lanes::select(
             tail,
             (Lanes::splat(1.0) - a) - erfc_f64(y.pmax(Lanes::splat(0.5))),
