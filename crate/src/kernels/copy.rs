@@ -1,8 +1,8 @@
 //! Copies between layouts, near the bandwidth of memory where the strides allow it.
 //!
-//! A copy moves bits: an element is a number of bytes, whatever its type. Dimensions are put into the order in which the
-//! result is written and merged where they lie as one; what is left inside is a plane: runs, repeated values, a transpose in
-//! small squares, or single elements.
+//! A copy moves bits: an element is a number of bytes, whatever its type. Dimensions are put into the order in which
+//! the result is written and merged where they lie as one; what is left inside is a plane: runs, repeated values, a
+//! transpose in small squares, or single elements.
 
 pub(super) mod square;
 #[cfg(test)]
@@ -29,8 +29,8 @@ pub fn copy<T: Elem>(from: &[T], from_layout: &Layout, to: &mut [T], to_layout: 
     let dims = &from_layout.shape;
     let plan = Plan::new(dims, from_layout.strides(), to_layout.strides());
     let (from, to, size) = (from.cast::<u8>(), to.cast::<u8>(), size_of::<T>());
-    // SAFETY: every element of both layouts lies inside its slice, and the slices do not overlap. The types in which the
-    // bits travel have the size and alignment of T.
+    // SAFETY: every element of both layouts lies inside its slice, and the slices do not overlap. The types in which
+    // the bits travel have the size and alignment of T.
     unsafe {
         match T::DTYPE {
             DType::Bool => plan.run(from, to, size, plane::<u8>),

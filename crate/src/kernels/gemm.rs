@@ -1,13 +1,14 @@
 //! General matrix product: `C[m, n] = A[m, k] · B[k, n]`, or `C += A · B`, for any strides.
 //!
 //! The method is Goto and van de Geijn's ("Anatomy of High-Performance Matrix Multiplication", 2008): a register tile
-//! (4 rows by two vectors of columns) runs over panels of A and B. Panels are read in place where their strides are kind to the
-//! cache, and packed into contiguous order where they are not; a block of A stays in the second-level cache, a panel of B in the first.
+//! (4 rows by two vectors of columns) runs over panels of A and B. Panels are read in place where their strides are
+//! kind to the cache, and packed into contiguous order where they are not; a block of A stays in the second-level
+//! cache, a panel of B in the first.
 //!
-//! Order of sums, part of the contract: k is cut into equal blocks of at most [`GemmElem::DEPTH`]; within a block the products are added one
-//! after the other, and the sums of the blocks are added to C one after the other. The order depends on k alone, so an
-//! element's bits do not depend on m, n, its position, the strides, packing, or on which of `A · B` and `(Bᵀ · Aᵀ)ᵀ` was asked for.
-//! Nothing is skipped: zero times infinity is NaN here too.
+//! Order of sums, part of the contract: k is cut into equal blocks of at most [`GemmElem::DEPTH`]; within a block the
+//! products are added one after the other, and the sums of the blocks are added to C one after the other. The order
+//! depends on k alone, so an element's bits do not depend on m, n, its position, the strides, packing, or on which of
+//! `A · B` and `(Bᵀ · Aᵀ)ᵀ` was asked for. Nothing is skipped: zero times infinity is NaN here too.
 
 mod matvec;
 mod pack;
@@ -32,7 +33,8 @@ const BLOCK_N_WIDE: usize = 512;
 /// Vectors of an operand that is small: 40 KiB.
 const SMALL: usize = 2560;
 
-/// A matrix in memory: a pointer to element (0, 0), and the strides in elements (negative and zero strides are allowed in operands).
+/// A matrix in memory: a pointer to element (0, 0), and the strides in elements (negative and zero strides are allowed
+/// in operands).
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<P> {
     /// Pointer to element (0, 0).
@@ -89,7 +91,8 @@ pub trait GemmElem: Square + Add<Output = Self> + Mul<Output = Self> {
     );
 }
 
-/// A strip of C, as wide as the register tile and up to a block high: `C[rows, columns] (+)= A[rows, k] · B[k, columns]`.
+/// A strip of C, as wide as the register tile and up to a block high:
+/// `C[rows, columns] (+)= A[rows, k] · B[k, columns]`.
 struct Strip<T> {
     /// Products in each sum.
     k: usize,
@@ -225,8 +228,8 @@ pub fn pack_len<T: GemmElem>(m: usize, k: usize, n: usize) -> usize {
 /// `C[m, n] = A[m, k] · B[k, n]`, or `C += A · B` when `accumulate`. With k = 0 the product is zero.
 ///
 /// # Safety
-/// The three matrices must be valid for reads (C for writes) at every element of `dims = [m, k, n]`; C's elements must be
-/// distinct, and apart from A's, B's and `pack`'s. `pack` holds at least [`pack_len`] elements.
+/// The three matrices must be valid for reads (C for writes) at every element of `dims = [m, k, n]`; C's elements must
+/// be distinct, and apart from A's, B's and `pack`'s. `pack` holds at least [`pack_len`] elements.
 pub unsafe fn gemm<T: GemmElem>(
     dims: [usize; 3],
     a: Matrix<*const T>,
@@ -251,7 +254,8 @@ pub unsafe fn gemm<T: GemmElem>(
         }
         return;
     }
-    // Tiles write vectors along C's rows; a product with one row is a product with one column, seen from the other side.
+    // Tiles write vectors along C's rows; a product with one row is a product with one column, seen from the other
+    // side.
     let flip = n > 1 && (m == 1 || (c.col != 1 && c.row == 1));
     // SAFETY: what the caller vouches for; the transposed product reads and writes the same elements.
     unsafe {
@@ -263,7 +267,8 @@ pub unsafe fn gemm<T: GemmElem>(
     }
 }
 
-/// The blocks of k: how many products each sum takes before it is added to C. All are equal but the last, and depend on k alone.
+/// The blocks of k: how many products each sum takes before it is added to C. All are equal but the last, and depend
+/// on k alone.
 fn block_depth<T: GemmElem>(k: usize) -> usize {
     k.div_ceil(k.div_ceil(T::DEPTH).max(1)).max(1)
 }
@@ -351,13 +356,15 @@ unsafe fn product<T: GemmElem, const L: usize>(
     }
 }
 
-/// Whether panels of B are read in place: rows are vectors, and B is small enough to stay in the first-level cache, or is
-/// used by two tiles at most. A last panel that is too narrow overlaps its neighbour then, which takes a whole vector.
+/// Whether panels of B are read in place: rows are vectors, and B is small enough to stay in the first-level cache, or
+/// is used by two tiles at most. A last panel that is too narrow overlaps its neighbour then, which takes a whole
+/// vector.
 fn reads_b_in_place<T: GemmElem>([m, k, n]: [usize; 3], b: Matrix<*const T>) -> bool {
     b.col == 1 && n >= T::LANES && (m <= 2 * TILE_M || k.saturating_mul(n) <= SMALL * T::LANES)
 }
 
-/// Whether panels of A are read in place: rows are contiguous (4 streams of neighbours), or A is small or used by few tiles.
+/// Whether panels of A are read in place: rows are contiguous (4 streams of neighbours), or A is small or used by few
+/// tiles.
 fn reads_a_in_place<T: GemmElem>([m, k, n]: [usize; 3], a: Matrix<*const T>) -> bool {
     a.col == 1 || n <= 2 * TILE_V * T::LANES || m.saturating_mul(k) <= SMALL * T::LANES / 2
 }

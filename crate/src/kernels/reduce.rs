@@ -1,11 +1,11 @@
 //! Reductions and scans: many numbers along an axis become one, or one each.
 //!
-//! Order, part of the contract: the result along an axis depends on the numbers along it and on nothing else, be they neighbours
-//! (one run), apart (a strided run), or in rows that are reduced together (a leading axis). Number i belongs to lane `i % 4` of
-//! block `i / 1024`. In a block each lane adds up its numbers in groups of 8 and then the groups, one after the other;
-//! the lanes are joined as (0, 2), (1, 3), and the blocks pairwise (N. J. Higham, "The Accuracy of Floating Point Summation",
-//! 1993). So the error of a sum grows like the logarithm of its length. Numbers that are missing at the end count as the
-//! neutral element, which changes no bits.
+//! Order, part of the contract: the result along an axis depends on the numbers along it and on nothing else, be they
+//! neighbours (one run), apart (a strided run), or in rows that are reduced together (a leading axis). Number i
+//! belongs to lane `i % 4` of block `i / 1024`. In a block each lane adds up its numbers in groups of 8 and then the
+//! groups, one after the other; the lanes are joined as (0, 2), (1, 3), and the blocks pairwise (N. J. Higham, "The
+//! Accuracy of Floating Point Summation", 1993). So the error of a sum grows like the logarithm of its length. Numbers
+//! that are missing at the end count as the neutral element, which changes no bits.
 
 mod arg;
 mod rows;

@@ -2,7 +2,8 @@
 
 use super::square::{SIDE, Square};
 
-/// Elements along the side of a block: its lines of memory, and the pages on which they lie, are few enough to stay near.
+/// Elements along the side of a block: its lines of memory, and the pages on which they lie, are few enough to stay
+/// near.
 const BLOCK: usize = 64;
 
 /// `to[i * to_row + j] = from[j * from_row + i]` for `i < rows`, `j < columns`.

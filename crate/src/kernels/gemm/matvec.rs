@@ -41,7 +41,8 @@ pub(super) unsafe fn matvec<T: GemmElem>(
     }
 }
 
-/// The dot product of row 0 of A and x. The blocks of k are independent sums: several are taken side by side, as if they were rows.
+/// The dot product of row 0 of A and x. The blocks of k are independent sums: several are taken side by side, as if
+/// they were rows.
 ///
 /// # Safety
 /// As [`matvec`] with m = 1.
@@ -180,7 +181,8 @@ unsafe fn dots<T: GemmElem, const EACH: bool>(
     core::array::from_fn(|r| sums[r / SIDE][r % SIDE])
 }
 
-/// [`matvec`] for one block of k and an A with contiguous columns: columns of A times elements of x, added up in strips of y.
+/// [`matvec`] for one block of k and an A with contiguous columns: columns of A times elements of x, added up in
+/// strips of y.
 ///
 /// # Safety
 /// As [`matvec`]; `a.row` is 1.

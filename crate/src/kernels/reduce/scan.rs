@@ -2,8 +2,8 @@
 
 use super::{Reducer, combine};
 
-/// `to[i]` becomes the reduction of `from[0]` to `from[i]`, or without `from[i]` when `exclusive`; the elements are `to_step`
-/// and `from_step` apart.
+/// `to[i]` becomes the reduction of `from[0]` to `from[i]`, or without `from[i]` when `exclusive`; the elements are
+/// `to_step` and `from_step` apart.
 ///
 /// # Safety
 /// `from` is valid for reads and `to` for writes at `len` places; they may be the same places.
