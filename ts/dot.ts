@@ -45,9 +45,8 @@ export interface Graph {
 
 /** As the core writes it: values are flat, and those that JSON lacks are words. */
 interface Raw {
-  readonly nodes: readonly (Omit<GraphNode, "op" | "name" | "value" | "gradient" | "vjp"> & {
+  readonly nodes: readonly (Omit<GraphNode, "op" | "value" | "gradient" | "vjp"> & {
     readonly op: string | null;
-    readonly name?: string | null;
     readonly value: readonly (number | string)[] | null;
     readonly gradient: readonly (number | string)[] | null;
     readonly vjp: readonly (string | null)[];
@@ -69,7 +68,6 @@ export function graph(y: TensorLike): Graph {
     nodes: nodes.map((node) => ({
       ...node,
       op: node.op ?? "leaf",
-      name: node.name ?? null,
       value: valuesOf(node.value, node),
       gradient: valuesOf(node.gradient, node),
       vjp: node.vjp.map((formula) => formula ?? ""),

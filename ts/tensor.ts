@@ -26,7 +26,7 @@ interface Info {
 }
 
 /** What `set` of the core sets. */
-const setting = { requiresGrad: 0, zeroGrad: 1, retainGrad: 2, assign: 3 } as const;
+const setting = { requiresGrad: 0, zeroGrad: 1, retainGrad: 2, assign: 3, name: 4 } as const;
 const flag = { requiresGrad: 1 } as const;
 
 const inspect = Symbol.for("nodejs.util.inspect.custom");
@@ -111,6 +111,9 @@ export class Tensor extends TensorOps {
   /** Names the tensor, for pictures and error messages; gives it back. */
   named(name: string): this {
     if (typeof name !== "string") throw new TensorError("argument", "named", `the name must be a string, got ${describe(name)}`);
+    const handle = alive("named", this);
+    scratch(name.length).set(Array.from({ length: name.length }, (_, i) => name.charCodeAt(i)));
+    if (core.set(handle, setting.name, name.length) === 0) raise("named");
     this.#name = name;
     return this;
   }
@@ -222,13 +225,6 @@ export class Tensor extends TensorOps {
   /** What console.log shows in Node. */
   [inspect](): string {
     return this.toString();
-  }
-
-  /** The parts along the first axis, one tensor each: `const [a, b] = random.split(key)`. */
-  *[Symbol.iterator](): IterableIterator<Tensor> {
-    const [length] = this.shape;
-    if (length === undefined) throw new TensorError("shape", "iterate", "the tensor must have an axis to go along, got a scalar");
-    for (let i = 0; i < length; i++) yield this.at(i);
   }
 
   /** Marks tensors of every copy of wengert. */

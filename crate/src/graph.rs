@@ -12,7 +12,7 @@ use crate::var::Var;
 const SMALL: usize = 64;
 
 /// The nodes that `y` was computed from, in order, as JSON
-/// `{"nodes": [{id, op, shape, dtype, value, gradient, vjp, keeps}], "edges": [{from, to, input}]}`.
+/// `{"nodes": [{id, op, name, shape, dtype, value, gradient, vjp, keeps}], "edges": [{from, to, input}]}`.
 ///
 /// `value` and `gradient` are flat lists of numbers (strings for those that JSON lacks) or null; `op` is null for a leaf
 /// and "constant" for a number; `vjp` has the derivative by each input as the table writes it. After a `backward` from y
@@ -42,7 +42,8 @@ pub fn to_json(tape: &Tape, y: Var<'_>) -> Result<String> {
         let comma = if k == 0 { "" } else { "," };
         let _ = write!(
             text,
-            "{comma}{{\"id\":{k},\"op\":{op},\"shape\":{:?},\"dtype\":\"{}\",\"value\":{},\"gradient\":{},\"vjp\":[{}],\"keeps\":[{}]}}",
+            "{comma}{{\"id\":{k},\"op\":{op},\"name\":{},\"shape\":{:?},\"dtype\":\"{}\",\"value\":{},\"gradient\":{},\"vjp\":[{}],\"keeps\":[{}]}}",
+            node.name.as_deref().map_or("null".into(), json_string),
             &node.aval.shape[..],
             node.aval.dtype.name(),
             numbers(node.value.as_ref())?,

@@ -308,9 +308,14 @@ impl Tape {
         Ok(())
     }
 
+    /// Gives a node a name, for pictures.
+    pub fn set_name(&self, x: Var<'_>, name: &str) {
+        self.nodes.borrow_mut().slots[x.id() as usize].name = Some(name.into());
+    }
+
     /// Gives the leaf x the value of another tensor of its shape and dtype.
     ///
-    /// Errors: `shape`, `dtype`; `gradient` when x was computed from others, or an open tape needs its value.
+    /// Errors: `shape`, `dtype`; `gradient` when x was computed from others, or an open tape needs the value it has.
     pub fn assign(&self, x: Var<'_>, value: Var<'_>) -> Result<()> {
         like("assign", "value", value, x)?;
         let value = self.read(value)?;
@@ -320,7 +325,8 @@ impl Tape {
         if node.op.is_some() {
             return refuse("only a tensor that was not computed from others can be assigned to");
         }
-        if node.uses > 0 {
+        // Inside a transformation what uses x has yet to be computed; outside only rules still ask for its value.
+        if node.keeps > 0 || (self.depth() > 0 && node.uses > 0) {
             return refuse(
                 "the tensor is held by an open tape; call backward, dispose what was computed from it, or use noGrad",
             );

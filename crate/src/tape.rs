@@ -53,6 +53,8 @@ pub(crate) struct Node {
     pub spent: bool,
     /// Whether `backward` stores the gradient although this is no leaf.
     pub retain_grad: bool,
+    /// What users call the tensor.
+    pub name: Option<Box<str>>,
     /// The accumulated gradient, and the cotangent that the last `backward` from this node began with.
     pub grad: Option<Id>,
     pub seed: Option<Id>,
@@ -193,6 +195,7 @@ impl Tape {
             kept: None,
             spent: false,
             retain_grad: false,
+            name: None,
             grad: None,
             seed: None,
             epoch: 0,
@@ -501,6 +504,7 @@ impl Nodes {
             let node = &mut self.slots[id as usize];
             node.op = None;
             node.value = None;
+            node.name = None;
             let held = [node.grad.take(), node.seed.take()];
             let inputs = std::mem::take(&mut node.inputs);
             // A slot whose generations are used up is never given out again.

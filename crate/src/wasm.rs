@@ -279,7 +279,8 @@ pub fn get_grad(h: f64) -> f64 {
     })
 }
 
-/// Sets a property: 0 requires a gradient (0 or 1), 1 forget the gradient, 2 retain the gradient, 3 assign the value of a handle.
+/// Sets a property: 0 requires a gradient (0 or 1), 1 forget the gradient, 2 retain the gradient, 3 assign the value of a
+/// handle, 4 a name of `value` UTF-16 units in the scratch area.
 #[wasm_bindgen]
 pub fn set(h: f64, what: u32, value: f64) -> u32 {
     run(|tape| {
@@ -288,6 +289,10 @@ pub fn set(h: f64, what: u32, value: f64) -> u32 {
             0 => tape.set_requires_grad(x, value != 0.0)?,
             1 => tape.zero_grad(x),
             2 => tape.retain_grad(x)?,
+            4 => {
+                let units: Vec<u16> = scratch_values(0, value as usize).iter().map(|&c| c as u16).collect();
+                tape.set_name(x, &String::from_utf16_lossy(&units));
+            }
             _ => tape.assign(x, node(tape, value, "assign", 1)?)?,
         }
         Ok(1)

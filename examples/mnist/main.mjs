@@ -3,7 +3,7 @@
  *
  *     npm run demo -- --epochs 8 --seed 1
  */
-import { memory, random, tidy, tree } from "wengert";
+import { memory, random, tidy, tree, unstack } from "wengert";
 import { main } from "../../scripts/lib.mjs";
 import { CLASSES, PIXELS, loadDigits } from "./data.mjs";
 import { draw, prepareFolder } from "./draw.mjs";
@@ -20,10 +20,10 @@ await main(import.meta.url, async () => {
   const recipe = `${PIXELS}-${hidden}-${CLASSES}, Adam ${lr}, batches of ${batch}, seed ${seed}`;
   console.log(`Real MNIST digits: ${digits.train.size} to train, ${digits.test.size} to test. ${recipe}.`);
 
-  const [weightKey, orderKey] = random.split(random.key(seed), 2);
+  const [weightKey, orderKey] = tidy(() => unstack(random.split(random.key(seed), 2)));
   const params = initialise(weightKey, hidden);
   const firstWeights = tree.map((leaf) => leaf.data(), params);
-  const orders = tidy(() => [...random.split(orderKey, epochs)].map((key) => random.permutation(key, [digits.train.size]).data()));
+  const orders = tidy(() => unstack(random.split(orderKey, epochs)).map((key) => random.permutation(key, [digits.train.size]).data()));
 
   console.log("\nwengert");
   const learner = wengertLearner(params, lr);

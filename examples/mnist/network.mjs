@@ -1,6 +1,6 @@
 /** The network, its loss and one learner made of both, with wengert's functional face. */
 import { createHash } from "node:crypto";
-import { crossEntropy, linear, mean, random, relu, tensor, tidy, tree, valueAndGrad } from "wengert";
+import { crossEntropy, linear, mean, random, relu, tensor, tidy, tree, unstack, valueAndGrad } from "wengert";
 import { Adam } from "wengert/optim";
 import { CLASSES, PIXELS } from "./data.mjs";
 
@@ -24,7 +24,7 @@ const loss = (params, x, labels) => crossEntropy(logits(params, x), labels);
  */
 export function initialise(key, units) {
   return tidy(() => {
-    const [k1, k2, k3, k4] = random.split(key, 4);
+    const [k1, k2, k3, k4] = unstack(random.split(key, 4));
     /** @param {Tensor} key @param {number[]} shape @param {number} inputs */
     const uniform = (key, shape, inputs) => random.uniform(key, shape).sub(0.5).mul(2 / Math.sqrt(inputs));
     return {

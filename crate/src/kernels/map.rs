@@ -9,7 +9,8 @@ use crate::real::Real;
 
 /// An element type with the vector that its kernels use.
 pub trait Vector: Elem + Lane {
-    /// N values of this type in 128 bits.
+    /// The values that a kernel takes at once: a few 128-bit registers, which share the constants of a polynomial and
+    /// the overhead of the loop.
     type V: Real + Pack<Elem = Self>;
 }
 
@@ -58,7 +59,7 @@ macro_rules! vectors {
         }
     )+};
 }
-vectors!(f32, 4; f64, 2; i32, 4; u8, 16);
+vectors!(f32, 16; f64, 4; i32, 4; u8, 16);
 
 /// The widest vector, in lanes.
 const MAX_WIDTH: usize = 16;
@@ -146,7 +147,7 @@ unsafe fn run<T: Vector, O: Copy>(
     // SAFETY: the caller's promise; positions stay within `len`.
     unsafe {
         if whole > 0 {
-            cursors.point(&x[..used], size_of::<T>());
+            cursors.point(&x[..used], size_of::<T>(), width);
             // Copies of their own: the stores of the loop could otherwise change them.
             let (start, step) = (cursors.start, cursors.step);
             let mut at = 0;
@@ -193,14 +194,14 @@ impl Cursors {
     /// # Safety
     /// At least one value of `size` bytes is readable in each operand.
     #[inline(never)]
-    unsafe fn point(&mut self, x: &[Operand], size: usize) {
+    unsafe fn point(&mut self, x: &[Operand], size: usize, width: usize) {
         for (k, operand) in x.iter().enumerate() {
             self.start[k] = operand.start;
             self.step[k] = size;
             if !operand.slice {
                 let block = self.blocks[k].as_mut_ptr().cast::<u8>();
-                for lane in 0..16 / size {
-                    // SAFETY: the caller's promise; a block holds one vector of 16 bytes and more.
+                for lane in 0..width {
+                    // SAFETY: the caller's promise; a block holds the widest vector.
                     unsafe { std::ptr::copy_nonoverlapping(operand.start, block.add(lane * size), size) };
                 }
                 self.start[k] = block;
