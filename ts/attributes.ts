@@ -11,7 +11,7 @@ export type Axes = number | readonly number[];
 export type Pairs = readonly (readonly [before: number, after: number])[];
 
 /** For each axis `[start, stop, step]`, with any of them left out, or null for all of the axis. */
-export type Slices = readonly (readonly [start?: number, stop?: number, step?: number] | null)[];
+export type Slices = readonly (readonly [start?: number | undefined, stop?: number | undefined, step?: number] | null)[];
 
 /** The kinds of attributes: one slot each from `int` to `choice`, else a count and the slots of the items. */
 export type Kind =

@@ -58,7 +58,7 @@ const mostElements = 100;
  * Compares the derivatives of `f` at `args` in both modes with central differences, after taking floats to float64. What
  * is compared is the derivative of a random combination of the outputs by each element of each argument.
  */
-export function gradCheck<A extends unknown[]>(f: (...args: A) => unknown, args: Accepted<A>, options: GradCheckOptions = {}): GradCheckResult {
+export function gradCheck<A extends unknown[]>(f: (...args: A) => unknown, args: Accepted<A, number>, options: GradCheckOptions = {}): GradCheckResult {
   checkFunction("gradCheck", f);
   const { eps = 1e-6, rtol = 1e-3, atol = 1e-5, modes = ["reverse", "forward"], order = 1 } = options;
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);

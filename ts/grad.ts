@@ -26,11 +26,11 @@ export interface GradOptions<N extends Argnums, H extends boolean> {
 export function grad<A extends unknown[] = Tensor[], const N extends Argnums = 0>(
   f: (...args: A) => Tensor,
   options?: GradOptions<N, false>,
-): (...args: Accepted<A>) => Gradient<A, N>;
+): (...args: Accepted<A, N>) => Gradient<A, N>;
 export function grad<X, A extends unknown[] = Tensor[], const N extends Argnums = 0>(
   f: (...args: A) => readonly [value: Tensor, aux: X],
   options: GradOptions<N, true>,
-): (...args: Accepted<A>) => [gradient: Gradient<A, N>, aux: X];
+): (...args: Accepted<A, N>) => [gradient: Gradient<A, N>, aux: X];
 export function grad(f: AnyFunction, { argnums = 0, hasAux = false }: GradOptions<Argnums, boolean> = {}): AnyFunction {
   checkFunction("grad", f);
   return (...args) => {
@@ -43,11 +43,11 @@ export function grad(f: AnyFunction, { argnums = 0, hasAux = false }: GradOption
 export function valueAndGrad<A extends unknown[] = Tensor[], const N extends Argnums = 0>(
   f: (...args: A) => Tensor,
   options?: GradOptions<N, false>,
-): (...args: Accepted<A>) => [value: Tensor, gradient: Gradient<A, N>];
+): (...args: Accepted<A, N>) => [value: Tensor, gradient: Gradient<A, N>];
 export function valueAndGrad<X, A extends unknown[] = Tensor[], const N extends Argnums = 0>(
   f: (...args: A) => readonly [value: Tensor, aux: X],
   options: GradOptions<N, true>,
-): (...args: Accepted<A>) => [value: [value: Tensor, aux: X], gradient: Gradient<A, N>];
+): (...args: Accepted<A, N>) => [value: [value: Tensor, aux: X], gradient: Gradient<A, N>];
 export function valueAndGrad(f: AnyFunction, { argnums = 0, hasAux = false }: GradOptions<Argnums, boolean> = {}): AnyFunction {
   checkFunction("valueAndGrad", f);
   return (...args) => {

@@ -26,7 +26,7 @@ export type Jacobian<Y, A extends readonly unknown[], N extends Argnums> = Mappe
 export function jacrev<Y, A extends unknown[] = Tensor[], const N extends Argnums = 0>(
   f: (...args: A) => Y,
   options?: JacobianOptions<N>,
-): (...args: Accepted<A>) => Jacobian<Y, A, N>;
+): (...args: Accepted<A, N>) => Jacobian<Y, A, N>;
 export function jacrev(f: AnyFunction, { argnums = 0 }: JacobianOptions<Argnums> = {}): AnyFunction {
   checkFunction("jacrev", f);
   return (...args) => jacobianOf("jacrev", f, args, argnums, "reverse");
@@ -36,7 +36,7 @@ export function jacrev(f: AnyFunction, { argnums = 0 }: JacobianOptions<Argnums>
 export function jacfwd<Y, A extends unknown[] = Tensor[], const N extends Argnums = 0>(
   f: (...args: A) => Y,
   options?: JacobianOptions<N>,
-): (...args: Accepted<A>) => Jacobian<Y, A, N>;
+): (...args: Accepted<A, N>) => Jacobian<Y, A, N>;
 export function jacfwd(f: AnyFunction, { argnums = 0 }: JacobianOptions<Argnums> = {}): AnyFunction {
   checkFunction("jacfwd", f);
   return (...args) => jacobianOf("jacfwd", f, args, argnums, "forward");
@@ -50,7 +50,7 @@ export function jacfwd(f: AnyFunction, { argnums = 0 }: JacobianOptions<Argnums>
 export function jacobian<Y, A extends unknown[] = Tensor[], const N extends Argnums = 0>(
   f: (...args: A) => Y,
   options?: JacobianOptions<N> & { readonly mode?: Mode },
-): (...args: Accepted<A>) => Jacobian<Y, A, N>;
+): (...args: Accepted<A, N>) => Jacobian<Y, A, N>;
 export function jacobian(f: AnyFunction, { argnums = 0, mode }: JacobianOptions<Argnums> & { readonly mode?: Mode } = {}): AnyFunction {
   checkFunction("jacobian", f);
   return (...args) => jacobianOf("jacobian", f, args, argnums, mode);
@@ -60,7 +60,7 @@ export function jacobian(f: AnyFunction, { argnums = 0, mode }: JacobianOptions<
 export function hessian<A extends unknown[] = Tensor[], const N extends Argnums = 0>(
   f: (...args: A) => Tensor,
   options?: JacobianOptions<N>,
-): (...args: Accepted<A>) => Mapped<Gradient<A, N>, Gradient<A, N>>;
+): (...args: Accepted<A, N>) => Mapped<Gradient<A, N>, Gradient<A, N>>;
 export function hessian(f: AnyFunction, { argnums = 0 }: JacobianOptions<Argnums> = {}): AnyFunction {
   checkFunction("hessian", f);
   const gradient: AnyFunction = (...args) => gradientOf("hessian", f, args, argnums, false, false).gradient;

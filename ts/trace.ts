@@ -14,8 +14,13 @@ export type AnyFunction = (...args: never[]) => unknown;
 /** Which arguments to differentiate by, from 0: one, or several in an array. */
 export type Argnums = number | readonly number[];
 
-/** What may be given for the arguments of a function: plain data for a tensor. */
-export type Accepted<A extends readonly unknown[]> = { [K in keyof A]: A[K] extends Tensor ? TensorLike : A[K] };
+/** What may be given for the arguments of a function: plain data for a tensor that is differentiated by. */
+export type Accepted<A extends readonly unknown[], N extends Argnums> = {
+  [K in keyof A]: A[K] extends Tensor ? (K extends Places<N> ? TensorLike : A[K]) : A[K];
+};
+
+/** The keys of the arguments N; those of an array of any length are all numbers. */
+type Places<N extends Argnums> = number | `${N extends readonly number[] ? N[number] : Extract<N, number>}`;
 
 /** What a function is given for arguments that are all differentiated: a Tensor for each leaf. */
 export type Variables<A extends readonly unknown[]> = { -readonly [K in keyof A]: Tensors<A[K]> };
