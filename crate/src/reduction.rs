@@ -17,28 +17,18 @@ fn partition(layout: &Layout, axes: AxisSet) -> [SmallVec<[usize; MAX_DIMS]>; 2]
     [inside, outside]
 }
 
-/// x with the axes of the set last, in an order in which they lie as one: a view where possible, else a copy.
-pub fn axes_last(x: &Array, axes: AxisSet) -> Result<Array> {
-    let [inside, mut order] = partition(&x.layout, axes);
-    if Walk::new(&[&x.layout.permute(&inside)]).single().is_some() {
-        return Ok(x.clone());
-    }
-    order.extend(inside);
-    x.view(x.layout.permute(&order)).contiguous()
-}
-
 /// The reduction of x over `axes`. The numbers along the axes are taken in row-major order. Errors: `memory`.
 pub fn reduce<R: Reducer<T>, T: Elem>(x: &Array, axes: AxisSet, out: Aval) -> Result<Array> {
-    let [reduced, kept] = partition(&x.layout, axes);
-    let dense = axes_last(x, axes)?;
-    // A copy has its dimensions in the new order: the kept ones, then the reduced ones.
-    let (kept, reduced) = if dense.shape() == x.shape() && dense.layout == x.layout {
-        (x.layout.permute(&kept), x.layout.permute(&reduced))
-    } else {
-        let n = kept.len();
-        let order: SmallVec<[usize; MAX_DIMS]> = (0..x.shape().ndim()).collect();
-        (dense.layout.permute(&order[..n]), dense.layout.permute(&order[n..]))
-    };
+    let [mut reduced, mut kept] = partition(&x.layout, axes);
+    let mut dense = x.clone();
+    if Walk::new(&[&x.layout.permute(&reduced)]).single().is_none() {
+        // The reduced axes do not lie as one: a copy with the kept ones first and then the reduced ones.
+        let order: SmallVec<[usize; MAX_DIMS]> = kept.iter().chain(&reduced).copied().collect();
+        dense = x.view(x.layout.permute(&order)).contiguous()?;
+        kept = (0..kept.len()).collect();
+        reduced = (kept.len()..order.len()).collect();
+    }
+    let (kept, reduced) = (dense.layout.permute(&kept), dense.layout.permute(&reduced));
     let (count, step) = Walk::new(&[&reduced]).single().unwrap_or((0, 0));
     let values = dense.buffer::<T>().as_ptr();
     let to = Layout::contiguous(kept.shape);
