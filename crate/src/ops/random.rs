@@ -117,9 +117,15 @@ impl Primitive for Random {
                     let [high, low] = at(k);
                     (u64::from(high) << 32 | u64::from(low), k as i32)
                 };
+                let n = out.shape.size();
+                let mut order: Vec<(u64, i32)> = Vec::new();
+                order.try_reserve_exact(n).map_err(|_| {
+                    let sentence = format!("the order of {n} elements needs more memory than there is");
+                    Error::new(Code::Memory, self.name(), sentence)
+                })?;
+                order.extend((0..n).map(sort_key));
+                order.sort_unstable();
                 Array::build::<i32>(out.shape, |out| {
-                    let mut order: Vec<(u64, i32)> = (0..out.len()).map(sort_key).collect();
-                    order.sort_unstable();
                     for (out, (_, k)) in out.iter_mut().zip(order) {
                         *out = k;
                     }

@@ -39,7 +39,7 @@ impl Primitive for Reshape {
                     return c.refuse(Code::Shape, sentence);
                 }
             }
-            let dims: Vec<usize> = dims.iter().map(|&d| d as usize).collect();
+            let dims: Vec<usize> = dims.iter().map(|&d| usize::try_from(d).unwrap_or(usize::MAX)).collect();
             let shape = Shape::new("reshape", &dims)?;
             c.tape.record(Reshape { shape }, c.x)
         },
