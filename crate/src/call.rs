@@ -161,7 +161,11 @@ impl<'t> Call<'_, 't> {
     /// The next attribute, a size: a whole number that is not negative.
     pub fn size(&mut self, what: &str) -> Result<usize> {
         let n = self.int(what)?;
-        usize::try_from(n).or_else(|_| self.refuse(Code::Argument, format!("{what} must not be negative, got {n}")))
+        if n < 0 {
+            return self.refuse(Code::Argument, format!("{what} must not be negative, got {n}"));
+        }
+        usize::try_from(n)
+            .or_else(|_| self.refuse(Code::Memory, format!("{n} elements are more than the address space holds")))
     }
 
     /// The next attribute, true or false.
@@ -319,7 +323,8 @@ pub fn call<'t>(tape: &'t Tape, code: usize, x: &[Var<'t>], attrs: &[f64]) -> Re
     }
     let y = (spec.build)(&mut call).map_err(|e| e.in_op(spec.name))?;
     tape.take_failure().map_err(|e| e.in_op(spec.name))?;
-    Ok(y)
+    // A result is a node of its own, also where there was nothing to do: what is done to it is not done to the operand.
+    Ok(if x.contains(&y) { y.view() } else { y })
 }
 
 /// Name of the operation with this code, for errors.

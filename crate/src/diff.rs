@@ -76,7 +76,7 @@ pub fn vjp<'t>(tape: &'t Tape, ys: &[Var<'t>], gs: &[Var<'t>], xs: &[Var<'t>]) -
     let mut cotangents: Vec<Option<Var<'t>>> = vec![None; paths.order.len()];
     for (y, &g) in ys.iter().zip(gs) {
         if let Some(k) = paths.position(*y) {
-            cotangents[k] = Some(accumulate(cotangents[k], g));
+            cotangents[k] = Some(accumulate(cotangents[k], g, false));
         }
     }
     for k in (0..paths.order.len()).rev() {
@@ -85,7 +85,8 @@ pub fn vjp<'t>(tape: &'t Tape, ys: &[Var<'t>], gs: &[Var<'t>], xs: &[Var<'t>]) -
         for (i, input) in x.iter().enumerate() {
             let Some(p) = paths.at(input.id()).filter(|_| op.active(i)) else { continue };
             if let Some(c) = op.vjp(i, &x, y, g) {
-                cotangents[p] = Some(accumulate(cotangents[p], c.sum_to(input.shape())));
+                // A rule may pass on g itself, which others get as well.
+                cotangents[p] = Some(accumulate(cotangents[p], c.sum_to(input.shape()), c != g));
             }
         }
     }
@@ -94,16 +95,16 @@ pub fn vjp<'t>(tape: &'t Tape, ys: &[Var<'t>], gs: &[Var<'t>], xs: &[Var<'t>]) -
 }
 
 /// Adds a cotangent to what has come so far. In a last pass an operation that can add its result to an accumulator is
-/// told to, and the evaluator lets it do so in place.
-fn accumulate<'t>(sum: Option<Var<'t>>, c: Var<'t>) -> Var<'t> {
+/// told to, and the evaluator lets it do so in place; `fresh` says that `c` was made for this sum alone.
+fn accumulate<'t>(sum: Option<Var<'t>>, c: Var<'t>, fresh: bool) -> Var<'t> {
     let Some(sum) = sum else { return c };
     let tape = c.tape();
-    if tape.is_last_pass() {
+    if tape.is_last_pass() && fresh {
         let accumulating = {
             let nodes = tape.nodes.borrow();
             let node = &nodes.slots[c.id() as usize];
-            let fresh = node.uses == 0 && node.handles == 0;
-            node.op.as_ref().filter(|_| fresh).and_then(Op::accumulating).map(|op| (op, node.inputs.clone()))
+            let unused = node.uses == 0 && node.handles == 0;
+            node.op.as_ref().filter(|_| unused).and_then(Op::accumulating).map(|op| (op, node.inputs.clone()))
         };
         if let Some((op, inputs)) = accumulating {
             let mut inputs: SmallVec<[Var<'t>; 4]> = inputs.iter().map(|&id| Var::new(tape, id)).collect();
@@ -123,8 +124,15 @@ pub fn jvp<'t>(tape: &'t Tape, ys: &[Var<'t>], xs: &[Var<'t>], ts: &[Var<'t>]) -
     let mut tangents: Vec<Option<Var<'t>>> = vec![None; paths.order.len()];
     for (&x, &t) in xs.iter().zip(ts) {
         if let Some(k) = paths.position(x) {
+            // A tangent with a value is there as early as its variable: nothing need wait for it.
+            {
+                let slots = &mut tape.nodes.borrow_mut().slots;
+                let time = slots[x.id() as usize].time;
+                let t = &mut slots[t.id() as usize];
+                t.time = if t.op.is_none() { t.time.min(time) } else { t.time };
+            }
             // The same variable twice gets both tangents.
-            tangents[k] = Some(accumulate(tangents[k], t));
+            tangents[k] = Some(accumulate(tangents[k], t, false));
         }
     }
     for k in 0..paths.order.len() {

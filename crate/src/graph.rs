@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::array::Array;
 use crate::error::{Result, json_string};
-use crate::tape::{Id, Tape};
+use crate::tape::{Id, Tape, bit};
 use crate::var::Var;
 
 /// Values of more elements than this are left out.
@@ -35,7 +35,7 @@ pub fn to_json(tape: &Tape, y: Var<'_>) -> Result<String> {
             .collect();
         let kept = node.kept.unwrap_or_default();
         let keeps: Vec<String> = (0..node.inputs.len())
-            .filter(|i| kept.inputs & (1 << i) != 0)
+            .filter(|i| kept.inputs & bit(*i) != 0)
             .map(|i| i.to_string())
             .chain(kept.output.then(|| "\"output\"".into()))
             .collect();

@@ -4,7 +4,7 @@
 //! | ---------------- | ------------------------------------------------------ |
 //! | `Lanes<T, N>`    | the kernel: N values at a time                          |
 //! | [`Uses`]         | the set of arguments it touches: what a node must keep  |
-//! | [`Dual`]         | its exact directional derivative: a check of the table  |
+//! | `Dual` (tests)   | its exact directional derivative: a check of the table  |
 //! | `Var`            | nodes appended to the tape: derivatives of any order    |
 
 use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};

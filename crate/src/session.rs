@@ -10,7 +10,7 @@ use crate::eval::Reads;
 use crate::op::Op;
 use crate::ops::alias::Alias;
 use crate::real::Real;
-use crate::tape::{Id, Tape};
+use crate::tape::{Id, Tape, bit};
 use crate::var::Var;
 
 impl Tape {
@@ -91,13 +91,13 @@ impl Tape {
         if connected {
             self.keep_rules(&targets);
             self.evaluate(&targets, Reads::Again)?;
-            // A copy of a result is the caller's own and holds no graph.
-            for id in targets {
-                let copy = matches!(self.nodes.borrow().slots[id as usize].op, Some(Op::Alias(_)));
-                if copy {
-                    self.cut_keeping_value(id);
-                }
-            }
+            // A copy of a result, from which nothing follows, is the caller's own and holds no graph.
+            let is_copy = |&id: &Id| {
+                let node = &self.nodes.borrow().slots[id as usize];
+                matches!(node.op, Some(Op::Alias(_))) && node.uses == 0
+            };
+            let copies: Vec<Id> = targets.into_iter().filter(is_copy).collect();
+            copies.into_iter().for_each(|id| self.cut_keeping_value(id));
             return Ok(());
         }
         self.evaluate(&targets, Reads::Last)?;
@@ -120,7 +120,7 @@ impl Tape {
             let mut bits = 0;
             for (i, &input) in inputs.iter().enumerate() {
                 if self.nodes.borrow().position(input).is_some_and(|p| active[p]) {
-                    bits |= 1u32.checked_shl(i as u32).unwrap_or(1 << 31);
+                    bits |= bit(i);
                 }
             }
             active[k] = held_leaf || bits != 0;
@@ -161,7 +161,7 @@ impl Tape {
             differentiable("vjp", x)?;
         }
         let found = self.with_last_pass(last, || diff::vjp(self, ys, &cotangents, xs))?;
-        Ok(found.into_iter().zip(xs).map(|(c, &x)| diff::or_zeros(c, x)).collect())
+        Ok(self.distinct(found.into_iter().zip(xs).map(|(c, &x)| diff::or_zeros(c, x)).collect()))
     }
 
     /// [`diff::jvp`]; zeros where a y depends on no x. Errors: as for [`Tape::pullback`], about tangents.
@@ -177,7 +177,18 @@ impl Tape {
             like("jvp", "tangent", t, x)?;
         }
         let found = self.with_last_pass(last, || diff::jvp(self, ys, xs, ts))?;
-        Ok(found.into_iter().zip(ys).map(|(t, &y)| diff::or_zeros(t, y)).collect())
+        Ok(self.distinct(found.into_iter().zip(ys).map(|(t, &y)| diff::or_zeros(t, y)).collect()))
+    }
+
+    /// These nodes, each a node of its own: what is there twice, or what somebody has a handle to, is given as a view of
+    /// it. What is done to one derivative (`requiresGrad`, `assign`) must not happen to another, nor to a cotangent.
+    fn distinct<'t>(&'t self, found: Vec<Var<'t>>) -> Vec<Var<'t>> {
+        let mut own: Vec<Var<'t>> = Vec::with_capacity(found.len());
+        for y in found {
+            let taken = own.contains(&y) || self.nodes.borrow().slots[y.id() as usize].handles > 0;
+            own.push(if taken { y.view() } else { y });
+        }
+        own
     }
 
     // ---- the imperative face
@@ -220,7 +231,8 @@ impl Tape {
                         .into(),
                 );
             }
-            let wanted = |node: &crate::tape::Node| node.op.is_none() || node.retain_grad;
+            // Without a handle no one can ask for the gradient.
+            let wanted = |node: &crate::tape::Node| (node.op.is_none() || node.retain_grad) && node.handles > 0;
             graph.iter().filter(|&&id| wanted(&nodes.slots[id as usize])).map(|&id| Var::new(self, id)).collect()
         };
         let was = self.set_no_grad(!create);
@@ -261,6 +273,7 @@ impl Tape {
             let old = self.nodes.borrow().slots[x.id() as usize].grad;
             gradients.push(old.map_or(c, |old| Var::new(self, old) + c));
         }
+        let mut gradients = self.distinct(gradients);
         gradients.push(seed);
         self.settle(&gradients)?;
         gradients.pop();

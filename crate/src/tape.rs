@@ -273,7 +273,8 @@ impl Tape {
         let id = handle - generation * SLOTS;
         let nodes = self.nodes.borrow();
         let node = nodes.slots.get(id as usize)?;
-        (f64::from(node.generation) == generation && node.handles > 0).then(|| Var::new(self, id as Id))
+        let current = f64::from(node.generation) * SLOTS + f64::from(id as Id);
+        (current == handle && node.handles > 0).then(|| Var::new(self, id as Id))
     }
 
     /// Gives a handle back. A stale one is ignored.
@@ -430,7 +431,8 @@ impl Tape {
     }
 }
 
-fn bit(i: usize) -> u32 {
+/// The bit of input `i`; those past the last share one.
+pub(crate) fn bit(i: usize) -> u32 {
     1u32.checked_shl(i as u32).unwrap_or(1 << 31)
 }
 
@@ -458,9 +460,18 @@ impl Nodes {
     }
 
     pub fn drop_handle(&mut self, id: Id) {
-        self.slots[id as usize].handles -= 1;
-        self.forget_value(id);
-        self.collect(id);
+        let mut stack: SmallVec<[Id; 4]> = SmallVec::new();
+        stack.push(id);
+        while let Some(id) = stack.pop() {
+            let node = &mut self.slots[id as usize];
+            node.handles -= 1;
+            if node.handles == 0 {
+                // No one can ask for these any more, and a recorded gradient leads back to the node that holds it.
+                stack.extend([node.grad.take(), node.seed.take()].into_iter().flatten());
+            }
+            self.forget_value(id);
+            self.collect(id);
+        }
     }
 
     /// Drops a value that can be computed again and that nobody asks for.

@@ -127,6 +127,11 @@ impl<'t> Var<'t> {
         if self.shape() == shape { self } else { self.apply(Reshape { shape }) }
     }
 
+    /// The same value as a node of its own.
+    pub fn view(self) -> Var<'t> {
+        self.apply(Reshape { shape: self.shape() })
+    }
+
     /// Dimension `k` of the result is dimension `axes[k]`.
     pub fn permute(self, axes: &[usize]) -> Var<'t> {
         if axes.iter().copied().eq(0..axes.len()) { self } else { self.apply(Permute::new(axes)) }
