@@ -24,14 +24,17 @@ export interface Op {
   readonly name: string;
   readonly inputs: readonly Input[];
   readonly attributes: readonly Attribute[];
+  /** The defaults of the inputs that are options. */
+  readonly defaults: readonly number[];
   /** Names of the options: inputs with a default, then attributes that are not positional. */
   readonly options: readonly string[];
 }
 
 /** Derives from the description of an operation what each call needs. */
 export function define(code: number, name: string, inputs: readonly Input[], attributes: readonly Attribute[]): Op {
+  const defaults = inputs.map((input) => input.default).filter((value) => value !== undefined);
   const options = [...inputs.filter((i) => i.default !== undefined), ...attributes.filter((a) => a.positional !== true)];
-  return { code, name, inputs, attributes, options: options.map((o) => o.name) };
+  return { code, name, inputs, attributes, defaults, options: options.map((o) => o.name) };
 }
 
 /** Applies an operation of one input and no attributes: one call into the core, one new object. */
@@ -57,54 +60,72 @@ export function binary(code: number, name: string, a: unknown, b: unknown): Tens
 }
 
 function withPlain(code: number, name: string, operands: readonly unknown[]): Tensor {
-  return call(code, name, operands, [], []);
+  return call(code, name, operands, none, none);
 }
+
+const none: readonly never[] = [];
 
 /**
  * Applies an operation. `operands` are its inputs without those that are options, in order; `positional` are the values
  * of the attributes that are parameters; `options` is what the user gave last: an object, or the first option plainly.
  */
-export function apply(op: Op, operands: readonly unknown[], positional: readonly unknown[] = [], options?: unknown): Tensor {
-  const given = readOptions(op, options);
+export function apply(op: Op, operands: readonly unknown[], positional: readonly unknown[] = none, options?: unknown): Tensor {
+  const given = options === undefined ? none : readOptions(op, options);
   const slots: number[] = [];
   let parameter = 0;
-  let option = op.options.length;
-  for (const attribute of op.attributes) if (attribute.positional !== true) option -= 1;
-  const optional = op.inputs.filter((input) => input.default !== undefined).map((input, i) => given[i] ?? input.default);
+  let option = op.defaults.length;
   for (const attribute of op.attributes) {
-    const value = attribute.positional === true ? positional[parameter++] : given[option++];
-    encode(op.name, attribute, value, slots);
+    encode(op.name, attribute, attribute.positional === true ? positional[parameter++] : given[option++], slots);
   }
-  return call(op.code, op.name, optional.length === 0 ? operands : [...operands, ...optional], op.inputs, slots);
+  const all = op.defaults.length === 0 ? operands : [...operands, ...op.defaults.map((value, i) => given[i] ?? value)];
+  return call(op.code, op.name, all, op.inputs, slots);
 }
-
-const none: readonly unknown[] = [];
 
 /** The values of an operation's options in their order; undefined where left out. */
 function readOptions(op: Op, options: unknown): readonly unknown[] {
-  if (options === undefined) return none;
   if (op.options.length === 0) throw new TensorError("argument", op.name, `no options are known, got ${describe(options)}`);
-  if (typeof options !== "object" || options === null || isArray(options) || isNumericArray(options) || isTensor(options)) {
-    return [options];
-  }
-  const entries = new Map<string, unknown>(Object.entries(options));
-  for (const key of entries.keys()) {
+  if (!isOptions(options)) return [options];
+  for (const key of Object.keys(options)) {
     if (!op.options.includes(key)) {
       throw new TensorError("argument", op.name, `the options are ${list(op.options)}, got ${describe(key)}`);
     }
   }
-  return op.options.map((name) => entries.get(name));
+  return op.options.map((name) => options[name]);
+}
+
+function isOptions(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !isArray(value) && !isNumericArray(value) && !isTensor(value);
 }
 
 function call(code: number, name: string, operands: readonly unknown[], inputs: readonly Input[], attributes: readonly number[]): Tensor {
   let count = operands.length;
   while (count > 0 && (operands[count - 1] ?? null) === null && inputs[count - 1]?.optional === true) count -= 1;
+  const slots = scratch(2 * count + attributes.length);
+  for (let i = 0; i < count; i++) {
+    const x = operands[i];
+    if (!isTensor(x)) return callWithPlain(code, name, operands.slice(0, count), inputs, attributes);
+    slots[2 * i] = handleOf(x);
+    slots[2 * i + 1] = 0;
+  }
+  return finish(code, name, operands, count, attributes);
+}
+
+/** Makes the call whose operands stand in the scratch area. */
+function finish(code: number, name: string, operands: readonly unknown[], count: number, attributes: readonly number[]): Tensor {
+  const slots = scratch(2 * count + attributes.length);
+  for (let i = 0; i < attributes.length; i++) slots[2 * count + i] = attributes[i] ?? NaN;
+  const y = core.apply(code, count, attributes.length);
+  return y === 0 ? failed(name, operands) : made(y);
+}
+
+/** As `call`, where plain data stand for some tensors: numbers go along as they are, arrays become tensors for the call. */
+function callWithPlain(code: number, name: string, operands: readonly unknown[], inputs: readonly Input[], attributes: readonly number[]): Tensor {
   const adopts = (i: number): boolean => inputs[i]?.dtype === undefined;
   const model = operands.find((x, i): x is Tensor => isTensor(x) && adopts(i));
   const temporaries: number[] = [];
   try {
     // All of them first: making a tensor uses the scratch area.
-    const handles = operands.slice(0, count).map((x, i) => {
+    const handles = operands.map((x, i) => {
       if (isTensor(x)) return alive(name, x, `argument ${i + 1}`);
       const literal = (typeof x === "number" || typeof x === "boolean") && adopts(i) && model !== undefined;
       if (literal) return 0;
@@ -113,16 +134,12 @@ function call(code: number, name: string, operands: readonly unknown[], inputs: 
       temporaries.push(handle);
       return handle;
     });
-    const slots = scratch(2 * count + attributes.length);
+    const slots = scratch(2 * handles.length + attributes.length);
     handles.forEach((handle, i) => {
       slots[2 * i] = handle;
       slots[2 * i + 1] = handle === 0 ? Number(operands[i]) : 0;
     });
-    attributes.forEach((slot, i) => {
-      slots[2 * count + i] = slot;
-    });
-    const y = core.apply(code, count, attributes.length);
-    return y === 0 ? failed(name, operands) : made(y);
+    return finish(code, name, operands, handles.length, attributes);
   } finally {
     for (const handle of temporaries) releaseHandle(handle);
   }

@@ -70,7 +70,8 @@ let capacity = 64;
  * Take it anew after every call into the core: growth of the memory detaches views, whose length is then 0.
  */
 export function scratch(length: number): Float64Array {
-  if (slots.length < length) {
+  // A detached view has length 0, so even an empty request needs a slot.
+  if (slots.length < Math.max(1, length)) {
     while (capacity < length) capacity *= 2;
     const pointer = core.scratch(capacity) >>> 0;
     slots = new Float64Array(live().memory.buffer, pointer, capacity);

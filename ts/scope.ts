@@ -71,15 +71,18 @@ const registry = new FinalizationRegistry<number>((handle) => {
 });
 
 /** How tensors end; the number of a fate is `-1 - index`. */
-const fates: string[] = ["was disposed"];
+const fates = ["was disposed", "was freed when tidy returned; return it from the function, or keep(it)"];
 const disposed = -1;
+const fateIn = new Map([["tidy", -2]]);
 
-function fateOf(scope: Scope): number {
-  const text = scope.transforms
-    ? `was made inside ${scope.name} and freed when it returned; return it from the function`
-    : "was freed when tidy returned; return it from the function, or keep(it)";
-  const known = fates.indexOf(text);
-  return -1 - (known < 0 ? fates.push(text) - 1 : known);
+/** The fate of a tensor that a scope of this name freed. */
+function fateOf(name: string): number {
+  let fate = fateIn.get(name);
+  if (fate === undefined) {
+    fate = -fates.push(`was made inside ${name} and freed when it returned; return it from the function`);
+    fateIn.set(name, fate);
+  }
+  return fate;
 }
 
 /** Releases one handle, which may be stale. */
@@ -174,7 +177,7 @@ function close(scope: Scope, results: readonly Handle[], connected: boolean): vo
   const own = scope.transforms ? [...kept, ...survivors] : [];
   const slots = scratch(own.length + tensors.length);
   own.forEach((tensor, i) => (slots[i] = aside.get(tensor) ?? 0));
-  const fate = fateOf(scope);
+  const fate = fateOf(scope.name);
   let end = own.length;
   for (const tensor of tensors) {
     const handle = handleOf(tensor);
@@ -184,7 +187,7 @@ function close(scope: Scope, results: readonly Handle[], connected: boolean): vo
   }
   for (const [tensor, handle] of aside) setHandle(tensor, handle);
   if (!scope.transforms) {
-    core.release(end);
+    if (end > 0) core.release(end);
   } else if (core.end(own.length, end - own.length, connected ? 1 : 0) === 0) {
     for (const tensor of own) setHandle(tensor, fate);
     raise();

@@ -50,8 +50,13 @@ export class Tensor extends TensorOps {
     if (this.#info !== null) return this.#info;
     if (core.info(handle) === 0) raise(op);
     const slots = scratch(3);
-    const shape = Object.freeze(Array.from(slots.subarray(3, 3 + (slots[2] ?? 0))));
-    const size = shape.reduce((product, n) => product * n, 1);
+    const sizes: number[] = [];
+    let size = 1;
+    for (let i = 0; i < (slots[2] ?? 0); i++) {
+      sizes.push(slots[3 + i] ?? 0);
+      size *= slots[3 + i] ?? 0;
+    }
+    const shape = Object.freeze(sizes);
     this.#info = { shape, dtype: dtypes[slots[0] ?? 0] ?? "float32", size };
     return this.#info;
   }

@@ -132,21 +132,37 @@ export function directions(op: string, tree: unknown, name: string, of: Outputs)
 export function pullBack(op: string, ys: readonly Tensor[], cotangents: readonly (Tensor | null)[], xs: readonly Tensor[]): Tensor[] {
   const [n, m] = [ys.length, xs.length];
   const slots = scratch(2 * n + m);
-  ys.forEach((y, i) => (slots[i] = handleOf(y)));
-  cotangents.forEach((g, i) => (slots[n + i] = g === null ? 0 : handleOf(g)));
-  xs.forEach((x, i) => (slots[2 * n + i] = handleOf(x)));
+  put(slots, 0, ys);
+  put(slots, n, cotangents);
+  put(slots, 2 * n, xs);
   // In the outermost transformation nobody can differentiate what comes out: the core may fuse.
   if (core.vjp(n, m, depth() === 1 ? 1 : 0) === 0) raise(op);
-  return Array.from(scratch(m).subarray(0, m), made);
+  return take(m);
 }
 
 /** Appends the forward pass from `xs` with their tangents: the tangents of `ys`. */
 export function pushForward(op: string, ys: readonly Tensor[], xs: readonly Tensor[], tangents: readonly Tensor[]): Tensor[] {
   const [n, m] = [ys.length, xs.length];
   const slots = scratch(n + 2 * m);
-  ys.forEach((y, i) => (slots[i] = handleOf(y)));
-  xs.forEach((x, i) => (slots[n + i] = handleOf(x)));
-  tangents.forEach((t, i) => (slots[n + m + i] = handleOf(t)));
+  put(slots, 0, ys);
+  put(slots, n, xs);
+  put(slots, n + m, tangents);
   if (core.jvp(n, m) === 0) raise(op);
-  return Array.from(scratch(n).subarray(0, n), made);
+  return take(n);
+}
+
+/** Writes handles into the scratch area; 0 for null. */
+function put(slots: Float64Array, from: number, tensors: readonly (Tensor | null)[]): void {
+  for (let i = 0; i < tensors.length; i++) {
+    const tensor = tensors[i] ?? null;
+    slots[from + i] = tensor === null ? 0 : handleOf(tensor);
+  }
+}
+
+/** Tensors for the handles that a pass left in the scratch area. */
+function take(count: number): Tensor[] {
+  const slots = scratch(count);
+  const tensors: Tensor[] = [];
+  for (let i = 0; i < count; i++) tensors.push(made(slots[i] ?? 0));
+  return tensors;
 }

@@ -62,11 +62,11 @@ struct Detail {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// A refusal by `op`; `sentence` says what must hold and what was got, without the name of the operation.
+    /// A refusal by `op`, named as users write it; `sentence` says what must hold and what was got, without the name of the operation.
     pub fn new(code: Code, op: &str, sentence: impl Into<String>) -> Error {
         Error(Box::new(Detail {
             code,
-            op: op.to_string(),
+            op: camel(op),
             sentence: sentence.into(),
             shapes: Vec::new(),
             dtypes: Vec::new(),
@@ -87,7 +87,7 @@ impl Error {
 
     /// The same refusal in the name of another operation: what a composed operation does with the refusals of its parts.
     pub fn in_op(mut self, op: &str) -> Error {
-        self.0.op = op.to_string();
+        self.0.op = camel(op);
         self
     }
 
@@ -123,6 +123,18 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// `snake_case` as users write it.
+pub fn camel(name: &str) -> String {
+    let mut parts = name.split('_');
+    let first = parts.next().unwrap_or_default().to_string();
+    parts.fold(first, |mut out, part| {
+        let mut letters = part.chars();
+        out.extend(letters.next().map(|c| c.to_ascii_uppercase()));
+        out.push_str(letters.as_str());
+        out
+    })
+}
 
 /// `text` as a JSON string literal.
 pub fn json_string(text: &str) -> String {

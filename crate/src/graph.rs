@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use crate::array::Array;
-use crate::error::{Result, json_string};
+use crate::error::{Result, camel, json_string};
 use crate::tape::{Id, Tape, bit};
 use crate::var::Var;
 
@@ -85,18 +85,6 @@ fn adjoints(tape: &Tape, y: Var<'_>, order: &[Id]) -> Result<Vec<Option<Array>>>
     tape.set_no_grad(was);
     let mut computed = computed?.into_iter();
     Ok(xs.iter().map(|x| x.and_then(|_| computed.next()).and_then(Var::value)).collect())
-}
-
-/// `snake_case` as users write it.
-pub fn camel(name: &str) -> String {
-    let mut parts = name.split('_');
-    let first = parts.next().unwrap_or_default().to_string();
-    parts.fold(first, |mut out, part| {
-        let mut letters = part.chars();
-        out.extend(letters.next().map(|c| c.to_ascii_uppercase()));
-        out.push_str(letters.as_str());
-        out
-    })
 }
 
 fn numbers(value: Option<&Array>) -> Result<String> {
