@@ -21,6 +21,7 @@ describe("graph", () => {
     const mul = g.nodes.find((node) => node.op === "mul");
     expect(g.edges.filter((edge) => edge.to === mul?.id).map((edge) => edge.input)).toEqual([0, 1]);
     expect(mul?.vjp).toEqual(["b", "a"]);
+    expect(g.nodes.slice(3).map((node) => node.vjp)).toEqual([["cos(x)"], ["-sin(x)"], ["1", "1"]]);
   });
 
   it("knows the names", () => {
@@ -32,6 +33,19 @@ describe("graph", () => {
     z.backward(null, { retainGraph: true });
     const adjoints = graph(z).nodes.map((node) => node.gradient);
     expect(adjoints).toEqual([3.718757354547875, 2.4791715696985834, 1.2395857848492917, 1, 1, 1].map((g) => expect.closeTo(g, 14) as unknown));
+  });
+
+  it("writes derivatives as mathematics", () => {
+    const formula = (f: (x: Tensor) => Tensor): string | undefined => graph(f(tensor([0.5], { requiresGrad: true }))).nodes.at(-1)?.vjp[0];
+    expect(formula((x) => x.tanh())).toBe("1 - y * y");
+    expect(formula((x) => x.sigmoid())).toBe("y * (1 - y)");
+    expect(formula((x) => x.log())).toBe("1 / x");
+    expect(formula((x) => x.log1p())).toBe("1 / (1 + x)");
+    expect(formula((x) => x.sqrt())).toBe("0.5 / y");
+    expect(formula((x) => x.relu())).toBe("[x > 0]");
+    expect(formula((x) => x.asin())).toBe("1 / sqrt(oneMinusSquare(x))");
+    expect(formula((x) => x.acos())).toBe("-1 / sqrt(oneMinusSquare(x))");
+    expect(formula((x) => x.pow(3))).toBe("where(b = 0, 0, b * pow(a, b - 1))");
   });
 
   it("leaves out large values, and writes NaN", () => {

@@ -4,6 +4,7 @@ import { isArray, nest, type NestedValues } from "./convert.js";
 import { core, raise } from "./core.js";
 import type { DType } from "./dtype.js";
 import { TensorError } from "./errors.js";
+import { readable } from "./formula.js";
 import { formatNumber } from "./print.js";
 import { alive, dispose } from "./scope.js";
 import type { TensorLike } from "./tensor.js";
@@ -24,7 +25,7 @@ export interface GraphNode {
   readonly value: Values | null;
   /** The adjoint, after `backward(gradient, { retainGraph: true })`; of a leaf what has been accumulated. */
   readonly gradient: Values | null;
-  /** For each input the derivative by it as text, as the operation's rule is written; "" where it has no short form. */
+  /** For each input the derivative by it as text, in the names of the inputs and y for the result; "" where it has no short form. */
   readonly vjp: readonly string[];
   /** What is kept for the backward pass: the places of inputs, and "output". */
   readonly keeps: readonly string[];
@@ -70,7 +71,7 @@ export function graph(y: TensorLike): Graph {
       op: node.op ?? "leaf",
       value: valuesOf(node.value, node),
       gradient: valuesOf(node.gradient, node),
-      vjp: node.vjp.map((formula) => formula ?? ""),
+      vjp: node.vjp.map((formula) => (formula === null ? "" : readable(formula))),
     })),
     edges,
   };
@@ -85,6 +86,7 @@ function numberOf(value: number | string): number {
 }
 
 const colors = { leaf: "#d7e8fb", constant: "#f1f3f4", op: "#fdf0d5", line: "#5f6368", adjoint: "#b3261e", note: "#80868b" };
+const font = "Helvetica,Arial,sans-serif";
 const longest = 28; // characters of a value that is written out
 
 /**
@@ -98,9 +100,9 @@ export function toDot(g: Graph): string {
   const byId = new Map(g.nodes.map((node) => [node.id, node]));
   const lines = [
     "digraph {",
-    `  graph [rankdir=LR, ranksep=0.55, nodesep=0.3, bgcolor="transparent", fontname="Helvetica"];`,
-    `  node [shape=plain, fontname="Helvetica", fontsize=12];`,
-    `  edge [color="${colors.line}", arrowsize=0.7, fontname="Helvetica", fontsize=10, fontcolor="${colors.note}"];`,
+    `  graph [rankdir=LR, ranksep=0.55, nodesep=0.3, bgcolor="transparent", fontname="${font}"];`,
+    `  node [shape=plain, fontname="${font}", fontsize=12];`,
+    `  edge [color="${colors.line}", arrowsize=0.7, fontname="${font}", fontsize=10, fontcolor="${colors.note}"];`,
     ...g.nodes.map((node) => `  n${node.id} [label=<${box(node)}>];`),
     ...g.edges.map((edge) => `  n${edge.from} -> n${edge.to}${label(edge, byId.get(edge.to))};`),
     "}",
@@ -118,7 +120,7 @@ function box(node: GraphNode): string {
 }
 
 function table(color: string, rows: readonly string[]): string {
-  const cells = rows.map((row) => `<tr><td align="center">${row}</td></tr>`).join("");
+  const cells = rows.map((row) => `<tr><td align="center">&#160;${row}&#160;</td></tr>`).join("");
   return `<table border="1" color="${colors.line}" bgcolor="${color}" style="rounded" cellborder="0" cellspacing="0" cellpadding="3">${cells}</table>`;
 }
 
@@ -135,10 +137,10 @@ function write(value: Values, dtype: DType): string {
   return `[${value.map((item) => write(item, dtype)).join(", ")}]`;
 }
 
-/** The derivative by this input, where it is short. */
+/** The derivative by this input, where it is short and not simply 1. */
 function label({ input }: GraphEdge, to: GraphNode | undefined): string {
   const formula = to?.vjp[input] ?? "";
-  return formula === "" || formula.length > longest ? "" : ` [label="  ${formula.replaceAll(/["\\]/g, "\\$&")}  "]`;
+  return formula === "" || formula === "1" || formula.length > longest ? "" : ` [label="  ${formula.replaceAll(/["\\]/g, "\\$&")}  "]`;
 }
 
 function escape(words: string): string {

@@ -2,8 +2,7 @@
 
 use wengert::call::{Attr, Kind, Spec, specs};
 use wengert::elementwise::{Class, Func, Test};
-use wengert::error::json_string;
-use wengert::graph::camel;
+use wengert::error::{camel, json_string};
 
 fn main() {
     let composed = specs().iter().map(|spec| spec.name);

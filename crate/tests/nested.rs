@@ -293,7 +293,13 @@ fn each_derivative_is_a_node_of_its_own() {
 fn a_result_is_a_node_of_its_own_where_there_was_nothing_to_do() {
     let tape = Tape::new();
     let x = tape.leaf(float64(&[3], &[1.0, 2.0, 3.0]));
-    for (name, attrs) in [("flatten", vec![]), ("to", vec![1.0]), ("transpose", vec![]), ("squeeze", vec![-1.0]), ("sum", vec![0.0, 0.0])] {
+    for (name, attrs) in [
+        ("flatten", vec![]),
+        ("to", vec![1.0]),
+        ("transpose", vec![]),
+        ("squeeze", vec![-1.0]),
+        ("sum", vec![0.0, 0.0]),
+    ] {
         let y = wengert::call::call(&tape, common::code(name), &[x], &attrs).unwrap();
         assert!(y != x, "{name}");
     }

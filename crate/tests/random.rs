@@ -134,10 +134,7 @@ fn bad_requests_are_refused() {
     assert_eq!(refusal("bernoulli", &[1.0, 3.0, 1.5]), "bernoulli: p must be in [0, 1], got 1.5");
     assert_eq!(refusal("bernoulli", &[1.0, 3.0, f64::NAN]), "bernoulli: p must be in [0, 1], got NaN");
     assert_eq!(refusal("permutation", &[1.0, -1.0]), "permutation: sizes must not be negative, got -1");
-    assert_eq!(
-        refusal("permutation", &[2.0, 2.0, 3.0]),
-        "permutation: the shape must have one dimension, got [2, 3]"
-    );
+    assert_eq!(refusal("permutation", &[2.0, 2.0, 3.0]), "permutation: the shape must have one dimension, got [2, 3]");
     assert_eq!(refusal("split", &[-1.0]), "split: n must not be negative, got -1");
     assert_eq!(refusal("split", &[1.5]), "split: n must be a whole number, got 1.5");
     assert_eq!(

@@ -51,9 +51,7 @@ impl Primitive for MatMul {
         let (&[ref batch_a @ .., m, k], &[ref batch_b @ .., k_b, n]) = (&a[..], &b[..]) else {
             return refuse(format!("operands must have at least 2 dimensions, got {a} · {b}"));
         };
-        if k != k_b {
-            return refuse(format!("inner dimensions must agree, got {a} · {b} ({k} and {k_b})"));
-        }
+        inner_agree(a, b, k, k_b)?;
         let leading = |dims: &[usize]| Aval::new(Shape::of(dims), dtype);
         let Ok(mut shape) = broadcast("matmul", &[leading(batch_a), leading(batch_b)]) else {
             return refuse(format!("leading dimensions must be equal or 1, got {a} · {b}"));
@@ -122,6 +120,15 @@ fn product<T: GemmElem + Elem>(a: &Array, b: &Array, y: &Array, accumulate: bool
     Ok(())
 }
 
+/// Refuses operands whose inner dimensions differ.
+fn inner_agree(a: Shape, b: Shape, k: usize, k_b: usize) -> Result<()> {
+    if k == k_b {
+        return Ok(());
+    }
+    let sentence = format!("inner dimensions must agree, got {a} · {b} ({k} and {k_b})");
+    Err(Error::new(Code::Shape, "matmul", sentence).with_shapes([&a[..], &b[..]]))
+}
+
 /// The product of operands of any number of dimensions from 1, as NumPy's `matmul`.
 pub fn matmul<'t>(a: Var<'t>, b: Var<'t>) -> Result<Var<'t>> {
     let (a_shape, b_shape) = (a.shape(), b.shape());
@@ -130,9 +137,11 @@ pub fn matmul<'t>(a: Var<'t>, b: Var<'t>) -> Result<Var<'t>> {
             format!("operands must have at least 1 dimension, got {a_shape} · {b_shape}; use mul for scalars");
         return Err(Error::new(Code::Shape, "matmul", sentence).with_shapes([&a_shape[..], &b_shape[..]]));
     }
-    if a_shape.ndim() >= 2 && b_shape.ndim() == 2 && a_shape.ndim() > 2 && a_shape[a_shape.ndim() - 1] == b_shape[0] {
+    // The sentence has the shapes as they were given, before a vector becomes a row or a column.
+    let k = a_shape[a_shape.ndim() - 1];
+    inner_agree(a_shape, b_shape, k, b_shape[b_shape.ndim().saturating_sub(2)])?;
+    if a_shape.ndim() > 2 && b_shape.ndim() == 2 {
         // One product for all leading dimensions, and so are both derivatives.
-        let k = b_shape[0];
         let rows = a_shape[..a_shape.ndim() - 1].iter().product();
         let y = a.tape().record(MatMul::default(), &[a.reshape(Shape::of(&[rows, k])), b])?;
         return Ok(y.reshape(a_shape.with_dim(a_shape.ndim() - 1, b_shape[1])));
