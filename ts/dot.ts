@@ -86,7 +86,7 @@ function numberOf(value: number | string): number {
 }
 
 const colors = { leaf: "#d7e8fb", constant: "#f1f3f4", op: "#fdf0d5", line: "#5f6368", adjoint: "#b3261e", note: "#80868b" };
-const font = "Helvetica,Arial,sans-serif";
+const font = "Courier";
 const longest = 28; // characters of a value that is written out
 
 /**
@@ -120,8 +120,8 @@ function box(node: GraphNode): string {
 }
 
 function table(color: string, rows: readonly string[]): string {
-  const cells = rows.map((row) => `<tr><td align="center">&#160;${row}&#160;</td></tr>`).join("");
-  return `<table border="1" color="${colors.line}" bgcolor="${color}" style="rounded" cellborder="0" cellspacing="0" cellpadding="3">${cells}</table>`;
+  const cells = rows.map((row) => `<tr><td align="center">${row}</td></tr>`).join("");
+  return `<table border="1" color="${colors.line}" bgcolor="${color}" style="rounded" cellborder="0" cellspacing="0" cellpadding="4">${cells}</table>`;
 }
 
 /** A value in few characters, else its shape and dtype. */

@@ -299,12 +299,11 @@ pub fn call<'t>(tape: &'t Tape, code: usize, x: &[Var<'t>], attrs: &[f64]) -> Re
     if let Some(&func) = Func::ALL.get(code) {
         return tape.record(Map { func }, x);
     }
-    let code = code - Func::ALL.len();
-    if let Some(&test) = Test::ALL.get(code) {
+    let place = code - Func::ALL.len();
+    if let Some(&test) = Test::ALL.get(place) {
         return tape.record(Compare { test }, x);
     }
-    let code = code - Test::ALL.len();
-    let Some(spec) = specs().get(code) else {
+    let Some(spec) = specs().get(place - Test::ALL.len()) else {
         return Err(Error::new(Code::Argument, "call", format!("there is no operation with code {code}")));
     };
     let mut call = Call { tape, op: spec.name, x, attrs };

@@ -181,10 +181,10 @@ impl Case {
     }
 }
 
-/// The code of the operation that users know under this name.
+/// The code of the operation that users know under this name: a composed one before the function of the table it uses.
 pub fn code(name: &str) -> usize {
     let codes = Func::ALL.len() + Test::ALL.len() + specs().len();
-    (0..codes).find(|&code| call::name(code) == name).unwrap_or_else(|| panic!("there is no operation {name}"))
+    (0..codes).rev().find(|&code| call::name(code) == name).unwrap_or_else(|| panic!("there is no operation {name}"))
 }
 
 /// Every function and test of the table, with equal shapes and with broadcasting, and every sample of every other call.
