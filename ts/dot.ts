@@ -86,7 +86,7 @@ function numberOf(value: number | string): number {
 }
 
 const colors = { leaf: "#d7e8fb", constant: "#f1f3f4", op: "#fdf0d5", line: "#5f6368", adjoint: "#b3261e", note: "#80868b" };
-const font = "Courier";
+const font = "Courier"; // of one width, so that boxes fit whatever font stands in for it
 const longest = 28; // characters of a value that is written out
 
 /**
