@@ -539,3 +539,6 @@ impl Nodes {
         self.slots[id as usize].seq == 0
     }
 }
+
+#[cfg(test)]
+mod tests;
