@@ -101,10 +101,13 @@ fn elementwise_operations_refuse() {
     }
 }
 
+/// Operation, kind of refusal, operands, attributes, sentence.
+type Refused<'a> = (&'a str, Code, &'a [Array], &'a [f64], &'a str);
+
 #[test]
 #[rustfmt::skip]
 fn structural_and_composed_operations_refuse() {
-    let expected: &[(&str, Code, &[Array], &[f64], &str)] = &[
+    let expected: &[Refused<'_>] = &[
         // Reductions.
         ("sum", Code::DType, &[b(&[2])], &[-1.0, 0.0], "sum: the dtype must be float32, float64 or int32, got bool; convert with .to(\"float32\")"),
         ("sum", Code::Axis, &[f(&[2, 3])], &[1.0, NAN, 0.0], "sum: axis must be an integer in [-2, 1] for 2 dimensions, got NaN"),

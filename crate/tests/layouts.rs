@@ -124,6 +124,27 @@ fn every_operation_is_the_same_on_every_layout() {
     }
 }
 
+/// The same with lines longer than the blocks in which kernels take strided operands.
+#[test]
+fn long_operands_are_the_same_on_every_layout() {
+    let mut answered = 0;
+    for (k, case) in cases().into_iter().enumerate() {
+        for sizes in [[3, 530], [530, 3]] {
+            let longer =
+                |x: &Input| x.with_dims(x.dims().into_iter().map(|d| [0, 1, sizes[0], sizes[1], 9, 5, 6][d]).collect());
+            let case = Case { x: case.x.iter().map(longer).collect(), ..case.clone() };
+            let x = case.inputs(DType::Float32, &mut Rng(k as u64));
+            let dense = results(&case, &x);
+            answered += usize::from(dense.is_ok());
+            for place in [Place::Permuted, Place::Sliced, Place::Reversed] {
+                let laid: Vec<Array> = x.iter().map(|x| lay(x, place)).collect();
+                assert!(results(&case, &laid) == dense, "{} {:?} {:?}, {place:?}", case.name, case.x, case.attrs);
+            }
+        }
+    }
+    assert!(answered > 200, "only {answered} cases had an answer");
+}
+
 #[test]
 fn every_operation_is_the_same_on_expanded_operands() {
     for (k, case) in cases().into_iter().enumerate() {
@@ -233,6 +254,9 @@ fn any_number_of_operands_is_answered() {
     }
 }
 
+/// A reduction by its definition.
+type Plain = fn(&[f64]) -> f64;
+
 /// Reductions over every set of axes of cubes, in which a copy cannot be told from its original by its shape.
 #[test]
 fn reductions_over_any_axes_equal_the_plain_loop() {
@@ -259,7 +283,7 @@ fn reductions_over_any_axes_equal_the_plain_loop() {
             }
             let list: Vec<f64> = (0..n).filter(|&k| inside(k)).map(|k| k as f64).collect();
             let attrs: Vec<f64> = [list.len() as f64].into_iter().chain(list).chain([1.0]).collect();
-            let expect: [(&str, fn(&[f64]) -> f64); 5] = [
+            let expect: [(&str, Plain); 5] = [
                 ("sum", |g| g.iter().sum()),
                 ("max", |g| g.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
                 ("min", |g| g.iter().copied().fold(f64::INFINITY, f64::min)),
