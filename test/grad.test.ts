@@ -1,7 +1,23 @@
 // The functional face: transformations over trees, nested in each other.
 import { describe, expect, it } from "vitest";
 import * as w from "wengert";
-import { cos, grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, linearize, sin, stopGradient, type Tensor, tensor, valueAndGrad, vjp } from "wengert";
+import {
+  cos,
+  grad,
+  hessian,
+  hvp,
+  jacfwd,
+  jacobian,
+  jacrev,
+  jvp,
+  linearize,
+  sin,
+  stopGradient,
+  type Tensor,
+  tensor,
+  valueAndGrad,
+  vjp,
+} from "wengert";
 import { expectClose } from "wengert/testing";
 import { values } from "./support.js";
 
@@ -10,8 +26,18 @@ interface Params {
   w: Tensor;
   b: Tensor[];
 }
-const params = (): Params => ({ w: f64([[1, 2], [3, 4]]), b: [f64([0.5, -0.5])] });
-const model = (p: Params, x: Tensor): Tensor => x.matmul(p.w).add(p.b[0] ?? 0).tanh();
+const params = (): Params => ({
+  w: f64([
+    [1, 2],
+    [3, 4],
+  ]),
+  b: [f64([0.5, -0.5])],
+});
+const model = (p: Params, x: Tensor): Tensor =>
+  x
+    .matmul(p.w)
+    .add(p.b[0] ?? 0)
+    .tanh();
 
 describe("grad and valueAndGrad", () => {
   it("take numbers and arrays for tensors, and hand other arguments through", () => {
@@ -37,12 +63,17 @@ describe("grad and valueAndGrad", () => {
   });
 
   it("hand aux through", () => {
-    const f = (x: Tensor): readonly [Tensor, { twice: Tensor; note: string; x: Tensor }] => [x.square().sum(), { twice: x.mul(2), note: "hello", x }];
+    const f = (x: Tensor): readonly [Tensor, { twice: Tensor; note: string; x: Tensor }] => [
+      x.square().sum(),
+      { twice: x.mul(2), note: "hello", x },
+    ];
     const [g, aux] = grad(f, { hasAux: true })([1, 2]);
     expect([values(g), values(aux.twice), aux.note, values(aux.x)]).toEqual([[2, 4], [2, 4], "hello", [1, 2]]);
     const [[y, { note }], g2] = valueAndGrad(f, { hasAux: true })([1, 2]);
     expect([values(y), note, values(g2)]).toEqual([5, "hello", [2, 4]]);
-    expect(() => grad(((x: Tensor) => x.sum()) as never, { hasAux: true })(tensor([1]))).toThrow("grad: with hasAux the function must return [value, aux], got a tensor");
+    expect(() => grad(((x: Tensor) => x.sum()) as never, { hasAux: true })(tensor([1]))).toThrow(
+      "grad: with hasAux the function must return [value, aux], got a tensor",
+    );
   });
 
   it("give zeros where nothing depends", () => {
@@ -53,7 +84,10 @@ describe("grad and valueAndGrad", () => {
   });
 
   it("nest to any order", () => {
-    const d = (f: (x: Tensor) => Tensor): ((x: Tensor) => Tensor) => (x) => grad(f)(x);
+    const d =
+      (f: (x: Tensor) => Tensor): ((x: Tensor) => Tensor) =>
+      (x) =>
+        grad(f)(x);
     const x = f64(0.8);
     expectClose(d(d(d(sin)))(x), -Math.cos(0.8), { rtol: 1e-13 });
     expectClose(d(d(d(d((x) => x.exp().mul(x)))))(x), (0.8 + 4) * Math.exp(0.8), { rtol: 1e-12 });
@@ -63,7 +97,10 @@ describe("grad and valueAndGrad", () => {
     // d/dx (x d/dy (x + y)) = 1 and d/dx (x d/dy (x y)) = 2 x: Siskind and Pearlmutter, 2005.
     expect(grad((x) => x.mul(grad((y) => x.add(y))(1)))(2).item()).toBe(1);
     expect(grad((x) => x.mul(grad((y) => x.mul(y))(1)))(3).item()).toBe(6);
-    const forward = (f: (x: Tensor) => Tensor) => (x: Tensor): Tensor => jvp(f, [x], [1])[1];
+    const forward =
+      (f: (x: Tensor) => Tensor) =>
+      (x: Tensor): Tensor =>
+        jvp(f, [x], [1])[1];
     expect(forward((x) => x.mul(forward((y) => x.add(y))(tensor(1))))(tensor(2)).item()).toBe(1);
     expect(forward((x) => x.mul(grad((y) => x.mul(y))(1)))(tensor(3)).item()).toBe(6);
   });
@@ -76,15 +113,40 @@ describe("grad and valueAndGrad", () => {
 
 describe("vjp, jvp and linearize", () => {
   it("agree over trees: <J v, u> = <v, J' u>", () => {
-    const [p, x] = [params(), f64([[1, 2], [-0.5, 0.3], [0, 1]])];
-    const dp: Params = { w: f64([[0.1, -0.2], [0.3, 0.5]]), b: [f64([1, -1])] };
-    const dx = f64([[1, 0], [0.5, -1], [2, 2]]);
+    const [p, x] = [
+      params(),
+      f64([
+        [1, 2],
+        [-0.5, 0.3],
+        [0, 1],
+      ]),
+    ];
+    const dp: Params = {
+      w: f64([
+        [0.1, -0.2],
+        [0.3, 0.5],
+      ]),
+      b: [f64([1, -1])],
+    };
+    const dx = f64([
+      [1, 0],
+      [0.5, -1],
+      [2, 2],
+    ]);
     const [y, ty] = jvp(model, [p, x], [dp, dx]);
     const [y2, pullback] = vjp(model, p, x);
     expectClose(y, y2);
-    const u = f64([[1, 2], [3, -4], [0.5, 0.25]]);
+    const u = f64([
+      [1, 2],
+      [3, -4],
+      [0.5, 0.25],
+    ]);
     const [gp, gx] = pullback(u);
-    const inner = gp.w.mul(dp.w).sum().add((gp.b[0] ?? tensor(0)).mul(dp.b[0] ?? 0).sum()).add(gx.mul(dx).sum());
+    const inner = gp.w
+      .mul(dp.w)
+      .sum()
+      .add((gp.b[0] ?? tensor(0)).mul(dp.b[0] ?? 0).sum())
+      .add(gx.mul(dx).sum());
     expectClose(ty.mul(u).sum(), inner, { rtol: 1e-13 });
     const [y3, pushforward] = linearize(model, p, x);
     expectClose(y3, y);
@@ -97,7 +159,8 @@ describe("vjp, jvp and linearize", () => {
   it("may be called many times, also after the result is gone", () => {
     const [y, pullback] = vjp((x) => ({ s: sin(x), c: [cos(x)] }), f64([0.1, 0.2]));
     y.s.dispose();
-    for (let i = 1; i <= 3; i++) expectClose(pullback({ s: [i, 0], c: [[0, i]] })[0], [i * Math.cos(0.1), -i * Math.sin(0.2)], { rtol: 1e-13 });
+    for (let i = 1; i <= 3; i++)
+      expectClose(pullback({ s: [i, 0], c: [[0, i]] })[0], [i * Math.cos(0.1), -i * Math.sin(0.2)], { rtol: 1e-13 });
     pullback.dispose();
   });
 
@@ -119,7 +182,10 @@ describe("Jacobians and Hessians", () => {
   const x = f64([0.5, -1, 2]);
 
   it("have blocks for trees: outputs outside, inputs inside", () => {
-    const f = (p: { a: Tensor; b: Tensor }, c: Tensor): { u: Tensor; v: Tensor[] } => ({ u: p.a.mul(c), v: [p.b.sum().mul(p.a.sum())] });
+    const f = (p: { a: Tensor; b: Tensor }, c: Tensor): { u: Tensor; v: Tensor[] } => ({
+      u: p.a.mul(c),
+      v: [p.b.sum().mul(p.a.sum())],
+    });
     const p = { a: x, b: f64([[1, 2]]) };
     for (const transformation of [jacrev, jacfwd, jacobian]) {
       const J = transformation(f, { argnums: [0, 1] })(p, f64([1, 2, 3]));
@@ -127,7 +193,11 @@ describe("Jacobians and Hessians", () => {
       expect(J.u[0].b.shape).toEqual([3, 1, 2]);
       expect(J.u[1].shape).toEqual([3, 3]);
       expect(J.v[0]?.[1].shape).toEqual([3]);
-      expectClose(J.u[0].a, [[1, 0, 0], [0, 2, 0], [0, 0, 3]]);
+      expectClose(J.u[0].a, [
+        [1, 0, 0],
+        [0, 2, 0],
+        [0, 0, 3],
+      ]);
       expectClose(J.v[0]?.[0].b, [[1.5, 1.5]]);
       const single = transformation(f)(p, f64([1, 2, 3]));
       expectClose(single.u.a, J.u[0].a);
@@ -155,11 +225,22 @@ describe("Jacobians and Hessians", () => {
     const f = (x: Tensor): Tensor => x.at(0).mul(x.at(1)).add(x.at(2).exp()).mul(x.sum());
     const H = hessian(f)(x);
     expectClose(H, H.transpose(), { rtol: 1e-12 });
-    for (const other of [jacrev(jacrev(f)), jacrev(jacfwd(f)), jacfwd(jacfwd(f)), jacfwd(grad(f))]) expectClose(other(x), H, { rtol: 1e-12, atol: 1e-12 });
+    for (const other of [jacrev(jacrev(f)), jacrev(jacfwd(f)), jacfwd(jacfwd(f)), jacfwd(grad(f))])
+      expectClose(other(x), H, { rtol: 1e-12, atol: 1e-12 });
     const v = f64([1, -2, 0.5]);
     expectClose(hvp(f, [x], [v])[0], H.matmul(v), { rtol: 1e-12 });
     const blocks = hessian((x: Tensor, y: Tensor) => x.mul(y).sum().add(y.square().sum()), { argnums: [0, 1] })(x, v);
-    expectClose(blocks, [[f64([[0, 0, 0], [0, 0, 0], [0, 0, 0]]), w.eye(3, "float64")], [w.eye(3, "float64"), w.eye(3, "float64").mul(2)]]);
+    expectClose(blocks, [
+      [
+        f64([
+          [0, 0, 0],
+          [0, 0, 0],
+          [0, 0, 0],
+        ]),
+        w.eye(3, "float64"),
+      ],
+      [w.eye(3, "float64"), w.eye(3, "float64").mul(2)],
+    ]);
     const [hp] = hvp((p: Params) => model(p, f64([[1, 2]])).sum(), [params()], [params()]);
     expect([hp.w.shape, hp.b[0]?.shape]).toEqual([[2, 2], [2]]);
   });

@@ -32,11 +32,14 @@ describe("graph", () => {
     const z = example();
     z.backward(null, { retainGraph: true });
     const adjoints = graph(z).nodes.map((node) => node.gradient);
-    expect(adjoints).toEqual([3.718757354547875, 2.4791715696985834, 1.2395857848492917, 1, 1, 1].map((g) => expect.closeTo(g, 14) as unknown));
+    expect(adjoints).toEqual(
+      [3.718757354547875, 2.4791715696985834, 1.2395857848492917, 1, 1, 1].map((g) => expect.closeTo(g, 14) as unknown),
+    );
   });
 
   it("writes derivatives as mathematics", () => {
-    const formula = (f: (x: Tensor) => Tensor): string | undefined => graph(f(tensor([0.5], { requiresGrad: true }))).nodes.at(-1)?.vjp[0];
+    const formula = (f: (x: Tensor) => Tensor): string | undefined =>
+      graph(f(tensor([0.5], { requiresGrad: true }))).nodes.at(-1)?.vjp[0];
     expect(formula((x) => x.tanh())).toBe("1 - y * y");
     expect(formula((x) => x.sigmoid())).toBe("y * (1 - y)");
     expect(formula((x) => x.log())).toBe("1 / x");
@@ -69,7 +72,8 @@ describe("pictures", () => {
     z.backward(null, { retainGraph: true });
     const dot = toDot(graph(z));
     expect(dot).toMatch(/^digraph \{/);
-    for (const text of ["<b>x</b>", "r = mul", "adjoint 1.2396", "adjoint 3.7188", "n0", "->"]) expect(dot).toContain(text.replace("n0", "n"));
+    for (const text of ["<b>x</b>", "r = mul", "adjoint 1.2396", "adjoint 3.7188", "n0", "->"])
+      expect(dot).toContain(text.replace("n0", "n"));
     const svg = await toSvg(graph(z));
     expect(svg).toContain("<svg");
     expect(svg).toContain("adjoint 2.4792");

@@ -11,23 +11,32 @@ const x = tensor([1, 2, 3]);
 
 describe("tidy", () => {
   it("frees all but what is returned, in any nesting", () => {
-    expect(left(() => {
-      const out = tidy(() => {
-        const a = x.add(1);
-        const b = a.mul(2);
-        b.sin();
-        return { list: [a, { b }], again: a, map: new Map([["b", b]]), n: 3 };
-      });
-      expect(out.list[0]).toBe(out.again);
-      expect(out.again.toArray()).toEqual([2, 3, 4]);
-      expect(out.n).toBe(3);
-    }).tensors).toBe(2);
+    expect(
+      left(() => {
+        const out = tidy(() => {
+          const a = x.add(1);
+          const b = a.mul(2);
+          b.sin();
+          return { list: [a, { b }], again: a, map: new Map([["b", b]]), n: 3 };
+        });
+        expect(out.list[0]).toBe(out.again);
+        expect(out.again.toArray()).toEqual([2, 3, 4]);
+        expect(out.n).toBe(3);
+      }).tensors,
+    ).toBe(2);
   });
 
   it("frees everything when it returns nothing, or throws", () => {
-    expectNothingLeft(() => { tidy(() => void x.add(1).sum()); });
     expectNothingLeft(() => {
-      expect(() => tidy(() => { x.add(1); throw new Error("no"); })).toThrow("no");
+      tidy(() => void x.add(1).sum());
+    });
+    expectNothingLeft(() => {
+      expect(() =>
+        tidy(() => {
+          x.add(1);
+          throw new Error("no");
+        }),
+      ).toThrow("no");
     });
   });
 
@@ -41,7 +50,9 @@ describe("tidy", () => {
   });
 
   it("does not touch tensors from outside", () => {
-    expectNothingLeft(() => { tidy(() => x); });
+    expectNothingLeft(() => {
+      tidy(() => x);
+    });
     expect(tidy(() => x)).toBe(x);
     expect(x.isDisposed).toBe(false);
   });
@@ -64,7 +75,13 @@ describe("tidy", () => {
     expect(memory().tensors - before).toBe(1);
     expect(out[0]?.toArray()).toEqual([4, 6, 8]);
     out[0]?.dispose();
-    await expect(tidy(async () => { x.add(1); await Promise.resolve(); throw new Error("late"); })).rejects.toThrow("late");
+    await expect(
+      tidy(async () => {
+        x.add(1);
+        await Promise.resolve();
+        throw new Error("late");
+      }),
+    ).rejects.toThrow("late");
     expect(memory().tensors).toBe(before);
   });
 
@@ -115,14 +132,16 @@ describe("tidy", () => {
 describe("keep", () => {
   it("lets tensors outlive every tidy", () => {
     let kept: Tensor[] = [];
-    expect(left(() => {
-      tidy(() => {
+    expect(
+      left(() => {
         tidy(() => {
-          kept = keep([x.add(1), x.add(2)]);
-          x.add(3);
+          tidy(() => {
+            kept = keep([x.add(1), x.add(2)]);
+            x.add(3);
+          });
         });
-      });
-    }).tensors).toBe(2);
+      }).tensors,
+    ).toBe(2);
     expect(kept.map((t) => t.at(0).item())).toEqual([2, 3]);
     kept.forEach((t) => {
       t.dispose();
@@ -143,14 +162,19 @@ describe("keep", () => {
 
   it("takes tensors out of transformations, computed", () => {
     let kept: Tensor | undefined;
-    const g = grad((v: Tensor) => grad((u: Tensor) => {
-      kept = keep(u.mul(2));
-      return kept.mul(u).sum();
-    })(v).sum())(x);
+    const g = grad((v: Tensor) =>
+      grad((u: Tensor) => {
+        kept = keep(u.mul(2));
+        return kept.mul(u).sum();
+      })(v).sum(),
+    )(x);
     expect(kept?.toArray()).toEqual([2, 4, 6]);
     expect(g.toArray()).toEqual([4, 4, 4]);
     expect(() => {
-      grad((v: Tensor) => { kept = keep(v.add(1)); throw new Error("no"); })(x);
+      grad((v: Tensor) => {
+        kept = keep(v.add(1));
+        throw new Error("no");
+      })(x);
     }).toThrow("no");
     expect(kept?.isDisposed).toBe(true);
   });
@@ -178,11 +202,17 @@ describe("dispose", () => {
   });
 
   it("leaves views and what shares memory intact", () => {
-    const base = tensor([[1, 2], [3, 4]]);
+    const base = tensor([
+      [1, 2],
+      [3, 4],
+    ]);
     const view = base.transpose();
     const same = base.reshape([4]);
     base.dispose();
-    expect(view.toArray()).toEqual([[1, 3], [2, 4]]);
+    expect(view.toArray()).toEqual([
+      [1, 3],
+      [2, 4],
+    ]);
     expect(same.toArray()).toEqual([1, 2, 3, 4]);
     view.dispose();
     same.dispose();
@@ -211,7 +241,11 @@ describe("dispose", () => {
 });
 
 describe("transformations", () => {
-  const w1 = tensor([[0.1, 0.2], [0.3, -0.4], [0.5, 0.6]]);
+  const w1 = tensor([
+    [0.1, 0.2],
+    [0.3, -0.4],
+    [0.5, 0.6],
+  ]);
   const loss = (w: Tensor, x: Tensor): Tensor => w.mul(2).transpose().matmul(x).tanh().square().sum();
 
   it("leave their results and nothing else", () => {
@@ -219,17 +253,40 @@ describe("transformations", () => {
       [() => grad(loss)(w1, x), 1],
       [() => grad(loss, { argnums: [0, 1] })(w1, x), 2],
       [() => valueAndGrad(loss)(w1, x), 2],
-      [() => valueAndGrad((w: Tensor, v: Tensor) => [loss(w, v), { v, twice: w.mul(2) }] as const, { hasAux: true })(w1, x), 3],
+      [
+        () =>
+          valueAndGrad((w: Tensor, v: Tensor) => [loss(w, v), { v, twice: w.mul(2) }] as const, { hasAux: true })(
+            w1,
+            x,
+          ),
+        3,
+      ],
       [() => w.jvp(loss, [w1, x], [w1, x]), 2],
       [() => w.jacrev((v: Tensor) => v.square())(x), 1],
       [() => w.hvp(loss, [w1, x], [w1, x]), 2],
-      [() => { vjp(loss, w1, x)[1].dispose(); }, 1],
-      [() => { const [, pull] = vjp(loss, w1, x); pull(1); pull(2); pull.dispose(); }, 5],
+      [
+        () => {
+          vjp(loss, w1, x)[1].dispose();
+        },
+        1,
+      ],
+      [
+        () => {
+          const [, pull] = vjp(loss, w1, x);
+          pull(1);
+          pull(2);
+          pull.dispose();
+        },
+        5,
+      ],
       [() => w.finiteDifference((v: Tensor) => v.sum(), x), 1],
       [() => w.gradCheck(loss, [w1, x]), 0],
     ];
     for (const [run, results] of cases) expect(left(run).tensors).toBe(results);
-    for (const [run] of cases) expectNothingLeft(() => { tidy(() => void run()); });
+    for (const [run] of cases)
+      expectNothingLeft(() => {
+        tidy(() => void run());
+      });
   });
 
   it("hand out tensors of the caller's own", () => {
@@ -238,7 +295,12 @@ describe("transformations", () => {
     const [outer] = vjp(() => ({ x, again: x }), w1);
     for (const t of [y, same, outer.x, outer.again]) t.dispose();
     expect(x.toArray()).toEqual([1, 2, 3]);
-    const twice = tidy(() => w.linearize((v: Tensor) => { const t = v.sin(); return [t, t]; }, x));
+    const twice = tidy(() =>
+      w.linearize((v: Tensor) => {
+        const t = v.sin();
+        return [t, t];
+      }, x),
+    );
     expect(twice[0][0]?.toArray()).toEqual(twice[0][1]?.toArray());
     twice[1].dispose();
   });
@@ -258,7 +320,15 @@ describe("transformations", () => {
     const big = ones([100_000]);
     resetPeak();
     const before = memory().bytes;
-    const [y, t] = w.jvp((v: Tensor) => { let h = v; for (let i = 0; i < 500; i++) h = h.tanh(); return h.sum(); }, [big], [big]);
+    const [y, t] = w.jvp(
+      (v: Tensor) => {
+        let h = v;
+        for (let i = 0; i < 500; i++) h = h.tanh();
+        return h.sum();
+      },
+      [big],
+      [big],
+    );
     expect(memory().peak - before).toBeLessThanOrEqual(8 * 400_000);
     [big, y, t].forEach((t) => {
       t.dispose();
@@ -267,11 +337,19 @@ describe("transformations", () => {
 });
 
 describe("10,000 training steps in a synchronous loop", () => {
-  const data = tensor([[0, 0], [0, 1], [1, 0], [1, 1]]);
+  const data = tensor([
+    [0, 0],
+    [0, 1],
+    [1, 0],
+    [1, 1],
+  ]);
   const target = tensor([[0], [1], [1], [0]]);
-  const model = (p: { w: Tensor; b: Tensor }): Tensor => data.matmul(p.w).add(p.b).sigmoid().sub(target).square().mean();
-  const start = (requiresGrad: boolean): { w: Tensor; b: Tensor } =>
-    ({ w: tensor([[0.5], [-0.3]], { requiresGrad }), b: tensor([0.1], { requiresGrad }) });
+  const model = (p: { w: Tensor; b: Tensor }): Tensor =>
+    data.matmul(p.w).add(p.b).sigmoid().sub(target).square().mean();
+  const start = (requiresGrad: boolean): { w: Tensor; b: Tensor } => ({
+    w: tensor([[0.5], [-0.3]], { requiresGrad }),
+    b: tensor([0.1], { requiresGrad }),
+  });
 
   it("functional: disposing only the results", () => {
     const params = start(false);

@@ -7,7 +7,13 @@ import { refusal, values } from "./support.js";
 
 const start = [0.5, -1.25, 3];
 /** The gradients of five steps. */
-const gradients = [[1, -2, 0.5], [0.25, 3, -1], [-1, -1, 2], [0, 0.1, -0.2], [2, 2, 2]];
+const gradients = [
+  [1, -2, 0.5],
+  [0.25, 3, -1],
+  [-1, -1, 2],
+  [0, 0.1, -0.2],
+  [2, 2, 2],
+];
 
 /** torch.optim.SGD, in plain numbers. */
 function sgdSteps({ lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false }: SGDOptions): number[] {
@@ -26,7 +32,13 @@ function sgdSteps({ lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nes
 }
 
 /** torch.optim.Adam, in plain numbers. */
-function adamSteps({ lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, amsgrad = false }: AdamOptions): number[] {
+function adamSteps({
+  lr = 1e-3,
+  betas = [0.9, 0.999],
+  eps = 1e-8,
+  weightDecay = 0,
+  amsgrad = false,
+}: AdamOptions): number[] {
   const [b1, b2] = betas;
   return start.map((p0, k) => {
     let [p, m, v, most] = [p0, 0, 0, 0];
@@ -43,20 +55,33 @@ function adamSteps({ lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 
 }
 
 const sgdCases: SGDOptions[] = [
-  {}, { lr: 0.1 }, { lr: 0.1, weightDecay: 0.01 }, { lr: 0.1, momentum: 0.9 }, { lr: 0.1, momentum: 0.9, dampening: 0.3 },
+  {},
+  { lr: 0.1 },
+  { lr: 0.1, weightDecay: 0.01 },
+  { lr: 0.1, momentum: 0.9 },
+  { lr: 0.1, momentum: 0.9, dampening: 0.3 },
   { lr: 0.1, momentum: 0.9, nesterov: true, weightDecay: 0.1 },
 ];
 const adamCases: AdamOptions[] = [
-  {}, { lr: 0.1 }, { lr: 0.1, betas: [0.5, 0.9] }, { lr: 0.1, weightDecay: 0.01 }, { lr: 0.1, amsgrad: true, betas: [0.9, 0.1] }, { eps: 0.1, betas: [0, 0] },
+  {},
+  { lr: 0.1 },
+  { lr: 0.1, betas: [0.5, 0.9] },
+  { lr: 0.1, weightDecay: 0.01 },
+  { lr: 0.1, amsgrad: true, betas: [0.9, 0.1] },
+  { eps: 0.1, betas: [0, 0] },
 ];
 
 for (const [name, Optimizer, functional, reference, cases] of [
-  ["SGD", SGD, sgd, sgdSteps, sgdCases], ["Adam", Adam, adam, adamSteps, adamCases],
+  ["SGD", SGD, sgd, sgdSteps, sgdCases],
+  ["Adam", Adam, adam, adamSteps, adamCases],
 ] as const) {
   describe(name, () => {
     it.each(cases)("%j steps as PyTorch does, as an object and as functions", (options) => {
       const expected = reference(options);
-      for (const [dtype, rtol] of [["float64", 1e-12], ["float32", 1e-5]] as const) {
+      for (const [dtype, rtol] of [
+        ["float64", 1e-12],
+        ["float32", 1e-5],
+      ] as const) {
         const p = tensor(start, dtype);
         const optimizer = new Optimizer({ p }, options);
         for (const g of gradients) optimizer.step({ p: tensor(g, dtype) });
@@ -103,13 +128,18 @@ describe("the object form", () => {
     optimizer.lr = 0.25;
     optimizer.step(tensor([1], "float64"));
     expect([optimizer.lr, values(p)]).toEqual([0.25, [-0.25]]);
-    expect(() => { optimizer.lr = -1; }).toThrow("SGD: lr must be a number of at least 0, got -1");
+    expect(() => {
+      optimizer.lr = -1;
+    }).toThrow("SGD: lr must be a number of at least 0, got -1");
   });
 
   it("keeps its state through the tidy of a step, and begins anew after dispose", () => {
     const p = tensor(start, "float64");
     const optimizer = new Adam(p, { lr: 0.1 });
-    for (const g of gradients) tidy(() => { optimizer.step(tensor(g, "float64")); });
+    for (const g of gradients)
+      tidy(() => {
+        optimizer.step(tensor(g, "float64"));
+      });
     expectClose(p, adamSteps({ lr: 0.1 }), { rtol: 1e-12 });
     optimizer.dispose();
     p.assign(start);
@@ -139,14 +169,38 @@ describe("bad use", () => {
 
   it.each([
     [() => new SGD(p(), { lr: -1 }), "SGD: lr must be a number of at least 0, got -1"],
-    [() => new SGD(p(), { nesterov: true }), "SGD: nesterov needs momentum and no dampening, got momentum 0 and dampening 0"],
+    [
+      () => new SGD(p(), { nesterov: true }),
+      "SGD: nesterov needs momentum and no dampening, got momentum 0 and dampening 0",
+    ],
     [() => new Adam(p(), { betas: [0.9, 1] }), "Adam: betas must be two numbers from 0 to below 1, got 0.9 and 1"],
-    [() => new Adam(p(), anything({ beta: 1 })), 'Adam: the options are lr, betas, eps, weightDecay, amsgrad, got "beta"'],
+    [
+      () => new Adam(p(), anything({ beta: 1 })),
+      'Adam: the options are lr, betas, eps, weightDecay, amsgrad, got "beta"',
+    ],
     [() => adam({ eps: NaN }), "adam: eps must be a number of at least 0, got NaN"],
-    [() => new Adam(anything({ p: 3 })), "Adam: the parameters.p must be a tensor, or arrays and objects of tensors, got 3"],
-    [() => { new Adam(p()).step(anything({})); }, "Adam.step: the gradients must be an object with p, got one with no keys"],
-    [() => { new Adam(p()).step({ p: ones([3]) }); }, "Adam.step: a gradient must have its parameter's shape and dtype, [2] float32, got [3] float32"],
-    [() => { new SGD(p()).step({ p: ones([2], "float64") }); }, "SGD.step: a gradient must have its parameter's shape and dtype, [2] float32, got [2] float64"],
+    [
+      () => new Adam(anything({ p: 3 })),
+      "Adam: the parameters.p must be a tensor, or arrays and objects of tensors, got 3",
+    ],
+    [
+      () => {
+        new Adam(p()).step(anything({}));
+      },
+      "Adam.step: the gradients must be an object with p, got one with no keys",
+    ],
+    [
+      () => {
+        new Adam(p()).step({ p: ones([3]) });
+      },
+      "Adam.step: a gradient must have its parameter's shape and dtype, [2] float32, got [3] float32",
+    ],
+    [
+      () => {
+        new SGD(p()).step({ p: ones([2], "float64") });
+      },
+      "SGD.step: a gradient must have its parameter's shape and dtype, [2] float32, got [2] float64",
+    ],
   ])("%#", (f, message) => {
     expect(refusal(f).message).toBe(message);
   });
@@ -154,7 +208,12 @@ describe("bad use", () => {
   it("changes no parameter when one gradient is bad", () => {
     const params = [ones([2]), ones([2])];
     const optimizer = new SGD(params, { lr: 1 });
-    expect(() => { optimizer.step([ones([2]), ones([3])]); }).toThrow();
-    expect(tree.map((t) => t.toArray(), params)).toEqual([[1, 1], [1, 1]]);
+    expect(() => {
+      optimizer.step([ones([2]), ones([3])]);
+    }).toThrow();
+    expect(tree.map((t) => t.toArray(), params)).toEqual([
+      [1, 1],
+      [1, 1],
+    ]);
   });
 });

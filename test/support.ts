@@ -33,3 +33,12 @@ export function refusal(f: () => unknown): TensorError {
 export function values(t: Tensor | null): unknown {
   return t?.toArray() ?? null;
 }
+
+/** What plain JavaScript may pass although the types forbid it. */
+export const anything = (value: unknown): never => value as never;
+
+/** A function of a tensor that returns the same whatever it is given. */
+export const always =
+  <R>(result: R): ((x: Tensor) => R) =>
+  () =>
+    result;

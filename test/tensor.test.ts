@@ -2,7 +2,23 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import * as w from "wengert";
-import { add, arange, eye, full, fullLike, linspace, ones, onesLike, random, sum, tensor, Tensor, where, zeros, zerosLike } from "wengert";
+import {
+  add,
+  arange,
+  eye,
+  full,
+  fullLike,
+  linspace,
+  ones,
+  onesLike,
+  random,
+  sum,
+  tensor,
+  Tensor,
+  where,
+  zeros,
+  zerosLike,
+} from "wengert";
 import { values } from "./support.js";
 
 describe("creation", () => {
@@ -15,7 +31,15 @@ describe("creation", () => {
     [new Float64Array([0.1, 0.2]), [2], "float64", [0.1, 0.2]],
     [new Int32Array([1, -2]), [2], "int32", [1, -2]],
     [new Uint8Array([1, 255]), [2], "float32", [1, 255]],
-    [[new Float32Array([1, 2]), new Float32Array([3, 4])], [2, 2], "float32", [[1, 2], [3, 4]]],
+    [
+      [new Float32Array([1, 2]), new Float32Array([3, 4])],
+      [2, 2],
+      "float32",
+      [
+        [1, 2],
+        [3, 4],
+      ],
+    ],
     [[], [0], "float32", []],
     [[[], []], [2, 0], "float32", [[], []]],
   ] as const)("tensor(%j) has shape %j and dtype %s", (data, shape, dtype, expected) => {
@@ -27,9 +51,15 @@ describe("creation", () => {
   it("takes dtype and shape as options, the dtype also plainly", () => {
     expect(values(tensor([1.9, -1.9, NaN, 1e12], "int32"))).toEqual([1, -1, 0, 2 ** 31 - 1]);
     expect(values(tensor([0, 2, NaN], { dtype: "bool" }))).toEqual([false, true, true]);
-    expect(values(tensor([1, 2, 3, 4], { shape: [2, 2], dtype: "float64" }))).toEqual([[1, 2], [3, 4]]);
+    expect(values(tensor([1, 2, 3, 4], { shape: [2, 2], dtype: "float64" }))).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
     expect(values(tensor(new Float64Array([0.1]), "float32"))).toEqual([Math.fround(0.1)]);
-    expect(values(tensor(ones([4]), { shape: [2, 2], dtype: "int32" }))).toEqual([[1, 1], [1, 1]]);
+    expect(values(tensor(ones([4]), { shape: [2, 2], dtype: "int32" }))).toEqual([
+      [1, 1],
+      [1, 1],
+    ]);
     expect(tensor([1], { requiresGrad: true }).requiresGrad).toBe(true);
     expect(tensor([1]).requiresGrad).toBe(false);
   });
@@ -41,10 +71,21 @@ describe("creation", () => {
     expect(full([2], true).dtype).toBe("bool");
     expect(values(full([], 3, "float64"))).toBe(3);
     const model = zeros([2], "float64");
-    expect([zerosLike(model).dtype, values(onesLike(model)), values(fullLike(model, 2, "int32")), values(onesLike([1, 2]))]).toEqual(["float64", [1, 1], [2, 2], [1, 1]]);
+    expect([
+      zerosLike(model).dtype,
+      values(onesLike(model)),
+      values(fullLike(model, 2, "int32")),
+      values(onesLike([1, 2])),
+    ]).toEqual(["float64", [1, 1], [2, 2], [1, 1]]);
     expect(values(zeros([0, 3]))).toEqual([]);
-    expect(values(eye(2))).toEqual([[1, 0], [0, 1]]);
-    expect(values(eye(2, 3, "int32"))).toEqual([[1, 0, 0], [0, 1, 0]]);
+    expect(values(eye(2))).toEqual([
+      [1, 0],
+      [0, 1],
+    ]);
+    expect(values(eye(2, 3, "int32"))).toEqual([
+      [1, 0, 0],
+      [0, 1, 0],
+    ]);
     expect(eye(2, { dtype: "float64" }).dtype).toBe("float64");
   });
 
@@ -61,7 +102,10 @@ describe("creation", () => {
 });
 
 describe("reading", () => {
-  const t = tensor([[1, 2, 3], [4, 5, 6]]);
+  const t = tensor([
+    [1, 2, 3],
+    [4, 5, 6],
+  ]);
 
   it("copies with data, lends with withData", () => {
     const copy = t.data();
@@ -79,7 +123,12 @@ describe("reading", () => {
   });
 
   it("reads one element", () => {
-    expect([tensor(2.5).item(), tensor([[true]]).item(), tensor([7], "int32").item(), t.sum().item()]).toEqual([2.5, true, 7, 21]);
+    expect([tensor(2.5).item(), tensor([[true]]).item(), tensor([7], "int32").item(), t.sum().item()]).toEqual([
+      2.5,
+      true,
+      7,
+      21,
+    ]);
   });
 
   it("reads right after the memory has grown", () => {
@@ -100,14 +149,26 @@ describe("reading", () => {
 });
 
 describe("operations", () => {
-  const a = tensor([[1, 2], [3, 4]]);
+  const a = tensor([
+    [1, 2],
+    [3, 4],
+  ]);
 
   it("take tensors, numbers, booleans, nested and typed arrays", () => {
     for (const b of [10, tensor(10), [10, 10], [[10], [10]], new Float64Array([10, 10]), new Int32Array([10, 10])]) {
-      expect(values(a.add(b))).toEqual([[11, 12], [13, 14]]);
-      expect(values(add(b, a))).toEqual([[11, 12], [13, 14]]);
+      expect(values(a.add(b))).toEqual([
+        [11, 12],
+        [13, 14],
+      ]);
+      expect(values(add(b, a))).toEqual([
+        [11, 12],
+        [13, 14],
+      ]);
     }
-    expect(values(a.mul(true))).toEqual([[1, 2], [3, 4]]);
+    expect(values(a.mul(true))).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
     expect(values(add(1, 2))).toBe(3);
     expect(values(w.sin(0))).toBe(0);
     expect(tensor([1], "float64").add([2]).dtype).toBe("float64");
@@ -131,10 +192,30 @@ describe("operations", () => {
   });
 
   it("take plain data in the dtype that the place asks for", () => {
-    expect(values(where([[true, false], [false, true]], a, 0))).toEqual([[1, 0], [0, 4]]);
-    expect(values(where(a.greater(2), 1, 0))).toEqual([[0, 0], [1, 1]]);
+    expect(
+      values(
+        where(
+          [
+            [true, false],
+            [false, true],
+          ],
+          a,
+          0,
+        ),
+      ),
+    ).toEqual([
+      [1, 0],
+      [0, 4],
+    ]);
+    expect(values(where(a.greater(2), 1, 0))).toEqual([
+      [0, 0],
+      [1, 1],
+    ]);
     expect(values(w.gather(a, [[1], [0]], 1))).toEqual([[2], [3]]);
-    expect(values(w.oneHot([0, 2], 3))).toEqual([[1, 0, 0], [0, 0, 1]]);
+    expect(values(w.oneHot([0, 2], 3))).toEqual([
+      [1, 0, 0],
+      [0, 0, 1],
+    ]);
     expect(values(w.equal(tensor([true, false]), [true, true]))).toEqual([true, false]);
     expect(values(w.linear([[1, 2]], a))).toEqual([[5, 11]]);
     expect(values(w.linear([[1, 2]], a, [1, 1]))).toEqual([[6, 12]]);
@@ -153,12 +234,29 @@ describe("operations", () => {
 
   it("split and unstack", () => {
     const t = arange(10).reshape([2, 5]);
-    expect(w.split(t, [2, 3], 1).map(values)).toEqual([[[0, 1], [5, 6]], [[2, 3, 4], [7, 8, 9]]]);
+    expect(w.split(t, [2, 3], 1).map(values)).toEqual([
+      [
+        [0, 1],
+        [5, 6],
+      ],
+      [
+        [2, 3, 4],
+        [7, 8, 9],
+      ],
+    ]);
     expect(w.split(t, 2).map(values)).toEqual([[[0, 1, 2, 3, 4]], [[5, 6, 7, 8, 9]]]);
     expect(w.split([1, 2], 2).map(values)).toEqual([[1], [2]]);
     expect(w.unstack(t, -2).map((row) => row.shape)).toEqual([[5], [5]]);
-    expect(w.unstack(t, { axis: 1 }).map(values)).toEqual([[0, 5], [1, 6], [2, 7], [3, 8], [4, 9]]);
-    expect(() => w.split(t, 3, 1)).toThrow("split: the parts must be whole and add up to the 5 elements of axis 1, got 3 parts");
+    expect(w.unstack(t, { axis: 1 }).map(values)).toEqual([
+      [0, 5],
+      [1, 6],
+      [2, 7],
+      [3, 8],
+      [4, 9],
+    ]);
+    expect(() => w.split(t, 3, 1)).toThrow(
+      "split: the parts must be whole and add up to the 5 elements of axis 1, got 3 parts",
+    );
     expect(() => w.split(t, [1, 1], 1)).toThrow("got sizes [1, 1]");
     expect(() => w.unstack(t, 2)).toThrow("unstack: axis must be from -2 to 1, got 2");
   });
@@ -173,7 +271,10 @@ describe("the imperative face", () => {
     expect(x.grad).toBe(first);
     x.square().sum().backward();
     expect(x.grad).not.toBe(first);
-    expect([values(first), values(x.grad)]).toEqual([[2, 4], [4, 8]]);
+    expect([values(first), values(x.grad)]).toEqual([
+      [2, 4],
+      [4, 8],
+    ]);
     const second = x.grad;
     x.zeroGrad();
     expect(x.grad).toBeNull();
@@ -196,14 +297,25 @@ describe("the imperative face", () => {
     expect(x.mul(2).requiresGrad).toBe(false);
     x.requiresGrad = true;
     const y = x.mul(2);
-    expect([y.requiresGrad, y.detach().requiresGrad, w.noGrad(() => x.mul(2)).requiresGrad]).toEqual([true, false, false]);
+    expect([y.requiresGrad, y.detach().requiresGrad, w.noGrad(() => x.mul(2)).requiresGrad]).toEqual([
+      true,
+      false,
+      false,
+    ]);
     y.retainGrad().square().sum().backward();
-    expect([values(y.grad), values(x.grad)]).toEqual([[4, 8], [8, 16]]);
+    expect([values(y.grad), values(x.grad)]).toEqual([
+      [4, 8],
+      [8, 16],
+    ]);
     expect(y.grad).not.toBeNull();
     x.zeroGrad();
     x.mul(x.detach()).sum().backward();
     expect(values(x.grad)).toEqual([1, 2]);
-    expect(() => w.noGrad(() => { throw new Error("inside"); })).toThrow("inside");
+    expect(() =>
+      w.noGrad(() => {
+        throw new Error("inside");
+      }),
+    ).toThrow("inside");
     expect(x.mul(1).requiresGrad).toBe(true);
   });
 
@@ -246,7 +358,13 @@ describe("printing", () => {
     [tensor(3.5), "tensor(3.5, shape [], float32)"],
     [tensor([0.1, -2, 1e-7]), "tensor([0.1, -2, 1e-7], shape [3], float32)"],
     [tensor([1 / 3], "float64"), "tensor([0.333333333333], shape [1], float64)"],
-    [tensor([[1, -20], [300, 4]]), "tensor([[  1, -20],\n        [300,   4]], shape [2, 2], float32)"],
+    [
+      tensor([
+        [1, -20],
+        [300, 4],
+      ]),
+      "tensor([[  1, -20],\n        [300,   4]], shape [2, 2], float32)",
+    ],
     [tensor([[true], [false]]), "tensor([[ true],\n        [false]], shape [2, 1], bool)"],
     [tensor([NaN, Infinity, -0]), "tensor([NaN, Infinity, -0], shape [3], float32)"],
     [zeros([2, 0]), "tensor([[],\n        []], shape [2, 0], float32)"],
@@ -275,7 +393,8 @@ describe("random numbers", () => {
     expect([keys.shape, keys.dtype]).toEqual([[3, 2], "int32"]);
     expect(values(random.uniform(keys.at(0), [2]))).not.toEqual(values(random.uniform(keys.at(1), [2])));
     expect(random.key(2 ** 53 - 1).data()).toEqual(new Int32Array([2 ** 21 - 1, -1]));
-    for (const seed of [-1, 0.5, NaN, 2 ** 53]) expect(() => random.key(seed)).toThrow("random.key: the seed must be an integer");
+    for (const seed of [-1, 0.5, NaN, 2 ** 53])
+      expect(() => random.key(seed)).toThrow("random.key: the seed must be an integer");
   });
 
   it("have the moments of their distributions", () => {

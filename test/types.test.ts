@@ -1,6 +1,20 @@
 // What the types promise: `npm test` compiles this file.
 import { expectTypeOf, it } from "vitest";
-import { grad, hessian, hvp, jacobian, jvp, linearize, stopGradient, type Tensor, tensor, tree, type Tree, valueAndGrad, vjp } from "wengert";
+import {
+  grad,
+  hessian,
+  hvp,
+  jacobian,
+  jvp,
+  linearize,
+  stopGradient,
+  type Tensor,
+  tensor,
+  tree,
+  type Tree,
+  valueAndGrad,
+  vjp,
+} from "wengert";
 import { Adam, adam } from "wengert/optim";
 
 interface Params {
@@ -11,7 +25,11 @@ interface Params {
 
 const t = tensor([1, 2]);
 const params: Params = { w: t, more: [{ b: t }] };
-const loss = (p: Params, x: Tensor): Tensor => p.w.mul(x).add(p.more[0]?.b ?? 0).sum();
+const loss = (p: Params, x: Tensor): Tensor =>
+  p.w
+    .mul(x)
+    .add(p.more[0]?.b ?? 0)
+    .sum();
 
 it("gradients have the types of the arguments", () => {
   expectTypeOf(grad((x) => x.sum())(3)).toEqualTypeOf<Tensor>();
@@ -20,7 +38,9 @@ it("gradients have the types of the arguments", () => {
   expectTypeOf(grad(loss, { argnums: [0, 1] })(params, t)).toEqualTypeOf<[Params, Tensor]>();
   expectTypeOf(valueAndGrad(loss)(params, t)).toEqualTypeOf<[value: Tensor, gradient: Params]>();
   const withAux = (x: Tensor, training: boolean): readonly [Tensor, { training: boolean }] => [x.sum(), { training }];
-  expectTypeOf(grad(withAux, { hasAux: true })(t, true)).toEqualTypeOf<[gradient: Tensor, aux: { training: boolean }]>();
+  expectTypeOf(grad(withAux, { hasAux: true })(t, true)).toEqualTypeOf<
+    [gradient: Tensor, aux: { training: boolean }]
+  >();
   // @ts-expect-error -- the second argument is not differentiated by, so it must be a tensor
   expectTypeOf(grad(loss)).parameter(1).toExtend<number[]>();
 });

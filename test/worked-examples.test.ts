@@ -1,14 +1,36 @@
-// Small problems with known answers, from the teaching of automatic differentiation. float64, so that the answers can be
-// compared to the last digits.
+// Small problems with known answers, from the teaching of automatic differentiation. float64, so that the answers can
+// be compared to the last digits.
 import { describe, expect, it } from "vitest";
 import {
-  cos, einsum, finiteDifference, grad, gradCheck, graph, jacfwd, jacobian, jacrev, log, matmul, memory, ones, pow, resetPeak, sigmoid, sin,
-  square, stack, type Tensor, tensor, tidy, vjp,
+  cos,
+  einsum,
+  finiteDifference,
+  grad,
+  gradCheck,
+  graph,
+  jacfwd,
+  jacobian,
+  jacrev,
+  log,
+  matmul,
+  memory,
+  ones,
+  pow,
+  resetPeak,
+  sigmoid,
+  sin,
+  square,
+  stack,
+  type Tensor,
+  tensor,
+  tidy,
+  vjp,
 } from "wengert";
 import { expectClose } from "wengert/testing";
 import { refusal, values } from "./support.js";
 
-const f64 = (data: Parameters<typeof tensor>[0], requiresGrad = false): Tensor => tensor(data, { dtype: "float64", requiresGrad });
+const f64 = (data: Parameters<typeof tensor>[0], requiresGrad = false): Tensor =>
+  tensor(data, { dtype: "float64", requiresGrad });
 const exactly = { rtol: 1e-15, atol: 1e-15 };
 
 describe("1. a scalar graph", () => {
@@ -67,13 +89,19 @@ describe("2. vectors, and the gradient tensor", () => {
   it("takes a gradient tensor of ones", () => {
     const { x, y, z } = make();
     z.backward([1, 1, 1, 1, 1]);
-    expect([values(x.grad), values(y.grad)]).toEqual([[2, 6, 12, 4, 0], [4, 14, 10, 2, 2]]);
+    expect([values(x.grad), values(y.grad)]).toEqual([
+      [2, 6, 12, 4, 0],
+      [4, 14, 10, 2, 2],
+    ]);
   });
 
   it("weighs the outputs by the gradient tensor", () => {
     const { x, y, z } = make();
     z.backward(tensor([1, 1, 2, 1, 1]));
-    expect([values(x.grad), values(y.grad)]).toEqual([[2, 6, 24, 4, 0], [4, 14, 20, 2, 2]]);
+    expect([values(x.grad), values(y.grad)]).toEqual([
+      [2, 6, 24, 4, 0],
+      [4, 14, 20, 2, 2],
+    ]);
   });
 
   it("refuses a missing gradient tensor, saying what to write", () => {
@@ -81,7 +109,9 @@ describe("2. vectors, and the gradient tensor", () => {
       make().z.backward();
     });
     expect(error.code).toBe("gradient");
-    expect(error.message).toBe("backward: z has shape [5]; pass a gradient of shape [5], for instance z.backward(ones([5]))");
+    expect(error.message).toBe(
+      "backward: z has shape [5]; pass a gradient of shape [5], for instance z.backward(ones([5]))",
+    );
   });
 
   it("refuses a gradient tensor of another shape, showing both", () => {
@@ -95,8 +125,15 @@ describe("2. vectors, and the gradient tensor", () => {
 });
 
 describe("3. products with W", () => {
-  const W = [[1, 2, 3], [4, 5, 6]];
-  const transposed = [[1, 4], [2, 5], [3, 6]];
+  const W = [
+    [1, 2, 3],
+    [4, 5, 6],
+  ];
+  const transposed = [
+    [1, 4],
+    [2, 5],
+    [3, 6],
+  ];
 
   it("y = W x: adjoints Wᵀ δ and δ xᵀ", () => {
     const [y, pullback] = vjp((W: Tensor, x: Tensor) => matmul(W, x), f64(W), f64([[1], [-2], [0.5]]));
@@ -104,7 +141,10 @@ describe("3. products with W", () => {
     const delta = f64([[2], [-1]]);
     const [dW, dx] = pullback(delta);
     expect(values(dx)).toEqual(values(matmul(f64(transposed), delta)));
-    expect(values(dW)).toEqual([[2, -4, 1], [-1, 2, -0.5]]);
+    expect(values(dW)).toEqual([
+      [2, -4, 1],
+      [-1, 2, -0.5],
+    ]);
     pullback.dispose();
   });
 
@@ -113,13 +153,24 @@ describe("3. products with W", () => {
     const delta = f64([[1, 0.5, -3]]);
     const [dx, dW] = pullback(delta);
     expect(values(dx)).toEqual(values(matmul(delta, f64(transposed))));
-    expect(values(dW)).toEqual([[2, 1, -6], [-1, -0.5, 3]]);
+    expect(values(dW)).toEqual([
+      [2, 1, -6],
+      [-1, -0.5, 3],
+    ]);
     pullback.dispose();
   });
 
   it("Y = X W: the adjoint of W sums over the batch, with a mean loss it averages", () => {
-    const X = f64([[1, 2], [3, 4], [5, 6]]);
-    const Delta = f64([[1, 0, 2], [0, 1, -1], [3, 1, 0]]);
+    const X = f64([
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ]);
+    const Delta = f64([
+      [1, 0, 2],
+      [0, 1, -1],
+      [3, 1, 0],
+    ]);
     const [, pullback] = vjp((X: Tensor, W: Tensor) => matmul(X, W), X, f64(W));
     const [dX, dW] = pullback(Delta);
     expect(values(dX)).toEqual(values(matmul(Delta, f64(transposed))));
@@ -132,7 +183,19 @@ describe("3. products with W", () => {
   it("differentiates a two-layer perceptron with sigmoids elementwise", () => {
     const mlp = (x: Tensor, W1: Tensor, b1: Tensor, W2: Tensor, b2: Tensor): Tensor =>
       sigmoid(matmul(sigmoid(matmul(x, W1).add(b1)), W2).add(b2)).sum();
-    const args = [f64([[0.5, -1], [2, 0.1]]), f64([[0.1, 0.2, -0.3], [0.4, -0.5, 0.6]]), f64([0, 0.1, -0.1]), f64([[1], [-1], [0.5]]), f64([0.2])] as const;
+    const args = [
+      f64([
+        [0.5, -1],
+        [2, 0.1],
+      ]),
+      f64([
+        [0.1, 0.2, -0.3],
+        [0.4, -0.5, 0.6],
+      ]),
+      f64([0, 0.1, -0.1]),
+      f64([[1], [-1], [0.5]]),
+      f64([0.2]),
+    ] as const;
     const gradients = grad(mlp, { argnums: [0, 1, 2, 3, 4] })(...args);
     // By hand: the VJP of a sigmoid is δ s (1 - s).
     const [x, W1, b1, W2, b2] = args;
@@ -140,7 +203,13 @@ describe("3. products with W", () => {
     const s = sigmoid(matmul(h, W2).add(b2));
     const delta2 = s.mul(s.neg().add(1));
     const delta1 = matmul(delta2, W2.transpose()).mul(h).mul(h.neg().add(1));
-    const expected = [matmul(delta1, W1.transpose()), matmul(x.transpose(), delta1), delta1.sum(0), matmul(h.transpose(), delta2), delta2.sum(0)];
+    const expected = [
+      matmul(delta1, W1.transpose()),
+      matmul(x.transpose(), delta1),
+      delta1.sum(0),
+      matmul(h.transpose(), delta2),
+      delta2.sum(0),
+    ];
     expectClose(gradients, expected, { rtol: 1e-13 });
   });
 
@@ -159,13 +228,17 @@ describe("4. Jacobians", () => {
   it("of (x0 + x1, x0 x1): [[1, 1], [x1, x0]]", () => {
     const f = (x: Tensor): Tensor => stack([x.sum(), x.prod()]);
     for (const transformation of [jacrev, jacfwd, jacobian]) {
-      expect(values(transformation(f)(f64([3, 5])))).toEqual([[1, 1], [5, 3]]);
+      expect(values(transformation(f)(f64([3, 5])))).toEqual([
+        [1, 1],
+        [5, 3],
+      ]);
     }
   });
 
   it("of (x⁰, x¹, x²) of a scalar x: [0, 1, 2x]", () => {
     const f = (x: Tensor): Tensor => pow(x, f64([0, 1, 2]));
-    for (const transformation of [jacrev, jacfwd, jacobian]) expect(values(transformation(f)(f64(1.5)))).toEqual([0, 1, 3]);
+    for (const transformation of [jacrev, jacfwd, jacobian])
+      expect(values(transformation(f)(f64(1.5)))).toEqual([0, 1, 3]);
   });
 
   it("has shape (a, b, c, d, e) for y of (a, b) and x of (c, d, e)", () => {
@@ -178,19 +251,47 @@ describe("4. Jacobians", () => {
   });
 
   it("of a matrix by a matrix: Xᵀ, A X and X B, entry by entry", () => {
-    const [X, A, B] = [f64([[1, 2, 3], [4, 5, 6]]), f64([[1, -1], [2, 0.5]]), f64([[1, 0], [2, -1], [0.5, 3]])];
+    const [X, A, B] = [
+      f64([
+        [1, 2, 3],
+        [4, 5, 6],
+      ]),
+      f64([
+        [1, -1],
+        [2, 0.5],
+      ]),
+      f64([
+        [1, 0],
+        [2, -1],
+        [0.5, 3],
+      ]),
+    ];
     const a = A.toArray() as number[][];
     const b = B.toArray() as number[][];
     const delta = (i: number, j: number): number => Number(i === j);
-    const entries = (shape: readonly number[], entry: (i: number, j: number, k: number, l: number) => number): Tensor => {
+    const entries = (
+      shape: readonly number[],
+      entry: (i: number, j: number, k: number, l: number) => number,
+    ): Tensor => {
       const [I = 0, J = 0, K = 0, L = 0] = shape;
-      const all = Array.from({ length: I * J * K * L }, (_, n) => entry(Math.floor(n / (J * K * L)), Math.floor(n / (K * L)) % J, Math.floor(n / L) % K, n % L));
+      const all = Array.from({ length: I * J * K * L }, (_, n) =>
+        entry(Math.floor(n / (J * K * L)), Math.floor(n / (K * L)) % J, Math.floor(n / L) % K, n % L),
+      );
       return tensor(all, { dtype: "float64", shape });
     };
     for (const transformation of [jacrev, jacfwd]) {
-      expectClose(transformation((X: Tensor) => X.transpose())(X), entries([3, 2, 2, 3], (i, j, k, l) => delta(i, l) * delta(j, k)));
-      expectClose(transformation((X: Tensor) => matmul(A, X))(X), entries([2, 3, 2, 3], (i, j, k, l) => (a[i]?.[k] ?? NaN) * delta(j, l)));
-      expectClose(transformation((X: Tensor) => matmul(X, B))(X), entries([2, 2, 2, 3], (i, j, k, l) => delta(i, k) * (b[l]?.[j] ?? NaN)));
+      expectClose(
+        transformation((X: Tensor) => X.transpose())(X),
+        entries([3, 2, 2, 3], (i, j, k, l) => delta(i, l) * delta(j, k)),
+      );
+      expectClose(
+        transformation((X: Tensor) => matmul(A, X))(X),
+        entries([2, 3, 2, 3], (i, j, k, l) => (a[i]?.[k] ?? NaN) * delta(j, l)),
+      );
+      expectClose(
+        transformation((X: Tensor) => matmul(X, B))(X),
+        entries([2, 2, 2, 3], (i, j, k, l) => delta(i, k) * (b[l]?.[j] ?? NaN)),
+      );
     }
   });
 });
@@ -200,7 +301,8 @@ describe("5. checks and use", () => {
     const x = 0.7;
     const error = (scheme: "forward" | "backward" | "central", h: number): number =>
       Math.abs(Number(finiteDifference(sin, x, { scheme, h }).item()) - Math.cos(x));
-    for (const scheme of ["forward", "backward"] as const) expect(error(scheme, 1e-2) / error(scheme, 1e-3)).toBeCloseTo(10, 0);
+    for (const scheme of ["forward", "backward"] as const)
+      expect(error(scheme, 1e-2) / error(scheme, 1e-3)).toBeCloseTo(10, 0);
     expect(error("central", 1e-2) / error("central", 1e-3)).toBeCloseTo(100, 0);
   });
 
@@ -229,7 +331,12 @@ describe("5. checks and use", () => {
   });
 
   it("fits least squares: the gradient of the mean square is 2/n Xᵀ (X w - y)", () => {
-    const X = f64([[1, 1], [1, 2], [1, 3], [1, 4]]);
+    const X = f64([
+      [1, 1],
+      [1, 2],
+      [1, 3],
+      [1, 4],
+    ]);
     const y = f64([[3], [5], [7], [9]]);
     const loss = (w: Tensor): Tensor => square(matmul(X, w).sub(y)).mean();
     const w = f64([[0.5], [-1]]);
@@ -240,12 +347,23 @@ describe("5. checks and use", () => {
 
   it("multiplies a tensor along a mode, and unfolds it, with derivatives", () => {
     // Kolda and Bader, 2009: the frontal slices of X are [[1, 4, 7, 10], ...] and [[13, 16, 19, 22], ...].
-    const X = f64(Array.from({ length: 24 }, (_, n) => 1 + (Math.floor(n / 8) % 3) + 3 * (Math.floor(n / 2) % 4) + 12 * (n % 2))).reshape([3, 4, 2]);
-    const U = f64([[1, 3, 5], [2, 4, 6]]);
+    const X = f64(
+      Array.from({ length: 24 }, (_, n) => 1 + (Math.floor(n / 8) % 3) + 3 * (Math.floor(n / 2) % 4) + 12 * (n % 2)),
+    ).reshape([3, 4, 2]);
+    const U = f64([
+      [1, 3, 5],
+      [2, 4, 6],
+    ]);
     const product = (X: Tensor, U: Tensor): Tensor => einsum("ijk,ai->ajk", X, U);
     const Y = product(X, U);
-    expect(values(Y.slice([null, null, [0, 1]]).reshape([2, 4]))).toEqual([[22, 49, 76, 103], [28, 64, 100, 136]]);
-    expect(values(Y.slice([null, null, [1, 2]]).reshape([2, 4]))).toEqual([[130, 157, 184, 211], [172, 208, 244, 280]]);
+    expect(values(Y.slice([null, null, [0, 1]]).reshape([2, 4]))).toEqual([
+      [22, 49, 76, 103],
+      [28, 64, 100, 136],
+    ]);
+    expect(values(Y.slice([null, null, [1, 2]]).reshape([2, 4]))).toEqual([
+      [130, 157, 184, 211],
+      [172, 208, 244, 280],
+    ]);
     const unfold = (X: Tensor, mode: number): Tensor => X.moveAxis(mode, 0).reshape([X.shape[mode] ?? 0, -1]);
     expect(unfold(X, 1).shape).toEqual([4, 6]);
     expect(values(unfold(Y, 0))).toEqual(values(matmul(U, unfold(X, 0))));
@@ -256,7 +374,11 @@ describe("5. checks and use", () => {
   });
 
   it("takes a minibatch index as one more axis", () => {
-    const X = f64([[1, 2], [3, -1], [0.5, 4]]);
+    const X = f64([
+      [1, 2],
+      [3, -1],
+      [0.5, 4],
+    ]);
     const w = f64([0.3, -0.7]);
     const loss = (w: Tensor, x: Tensor): Tensor => square(matmul(x, w));
     const alone = [0, 1, 2].map((i) => grad(loss)(w, X.at(i)));

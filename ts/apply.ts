@@ -33,7 +33,10 @@ export interface Op {
 /** Derives from the description of an operation what each call needs. */
 export function define(code: number, name: string, inputs: readonly Input[], attributes: readonly Attribute[]): Op {
   const defaults = inputs.map((input) => input.default).filter((value) => value !== undefined);
-  const options = [...inputs.filter((i) => i.default !== undefined), ...attributes.filter((a) => a.positional !== true)];
+  const options = [
+    ...inputs.filter((i) => i.default !== undefined),
+    ...attributes.filter((a) => a.positional !== true),
+  ];
   return { code, name, inputs, attributes, defaults, options: options.map((o) => o.name) };
 }
 
@@ -69,7 +72,12 @@ const none: readonly never[] = [];
  * Applies an operation. `operands` are its inputs without those that are options, in order; `positional` are the values
  * of the attributes that are parameters; `options` is what the user gave last: an object, or the first option plainly.
  */
-export function apply(op: Op, operands: readonly unknown[], positional: readonly unknown[] = none, options?: unknown): Tensor {
+export function apply(
+  op: Op,
+  operands: readonly unknown[],
+  positional: readonly unknown[] = none,
+  options?: unknown,
+): Tensor {
   const given = options === undefined ? none : readOptions(op, options);
   const slots: number[] = [];
   let parameter = 0;
@@ -83,7 +91,8 @@ export function apply(op: Op, operands: readonly unknown[], positional: readonly
 
 /** The values of an operation's options in their order; undefined where left out. */
 function readOptions(op: Op, options: unknown): readonly unknown[] {
-  if (op.options.length === 0) throw new TensorError("argument", op.name, `no options are known, got ${describe(options)}`);
+  if (op.options.length === 0)
+    throw new TensorError("argument", op.name, `no options are known, got ${describe(options)}`);
   if (!isOptions(options)) return [options];
   for (const key of Object.keys(options)) {
     if (!op.options.includes(key)) {
@@ -97,7 +106,13 @@ function isOptions(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !isArray(value) && !isNumericArray(value) && !isTensor(value);
 }
 
-function call(code: number, name: string, operands: readonly unknown[], inputs: readonly Input[], attributes: readonly number[]): Tensor {
+function call(
+  code: number,
+  name: string,
+  operands: readonly unknown[],
+  inputs: readonly Input[],
+  attributes: readonly number[],
+): Tensor {
   let count = operands.length;
   while (count > 0 && (operands[count - 1] ?? null) === null && inputs[count - 1]?.optional === true) count -= 1;
   const slots = scratch(2 * count + attributes.length);
@@ -111,15 +126,29 @@ function call(code: number, name: string, operands: readonly unknown[], inputs: 
 }
 
 /** Makes the call whose operands stand in the scratch area. */
-function finish(code: number, name: string, operands: readonly unknown[], count: number, attributes: readonly number[]): Tensor {
+function finish(
+  code: number,
+  name: string,
+  operands: readonly unknown[],
+  count: number,
+  attributes: readonly number[],
+): Tensor {
   const slots = scratch(2 * count + attributes.length);
   for (let i = 0; i < attributes.length; i++) slots[2 * count + i] = attributes[i] ?? NaN;
   const y = core.apply(code, count, attributes.length);
   return y === 0 ? failed(name, operands) : made(y);
 }
 
-/** As `call`, where plain data stand for some tensors: numbers go along as they are, arrays become tensors for the call. */
-function callWithPlain(code: number, name: string, operands: readonly unknown[], inputs: readonly Input[], attributes: readonly number[]): Tensor {
+/**
+ * As `call`, where plain data stand for some tensors: numbers go along as they are, arrays become tensors for the call.
+ */
+function callWithPlain(
+  code: number,
+  name: string,
+  operands: readonly unknown[],
+  inputs: readonly Input[],
+  attributes: readonly number[],
+): Tensor {
   const adopts = (i: number): boolean => inputs[i]?.dtype === undefined;
   const model = operands.find((x, i): x is Tensor => isTensor(x) && adopts(i));
   const temporaries: number[] = [];
@@ -149,7 +178,11 @@ function callWithPlain(code: number, name: string, operands: readonly unknown[],
 function fromPlain(op: string, i: number, value: unknown, dtype: DType | undefined): number {
   const plain = typeof value === "number" || typeof value === "boolean" || isArray(value) || isNumericArray(value);
   if (plain) return fromData(op, value, dtype);
-  throw new TensorError("argument", op, `argument ${i + 1} must be a tensor, a number or an array, got ${foreign(value)}`);
+  throw new TensorError(
+    "argument",
+    op,
+    `argument ${i + 1} must be a tensor, a number or an array, got ${foreign(value)}`,
+  );
 }
 
 /** The operands of an operation that takes a list of them. */

@@ -11,22 +11,13 @@ export type Axes = number | readonly number[];
 export type Pairs = readonly (readonly [before: number, after: number])[];
 
 /** For each axis `[start, stop, step]`, with any of them left out, or null for all of the axis. */
-export type Slices = readonly (readonly [start?: number | undefined, stop?: number | undefined, step?: number] | null)[];
+export type Slices = readonly (
+  readonly [start?: number | undefined, stop?: number | undefined, step?: number] | null
+)[];
 
 /** The kinds of attributes: one slot each from `int` to `choice`, else a count and the slots of the items. */
 export type Kind =
-  | "int"
-  | "float"
-  | "bool"
-  | "axis"
-  | "dtype"
-  | "choice"
-  | "axes"
-  | "shape"
-  | "ints"
-  | "pairs"
-  | "slices"
-  | "text";
+  "int" | "float" | "bool" | "axis" | "dtype" | "choice" | "axes" | "shape" | "ints" | "pairs" | "slices" | "text";
 
 /** One attribute of an operation. */
 export interface Attribute {
@@ -84,15 +75,20 @@ export function encode(op: string, attribute: Attribute, value: unknown, slots: 
       const code = kind === "axes" ? "axis" : kind === "shape" ? "shape" : "argument";
       if (!isArray(items)) return refuse("an integer or a list of integers", code);
       const bad = items.findIndex((item) => !isInteger(item));
-      if (bad >= 0) throw new TensorError(code, op, `${name} must be an integer or a list of integers, got ${describe(items[bad])}`);
+      if (bad >= 0)
+        throw new TensorError(
+          code,
+          op,
+          `${name} must be an integer or a list of integers, got ${describe(items[bad])}`,
+        );
       slots.push(items.length, ...items.map(Number));
       break;
     }
     case "pairs":
-      slots.push(...pairs(given) ?? refuse("a list of pairs of integers, such as [[1, 1], [0, 0]]"));
+      slots.push(...(pairs(given) ?? refuse("a list of pairs of integers, such as [[1, 1], [0, 0]]")));
       break;
     case "slices":
-      slots.push(...slices(given) ?? refuse("a list with [start, stop, step] or null for each axis"));
+      slots.push(...(slices(given) ?? refuse("a list with [start, stop, step] or null for each axis")));
       break;
     case "text":
       if (typeof given !== "string") return refuse("a string");
@@ -102,7 +98,9 @@ export function encode(op: string, attribute: Attribute, value: unknown, slots: 
 }
 
 function isList(kind: Kind): boolean {
-  return kind === "axes" || kind === "shape" || kind === "ints" || kind === "pairs" || kind === "slices" || kind === "text";
+  return (
+    kind === "axes" || kind === "shape" || kind === "ints" || kind === "pairs" || kind === "slices" || kind === "text"
+  );
 }
 
 function isInteger(value: unknown): value is number {

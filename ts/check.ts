@@ -55,10 +55,14 @@ export interface GradCheckResult {
 const mostElements = 100;
 
 /**
- * Compares the derivatives of `f` at `args` in both modes with central differences, after taking floats to float64. What
- * is compared is the derivative of a random combination of the outputs by each element of each argument.
+ * Compares the derivatives of `f` at `args` in both modes with central differences, after taking floats to float64.
+ * What is compared is the derivative of a random combination of the outputs by each element of each argument.
  */
-export function gradCheck<A extends unknown[]>(f: (...args: A) => unknown, args: Accepted<A, number>, options: GradCheckOptions = {}): GradCheckResult {
+export function gradCheck<A extends unknown[]>(
+  f: (...args: A) => unknown,
+  args: Accepted<A, number>,
+  options: GradCheckOptions = {},
+): GradCheckResult {
   checkFunction("gradCheck", f);
   const { eps = 1e-6, rtol = 1e-3, atol = 1e-5, modes = ["reverse", "forward"], order = 1 } = options;
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
@@ -75,10 +79,14 @@ export function gradCheck<A extends unknown[]>(f: (...args: A) => unknown, args:
       worst = { ...name, index, mode, analytic, numeric, error };
     };
     const check = (g: Flat, order: number, over: string): void => {
-      const weights = tidy(() => g(...leaves).map((y) => tensor(randomData(y.size, random), { dtype: "float64", shape: y.shape })));
+      const weights = tidy(() =>
+        g(...leaves).map((y) => tensor(randomData(y.size, random), { dtype: "float64", shape: y.shape })),
+      );
       const directions = leaves.map((x) => tensor(randomData(x.size, random), { dtype: "float64", shape: x.shape }));
       const gradient = (...xs: Tensor[]): Tensor[] => pulled(g, xs, weights);
-      const tangent = (...xs: Tensor[]): Tensor[] => [...jvp<Tensor[], Tensor[]>((...vs) => g(...vs), xs, directions)[1]];
+      const tangent = (...xs: Tensor[]): Tensor[] => [
+        ...jvp<Tensor[], Tensor[]>((...vs) => g(...vs), xs, directions)[1],
+      ];
       const rows = modes.includes("reverse") ? tidy(() => gradient(...leaves).map((t) => t.data())) : [];
       leaves.forEach((x, k) => {
         for (const i of chosen(x.size, random)) {
@@ -89,7 +97,9 @@ export function gradCheck<A extends unknown[]>(f: (...args: A) => unknown, args:
             const hot = leaves.map((leaf, j) => oneHot(leaf, j === k ? i : -1));
             const analytic = weighted(jvp<Tensor[], Tensor[]>((...vs) => g(...vs), leaves, hot)[1], weights);
             consider(at(names, k), index, `forward${over}`, analytic, numeric);
-            hot.forEach((t) => { t.dispose(); });
+            hot.forEach((t) => {
+              t.dispose();
+            });
           }
         }
       });
@@ -116,7 +126,11 @@ interface Name {
 }
 
 /** The float leaves of the arguments as float64, and the arguments with other tensors in their places. */
-function leavesOf(args: readonly unknown[]): { leaves: Tensor[]; names: Name[]; rebuilt: (xs: readonly Tensor[]) => unknown[] } {
+function leavesOf(args: readonly unknown[]): {
+  leaves: Tensor[];
+  names: Name[];
+  rebuilt: (xs: readonly Tensor[]) => unknown[];
+} {
   const leaves: Tensor[] = [];
   const names: Name[] = [];
   const makers = args.map((arg, argument) => {
@@ -133,14 +147,21 @@ function leavesOf(args: readonly unknown[]): { leaves: Tensor[]; names: Name[]; 
       names.push({ argument, path: at(paths, i) });
       return (xs: readonly Tensor[]) => at(xs, place);
     });
-    return (xs: readonly Tensor[]) => build<unknown>(flat.definition, places.map((take) => take(xs)));
+    return (xs: readonly Tensor[]) =>
+      build<unknown>(
+        flat.definition,
+        places.map((take) => take(xs)),
+      );
   });
-  if (leaves.length === 0) throw new TensorError("argument", "gradCheck", "there must be an argument of floats to differentiate by");
+  if (leaves.length === 0)
+    throw new TensorError("argument", "gradCheck", "there must be an argument of floats to differentiate by");
   return { leaves, names, rebuilt: (xs) => makers.map((make) => make(xs)) };
 }
 
 function floats(result: unknown): Tensor[] {
-  return flattenTree("gradCheck", result, "what the function returns", tensorLeaf).leaves.filter((y) => isFloat(y.dtype));
+  return flattenTree("gradCheck", result, "what the function returns", tensorLeaf).leaves.filter((y) =>
+    isFloat(y.dtype),
+  );
 }
 
 function pulled(g: Flat, xs: readonly Tensor[], weights: readonly Tensor[]): Tensor[] {
@@ -153,14 +174,24 @@ function pulled(g: Flat, xs: readonly Tensor[], weights: readonly Tensor[]): Ten
 }
 
 /** The central difference of the weighted outputs by element `i` of leaf `k`. */
-function slope(g: Flat, leaves: readonly Tensor[], k: number, i: number, eps: number, weights: readonly Tensor[]): number {
+function slope(
+  g: Flat,
+  leaves: readonly Tensor[],
+  k: number,
+  i: number,
+  eps: number,
+  weights: readonly Tensor[],
+): number {
   const value = (step: number): number =>
     tidy(() => {
       const x = at(leaves, k);
       const moved = x.data();
       moved[i] = (moved[i] ?? 0) + step;
       const xs = leaves.map((leaf, j) => (j === k ? tensor(moved, { dtype: "float64", shape: x.shape }) : leaf));
-      return weighted(noGrad(() => g(...xs)), weights);
+      return weighted(
+        noGrad(() => g(...xs)),
+        weights,
+      );
     });
   return (value(eps) - value(-eps)) / (2 * eps);
 }

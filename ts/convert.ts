@@ -27,7 +27,11 @@ export type Shape = number | readonly number[];
 
 /** Whether something is a typed array of numbers. */
 export function isNumericArray(value: unknown): value is NumericArray {
-  return ArrayBuffer.isView(value) && "length" in value && !(value instanceof BigInt64Array || value instanceof BigUint64Array);
+  return (
+    ArrayBuffer.isView(value) &&
+    "length" in value &&
+    !(value instanceof BigInt64Array || value instanceof BigUint64Array)
+  );
 }
 
 /** Whether something is an array (of anything). */
@@ -39,7 +43,11 @@ export function isArray(value: unknown): value is readonly unknown[] {
 export function checkDType(op: string, dtype: unknown): DType {
   const found = dtypes[dtypeCode(dtype) ?? -1];
   if (found !== undefined) return found;
-  throw new TensorError("dtype", op, `dtype must be ${list(dtypes.map((d) => `"${d}"`)).replace(" and ", " or ")}, got ${describe(dtype)}`);
+  throw new TensorError(
+    "dtype",
+    op,
+    `dtype must be ${list(dtypes.map((d) => `"${d}"`)).replace(" and ", " or ")}, got ${describe(dtype)}`,
+  );
 }
 
 /** The sizes in a shape. That they are whole and fit in memory is the core's business. */
@@ -63,7 +71,11 @@ export function unravel(i: number, shape: readonly number[]): number[] {
 export type NestedValues = readonly (number | boolean | NestedValues)[];
 
 /** Nested arrays of values in row-major order; one value where there are no axes. */
-export function nest(values: ArrayLike<number>, shape: readonly number[], dtype: DType): number | boolean | NestedValues {
+export function nest(
+  values: ArrayLike<number>,
+  shape: readonly number[],
+  dtype: DType,
+): number | boolean | NestedValues {
   let at = 0;
   const visit = (axis: number): number | boolean | NestedValues => {
     const size = shape[axis];
@@ -103,7 +115,8 @@ export function fromData(op: string, data: unknown, dtype?: DType, shape?: reado
   const sizes = shape ?? plain.shape;
   const size = sizes.reduce((product, n) => product * n, 1);
   if (size !== plain.values.length) {
-    const sentence = `the shape [${sizes.join(", ")}] must have as many elements as the data, got ${size} and ${plain.values.length}`;
+    const counts = `${size} and ${plain.values.length}`;
+    const sentence = `the shape [${sizes.join(", ")}] must have as many elements as the data, got ${counts}`;
     throw new TensorError("shape", op, sentence, [sizes]);
   }
   const { handle, values } = createFor(op, as, sizes);
@@ -122,7 +135,11 @@ function flatten(op: string, data: unknown): Flat {
   if (typeof data === "boolean") return { values: [Number(data)], shape: [], dtype: "bool" };
   if (isNumericArray(data)) return { values: data, shape: [data.length], dtype: dtypeOf(data) };
   if (!isArray(data)) {
-    throw new TensorError("argument", op, `the data must be numbers, booleans, nested arrays or a typed array, got ${describe(data)}`);
+    throw new TensorError(
+      "argument",
+      op,
+      `the data must be numbers, booleans, nested arrays or a typed array, got ${describe(data)}`,
+    );
   }
   const shape: number[] = [];
   let first: unknown = data;
@@ -149,7 +166,11 @@ function flatten(op: string, data: unknown): Flat {
       values[at++] = Number(item);
     } else {
       const hint = isTensor(item) ? "a tensor; use stack for a list of tensors" : describe(item);
-      throw new TensorError("argument", op, `the data must be all numbers or all booleans, got ${hint} at [${path.join(", ")}]`);
+      throw new TensorError(
+        "argument",
+        op,
+        `the data must be all numbers or all booleans, got ${hint} at [${path.join(", ")}]`,
+      );
     }
   };
   visit(data);
@@ -159,7 +180,11 @@ function flatten(op: string, data: unknown): Flat {
 function ragged(op: string, path: readonly number[], got: string, shape: readonly number[]): never {
   const size = shape[path.length];
   const must = size === undefined ? `numbers` : `${size} elements`;
-  throw new TensorError("shape", op, `nested arrays must be rectangular: [${path.join(", ")}] must hold ${must} as its neighbours do, got ${got}`);
+  throw new TensorError(
+    "shape",
+    op,
+    `nested arrays must be rectangular: [${path.join(", ")}] must hold ${must} as its neighbours do, got ${got}`,
+  );
 }
 
 function dtypeOf(data: NumericArray): DType {

@@ -20,7 +20,8 @@ function live(): Exports {
 /** After a trap the state of the core is anyone's guess: it is declared dead, and every later call says so. */
 function trapped(error: unknown): unknown {
   if (!(error instanceof WebAssembly.RuntimeError)) return error;
-  const sentence = `the core stopped by a failure of its own (${error.message}) and all tensors are lost; load wengert anew`;
+  const failure = `the core stopped by a failure of its own (${error.message})`;
+  const sentence = `${failure} and all tensors are lost; load wengert anew`;
   wasm = null;
   unusable = new TensorError("memory", "wengert", sentence);
   return new TensorError("memory", "wengert", sentence);
@@ -87,5 +88,7 @@ export function memoryView(dtype: DType, pointer: number, length: number): Tenso
 /** Throws the last failure of the core; `op` is what the user called, where the core knows it by another name. */
 export function raise(op?: string): never {
   const json = core.error();
-  throw json === "" ? new TensorError("value", op ?? "wengert", "the core refused and gave no reason") : fromJson(json, op);
+  throw json === ""
+    ? new TensorError("value", op ?? "wengert", "the core refused and gave no reason")
+    : fromJson(json, op);
 }

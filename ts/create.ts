@@ -20,8 +20,8 @@ export interface TensorOptions extends CreateOptions {
 }
 
 /**
- * A tensor with the given values. Without `dtype`, Float64Array gives float64, Int32Array int32, booleans bool, everything
- * else float32. Nested arrays must be rectangular. int32 truncates and saturates, bool is x ≠ 0.
+ * A tensor with the given values. Without `dtype`, Float64Array gives float64, Int32Array int32, booleans bool,
+ * everything else float32. Nested arrays must be rectangular. int32 truncates and saturates, bool is x ≠ 0.
  */
 export function tensor(data: Plain | Tensor, options?: DType | TensorOptions): Tensor {
   const { dtype, shape, requiresGrad } = read("tensor", options, ["dtype", "shape", "requiresGrad"]);
@@ -88,14 +88,26 @@ export function arange(...args: readonly (number | DType | CreateOptions)[]): Te
   const [start, stop] = second === undefined ? [0, first] : [first, second];
   const count = Math.max(0, Math.ceil((stop - start) / step));
   if (!Number.isFinite(count)) {
-    throw new TensorError("argument", "arange", `start, stop and step must be finite and step not 0, got ${numbers.join(", ")}`);
+    throw new TensorError(
+      "argument",
+      "arange",
+      `start, stop and step must be finite and step not 0, got ${numbers.join(", ")}`,
+    );
   }
   return sequence("arange", count, (i) => start + i * step, options);
 }
 
-/** `count` numbers (50 if left out) from `start` to `stop`, both included, at equal distances; float32 unless said otherwise. */
+/**
+ * `count` numbers (50 if left out) from `start` to `stop`, both included, at equal distances; float32 unless said
+ * otherwise.
+ */
 export function linspace(start: number, stop: number, count = 50, options?: DType | CreateOptions): Tensor {
-  for (const [name, value] of [["start", start], ["stop", stop], ["count", count]] as const) number("linspace", name, value);
+  for (const [name, value] of [
+    ["start", start],
+    ["stop", stop],
+    ["count", count],
+  ] as const)
+    number("linspace", name, value);
   const steps = Math.max(1, count - 1);
   return sequence("linspace", count, (i) => (i === steps ? stop : start + ((stop - start) * i) / steps), options);
 }
@@ -162,7 +174,8 @@ export function read(op: string, options: unknown, known: readonly string[] = ["
     throw new TensorError("argument", op, `the options must be an object or a dtype, got ${describe(options)}`);
   }
   const unknown = Object.keys(options).find((key) => !known.includes(key));
-  if (unknown !== undefined) throw new TensorError("argument", op, `the options are ${known.join(", ")}, got ${describe(unknown)}`);
+  if (unknown !== undefined)
+    throw new TensorError("argument", op, `the options are ${known.join(", ")}, got ${describe(unknown)}`);
   const { dtype, ...rest }: { readonly dtype?: unknown } & Omit<AllOptions, "dtype"> = options;
   return dtype === undefined ? rest : { ...rest, dtype: checkDType(op, dtype) };
 }

@@ -20,21 +20,31 @@ export interface DifferenceOptions {
 const stencils = { forward: [0, 1], backward: [-1, 0], central: [-1, 1] } as const;
 
 /**
- * The derivative of `f` at `x` by finite differences, of shape `[...y.shape, ...x.shape]`: the gradient where `f` returns
- * one number without axes. The error is O(h) for forward and backward differences and O(h²) for central ones. Plain data
- * for `x` is taken as float64, which leaves 10 digits for central differences; float32 leaves 4.
+ * The derivative of `f` at `x` by finite differences, of shape `[...y.shape, ...x.shape]`: the gradient where `f`
+ * returns one number without axes. The error is O(h) for forward and backward differences and O(h²) for central ones.
+ * Plain data for `x` is taken as float64, which leaves 10 digits for central differences; float32 leaves 4.
  */
 export function finiteDifference(f: (x: Tensor) => TensorLike, x: TensorLike, options: DifferenceOptions = {}): Tensor {
   checkFunction("finiteDifference", f);
   const { scheme = "central" } = options;
   if (!(scheme in stencils)) {
-    throw new TensorError("argument", "finiteDifference", `scheme must be "forward", "backward" or "central", got ${describe(scheme)}`);
+    throw new TensorError(
+      "argument",
+      "finiteDifference",
+      `scheme must be "forward", "backward" or "central", got ${describe(scheme)}`,
+    );
   }
   return tidy(() => {
     const point = asTensor("finiteDifference", x, "x", "float64");
     const { dtype, shape } = point;
     if (!isFloat(dtype)) {
-      throw new TensorError("dtype", "finiteDifference", `x must be float32 or float64, got ${dtype}`, [shape], [dtype]);
+      throw new TensorError(
+        "dtype",
+        "finiteDifference",
+        `x must be float32 or float64, got ${dtype}`,
+        [shape],
+        [dtype],
+      );
     }
     const epsilon = dtype === "float64" ? 2 ** -52 : 2 ** -23;
     const h = options.h ?? (scheme === "central" ? Math.cbrt(epsilon) : Math.sqrt(epsilon));
@@ -65,7 +75,12 @@ interface Sample {
 
 function sample(f: (x: Tensor) => TensorLike, x: Tensor, at: number): Sample {
   return tidy(() => {
-    const y = asTensor("finiteDifference", noGrad(() => f(x)), "what the function returns", "float64");
+    const y = asTensor(
+      "finiteDifference",
+      noGrad(() => f(x)),
+      "what the function returns",
+      "float64",
+    );
     return { at, shape: y.shape, values: Float64Array.from(y.data()) };
   });
 }

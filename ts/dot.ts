@@ -25,7 +25,10 @@ export interface GraphNode {
   readonly value: Values | null;
   /** The adjoint, after `backward(gradient, { retainGraph: true })`; of a leaf what has been accumulated. */
   readonly gradient: Values | null;
-  /** For each input the derivative by it as text, in the names of the inputs and y for the result; "" where it has no short form. */
+  /**
+   * For each input the derivative by it as text, in the names of the inputs and y for the result; "" where it has no
+   * short form.
+   */
   readonly vjp: readonly string[];
   /** What is kept for the backward pass: the places of inputs, and "output". */
   readonly keeps: readonly string[];
@@ -77,7 +80,10 @@ export function graph(y: TensorLike): Graph {
   };
 }
 
-function valuesOf(flat: readonly (number | string)[] | null, { shape, dtype }: { shape: readonly number[]; dtype: DType }): Values | null {
+function valuesOf(
+  flat: readonly (number | string)[] | null,
+  { shape, dtype }: { shape: readonly number[]; dtype: DType },
+): Values | null {
   return flat === null ? null : nest(flat.map(numberOf), shape, dtype);
 }
 
@@ -85,13 +91,20 @@ function numberOf(value: number | string): number {
   return typeof value === "number" ? value : Number(value.replace("inf", "Infinity"));
 }
 
-const colors = { leaf: "#d7e8fb", constant: "#f1f3f4", op: "#fdf0d5", line: "#5f6368", adjoint: "#b3261e", note: "#80868b" };
+const colors = {
+  leaf: "#d7e8fb",
+  constant: "#f1f3f4",
+  op: "#fdf0d5",
+  line: "#5f6368",
+  adjoint: "#b3261e",
+  note: "#80868b",
+};
 const font = "Courier"; // of one width, so that boxes fit whatever font stands in for it
 const longest = 28; // characters of a value that is written out
 
 /**
- * A picture of a graph in DOT: a box for each value with its operation or name, its value, and its adjoint where there is
- * one; on the edges the derivative of the operation by that input.
+ * A picture of a graph in DOT: a box for each value with its operation or name, its value, and its adjoint where there
+ * is one; on the edges the derivative of the operation by that input.
  */
 export function toDot(g: Graph): string {
   if (!isArray(g?.nodes) || !isArray(g.edges)) {
@@ -115,13 +128,15 @@ function box(node: GraphNode): string {
   if (node.op === "constant" && node.name === null) return table(colors.constant, [value]);
   const leaf = node.op === "leaf";
   const title = node.name === null ? node.op : leaf ? node.name : `${node.name} = ${node.op}`;
-  const adjoint = node.gradient === null ? [] : [`<font color="${colors.adjoint}">adjoint ${text(node.gradient, node)}</font>`];
+  const adjoint =
+    node.gradient === null ? [] : [`<font color="${colors.adjoint}">adjoint ${text(node.gradient, node)}</font>`];
   return table(leaf ? colors.leaf : colors.op, [`<b>${escape(title)}</b>`, value, ...adjoint]);
 }
 
 function table(color: string, rows: readonly string[]): string {
   const cells = rows.map((row) => `<tr><td align="center">${row}</td></tr>`).join("");
-  return `<table border="1" color="${colors.line}" bgcolor="${color}" style="rounded" cellborder="0" cellspacing="0" cellpadding="4">${cells}</table>`;
+  const frame = `border="1" color="${colors.line}" bgcolor="${color}" style="rounded"`;
+  return `<table ${frame} cellborder="0" cellspacing="0" cellpadding="4">${cells}</table>`;
 }
 
 /** A value in few characters, else its shape and dtype. */
@@ -140,7 +155,9 @@ function write(value: Values, dtype: DType): string {
 /** The derivative by this input, where it is short and not simply 1. */
 function label({ input }: GraphEdge, to: GraphNode | undefined): string {
   const formula = to?.vjp[input] ?? "";
-  return formula === "" || formula === "1" || formula.length > longest ? "" : ` [label="  ${formula.replaceAll(/["\\]/g, "\\$&")}  "]`;
+  return formula === "" || formula === "1" || formula.length > longest
+    ? ""
+    : ` [label="  ${formula.replaceAll(/["\\]/g, "\\$&")}  "]`;
 }
 
 function escape(words: string): string {

@@ -3,16 +3,7 @@ import type { DType } from "./dtype.js";
 
 /** The kind of a failure. */
 export type ErrorCode =
-  | "shape"
-  | "dtype"
-  | "axis"
-  | "argument"
-  | "disposed"
-  | "gradient"
-  | "value"
-  | "memory"
-  | "trace"
-  | "format";
+  "shape" | "dtype" | "axis" | "argument" | "disposed" | "gradient" | "value" | "memory" | "trace" | "format";
 
 /** A refusal: what was wrong, where, and the shapes and dtypes that were given. The engine goes on working after it. */
 export class TensorError extends Error {

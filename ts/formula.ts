@@ -1,7 +1,18 @@
-// The derivatives in the core's table, which are written in Rust, as people write them: `y.one() - y * y` is `1 - y * y`.
+// The derivatives in the core's table, which are written in Rust, as people write them: `y.one() - y * y` is `1 - y *
+// y`.
 
-const infix: ReadonlyMap<string, string> = new Map([["lt", "<"], ["le", "<="], ["gt", ">"], ["ge", ">="], ["eq", "="], ["ne", "≠"]]);
-const functions: ReadonlyMap<string, string> = new Map([["ln", "log"], ["is_nan", "isnan"]]);
+const infix: ReadonlyMap<string, string> = new Map([
+  ["lt", "<"],
+  ["le", "<="],
+  ["gt", ">"],
+  ["ge", ">="],
+  ["eq", "="],
+  ["ne", "≠"],
+]);
+const functions: ReadonlyMap<string, string> = new Map([
+  ["ln", "log"],
+  ["is_nan", "isnan"],
+]);
 
 /** An expression of the table as mathematics in one line. */
 export function readable(rust: string): string {
@@ -26,7 +37,8 @@ export function readable(rust: string): string {
 
 /** A method call as a function or operator. */
 function call(name: string, receiver: string, args: string): string {
-  const bare = receiver.startsWith("(") && closing(receiver, 0) === receiver.length - 1 ? receiver.slice(1, -1) : receiver;
+  const bare =
+    receiver.startsWith("(") && closing(receiver, 0) === receiver.length - 1 ? receiver.slice(1, -1) : receiver;
   if (name === "one") return "1";
   if (name === "zero") return "0";
   if (name === "lit") return args;
@@ -40,7 +52,7 @@ function call(name: string, receiver: string, args: string): string {
 function receiverStart(text: string, dot: number): number {
   let start = dot;
   if (text[start - 1] === ")") {
-    for (let depth = 0; start > 0; ) {
+    for (let depth = 0; start > 0;) {
       start -= 1;
       if (text[start] === ")") depth += 1;
       if (text[start] === "(" && --depth === 0) break;

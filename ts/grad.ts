@@ -7,7 +7,15 @@ import { stopGradient as stop } from "./ops.gen.js";
 import { alive, isTensor, own, tensorsIn, transform } from "./scope.js";
 import type { Tensor } from "./tensor.js";
 import {
-  type Accepted, type AnyFunction, type Argnums, call, checkFloats, checkFunction, type Gradient, pullBack, variablesFor,
+  type Accepted,
+  type AnyFunction,
+  type Argnums,
+  call,
+  checkFloats,
+  checkFunction,
+  type Gradient,
+  pullBack,
+  variablesFor,
 } from "./trace.js";
 import { build, flattenTree, operandLeaf, type Tensors } from "./structure.js";
 
@@ -39,7 +47,9 @@ export function grad(f: AnyFunction, { argnums = 0, hasAux = false }: GradOption
   };
 }
 
-/** As `grad`, for the value of `f` and its gradient: `[value, gradient]`, or `[[value, aux], gradient]` with `hasAux`. */
+/**
+ * As `grad`, for the value of `f` and its gradient: `[value, gradient]`, or `[[value, aux], gradient]` with `hasAux`.
+ */
 export function valueAndGrad<A extends unknown[] = Tensor[], const N extends Argnums = 0>(
   f: (...args: A) => Tensor,
   options?: GradOptions<N, false>,
@@ -48,7 +58,10 @@ export function valueAndGrad<X, A extends unknown[] = Tensor[], const N extends 
   f: (...args: A) => readonly [value: Tensor, aux: X],
   options: GradOptions<N, true>,
 ): (...args: Accepted<A, N>) => [value: [value: Tensor, aux: X], gradient: Gradient<A, N>];
-export function valueAndGrad(f: AnyFunction, { argnums = 0, hasAux = false }: GradOptions<Argnums, boolean> = {}): AnyFunction {
+export function valueAndGrad(
+  f: AnyFunction,
+  { argnums = 0, hasAux = false }: GradOptions<Argnums, boolean> = {},
+): AnyFunction {
   checkFunction("valueAndGrad", f);
   return (...args) => {
     const { value, gradient, aux } = gradientOf("valueAndGrad", f, args, argnums, hasAux, true);
@@ -63,7 +76,14 @@ interface Outcome {
 }
 
 /** Runs `f` and the backward pass in a transformation of its own; the value survives if it is wanted. */
-export function gradientOf(op: string, f: AnyFunction, args: readonly unknown[], argnums: Argnums, hasAux: boolean, wanted: boolean): Outcome {
+export function gradientOf(
+  op: string,
+  f: AnyFunction,
+  args: readonly unknown[],
+  argnums: Argnums,
+  hasAux: boolean,
+  wanted: boolean,
+): Outcome {
   return transform(op, () => {
     const inputs = variablesFor(op, args, argnums);
     const result = call(op, f, inputs.args);
@@ -87,8 +107,8 @@ function oneNumber(op: string, y: unknown): Tensor {
   if (!isTensor(y)) throw new TensorError("argument", op, `the function must return a tensor, got ${foreign(y)}`);
   alive(op, y, "what the function returns");
   if (y.size !== 1) {
-    const sentence = `the function must return one number, got ${shapeText(y.shape)}; use jacobian, or vjp with a cotangent`;
-    throw new TensorError("shape", op, sentence, [y.shape]);
+    const got = `${shapeText(y.shape)}; use jacobian, or vjp with a cotangent`;
+    throw new TensorError("shape", op, `the function must return one number, got ${got}`, [y.shape]);
   }
   checkFloats(op, [y]);
   return y;

@@ -3,7 +3,18 @@ export { gradCheck, type Discrepancy, type GradCheckOptions, type GradCheckResul
 export type { Axes, Pairs, Slices } from "./attributes.js";
 export type { NestedArray, NestedValues, NumericArray, Shape } from "./convert.js";
 export {
-  arange, type CreateOptions, eye, full, fullLike, linspace, ones, onesLike, tensor, type TensorOptions, zeros, zerosLike,
+  arange,
+  type CreateOptions,
+  eye,
+  full,
+  fullLike,
+  linspace,
+  ones,
+  onesLike,
+  tensor,
+  type TensorOptions,
+  zeros,
+  zerosLike,
 } from "./create.js";
 export { type DifferenceOptions, finiteDifference } from "./difference.js";
 export { type Graph, graph, type GraphEdge, type GraphNode, toDot } from "./dot.js";

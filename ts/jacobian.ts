@@ -5,7 +5,16 @@ import { permute, reshape, slice, stack } from "./ops.gen.js";
 import { transform } from "./scope.js";
 import type { Tensor } from "./tensor.js";
 import {
-  type Accepted, type AnyFunction, type Argnums, call, checkFloats, checkFunction, type Gradient, outputsOf, pullBack, pushForward,
+  type Accepted,
+  type AnyFunction,
+  type Argnums,
+  call,
+  checkFloats,
+  checkFunction,
+  type Gradient,
+  outputsOf,
+  pullBack,
+  pushForward,
   variablesFor,
 } from "./trace.js";
 import { at, build, type Mapped } from "./structure.js";
@@ -22,7 +31,10 @@ export type Mode = "reverse" | "forward";
 /** The Jacobian for outputs Y and arguments A: the structure of the outputs outside, that of the inputs inside. */
 export type Jacobian<Y, A extends readonly unknown[], N extends Argnums> = Mapped<Y, Gradient<A, N>>;
 
-/** The Jacobian of `f` by reverse mode: of shape `[...y.shape, ...x.shape]`. Right where there are fewer outputs than inputs. */
+/**
+ * The Jacobian of `f` by reverse mode: of shape `[...y.shape, ...x.shape]`. Right where there are fewer outputs than
+ * inputs.
+ */
 export function jacrev<Y, A extends unknown[] = Tensor[], const N extends Argnums = 0>(
   f: (...args: A) => Y,
   options?: JacobianOptions<N>,
@@ -32,7 +44,10 @@ export function jacrev(f: AnyFunction, { argnums = 0 }: JacobianOptions<Argnums>
   return (...args) => jacobianOf("jacrev", f, args, argnums, "reverse");
 }
 
-/** The Jacobian of `f` by forward mode: of shape `[...y.shape, ...x.shape]`. Right where there are fewer inputs than outputs. */
+/**
+ * The Jacobian of `f` by forward mode: of shape `[...y.shape, ...x.shape]`. Right where there are fewer inputs than
+ * outputs.
+ */
 export function jacfwd<Y, A extends unknown[] = Tensor[], const N extends Argnums = 0>(
   f: (...args: A) => Y,
   options?: JacobianOptions<N>,
@@ -43,20 +58,26 @@ export function jacfwd(f: AnyFunction, { argnums = 0 }: JacobianOptions<Argnums>
 }
 
 /**
- * The Jacobian of `f`: of shape `[...y.shape, ...x.shape]`, with an array of `argnums` an array of such, for trees a tree
- * of blocks, outputs outside and inputs inside. Without `mode` the cheaper side is taken: reverse mode, unless the
+ * The Jacobian of `f`: of shape `[...y.shape, ...x.shape]`, with an array of `argnums` an array of such, for trees a
+ * tree of blocks, outputs outside and inputs inside. Without `mode` the cheaper side is taken: reverse mode, unless the
  * arguments have fewer elements than the result.
  */
 export function jacobian<Y, A extends unknown[] = Tensor[], const N extends Argnums = 0>(
   f: (...args: A) => Y,
   options?: JacobianOptions<N> & { readonly mode?: Mode },
 ): (...args: Accepted<A, N>) => Jacobian<Y, A, N>;
-export function jacobian(f: AnyFunction, { argnums = 0, mode }: JacobianOptions<Argnums> & { readonly mode?: Mode } = {}): AnyFunction {
+export function jacobian(
+  f: AnyFunction,
+  { argnums = 0, mode }: JacobianOptions<Argnums> & { readonly mode?: Mode } = {},
+): AnyFunction {
   checkFunction("jacobian", f);
   return (...args) => jacobianOf("jacobian", f, args, argnums, mode);
 }
 
-/** The Hessian of `f`, which must return one number: of shape `[...x.shape, ...x.shape]`; `H[i][j]` for an array of `argnums`. */
+/**
+ * The Hessian of `f`, which must return one number: of shape `[...x.shape, ...x.shape]`; `H[i][j]` for an array of
+ * `argnums`.
+ */
 export function hessian<A extends unknown[] = Tensor[], const N extends Argnums = 0>(
   f: (...args: A) => Tensor,
   options?: JacobianOptions<N>,
@@ -67,7 +88,13 @@ export function hessian(f: AnyFunction, { argnums = 0 }: JacobianOptions<Argnums
   return (...args) => jacobianOf("hessian", gradient, args, argnums, "forward");
 }
 
-function jacobianOf(op: string, f: AnyFunction, args: readonly unknown[], argnums: Argnums, mode: Mode | undefined): unknown {
+function jacobianOf(
+  op: string,
+  f: AnyFunction,
+  args: readonly unknown[],
+  argnums: Argnums,
+  mode: Mode | undefined,
+): unknown {
   return transform(op, () => {
     const inputs = variablesFor(op, args, argnums);
     const outputs = outputsOf(op, call(op, f, inputs.args));
@@ -88,7 +115,13 @@ function elements(tensors: readonly Tensor[]): number {
 function byRows(op: string, ys: readonly Tensor[], xs: readonly Tensor[]): Tensor[][] {
   return ys.map((y) => {
     const rows = oneHots(y).map((cotangent) => pullBack(op, [y], [cotangent], xs));
-    return xs.map((x, j) => assemble(rows.map((row) => at(row, j)), [...y.shape, ...x.shape], y));
+    return xs.map((x, j) =>
+      assemble(
+        rows.map((row) => at(row, j)),
+        [...y.shape, ...x.shape],
+        y,
+      ),
+    );
   });
 }
 
@@ -97,7 +130,11 @@ function byColumns(op: string, ys: readonly Tensor[], xs: readonly Tensor[]): Te
   const byInput = xs.map((x) => {
     const columns = oneHots(x).map((tangent) => pushForward(op, ys, [x], [tangent]));
     return ys.map((y, i) => {
-      const stacked = assemble(columns.map((column) => at(column, i)), [x.size, ...y.shape], y);
+      const stacked = assemble(
+        columns.map((column) => at(column, i)),
+        [x.size, ...y.shape],
+        y,
+      );
       const last = permute(stacked, [...y.shape.map((_, axis) => axis + 1), 0]);
       return reshape(last, [...y.shape, ...x.shape]);
     });

@@ -5,7 +5,11 @@ import { reshape, slice } from "./ops.gen.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
 /** Parts of `x` along an axis (the first if left out): `parts` equal ones, or one of each of the sizes in a list. */
-export function split(x: TensorLike, parts: number | readonly number[], options: number | { readonly axis?: number } = {}): Tensor[] {
+export function split(
+  x: TensorLike,
+  parts: number | readonly number[],
+  options: number | { readonly axis?: number } = {},
+): Tensor[] {
   const t = asTensor("split", x);
   const axis = axisOf("split", t, options);
   const size = t.shape[axis] ?? 0;
@@ -14,7 +18,12 @@ export function split(x: TensorLike, parts: number | readonly number[], options:
   const total = sizes.reduce((sum, n) => sum + n, 0);
   if (sizes.length === 0 || total !== size || !sizes.every((n) => Number.isInteger(n) && n >= 0)) {
     const got = typeof parts === "number" ? `${parts} parts` : `sizes ${shapeText(parts)}`;
-    throw new TensorError("shape", "split", `the parts must be whole and add up to the ${size} elements of axis ${axis}, got ${got}`, [t.shape]);
+    throw new TensorError(
+      "shape",
+      "split",
+      `the parts must be whole and add up to the ${size} elements of axis ${axis}, got ${got}`,
+      [t.shape],
+    );
   }
   let start = 0;
   const results = sizes.map((n) => {
@@ -44,7 +53,9 @@ export function unstack(x: TensorLike, options: number | { readonly axis?: numbe
 function axisOf(op: string, x: Tensor, options: number | { readonly axis?: number }): number {
   const axis = typeof options === "number" ? options : (options.axis ?? 0);
   if (!Number.isInteger(axis) || axis < -x.ndim || axis >= x.ndim) {
-    throw new TensorError("axis", op, `axis must be from ${-x.ndim} to ${x.ndim - 1}, got ${describe(axis)}`, [x.shape]);
+    throw new TensorError("axis", op, `axis must be from ${-x.ndim} to ${x.ndim - 1}, got ${describe(axis)}`, [
+      x.shape,
+    ]);
   }
   return axis < 0 ? axis + x.ndim : axis;
 }

@@ -29,7 +29,9 @@ export function print(values: TensorData, shape: readonly number[], dtype: DType
 export function formatNumber(x: number, dtype: DType): string {
   if (dtype === "bool") return x === 0 ? "false" : "true";
   if (Object.is(x, -0)) return "-0";
-  return dtype === "int32" || !Number.isFinite(x) ? String(x) : String(Number(x.toPrecision(dtype === "float32" ? 6 : 12)));
+  return dtype === "int32" || !Number.isFinite(x)
+    ? String(x)
+    : String(Number(x.toPrecision(dtype === "float32" ? 6 : 12)));
 }
 
 /** The places of an axis that are shown; null stands for those between. */

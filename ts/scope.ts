@@ -122,7 +122,8 @@ export function tensorsIn(value: unknown, found: Handle[] = [], seen = new Set<u
   seen.add(value);
   if (isTensor(value)) found.push(value);
   else if (typeof value === "function") found.push(...(owners.get(value) ?? []));
-  else if (value instanceof Map || value instanceof Set) for (const item of value.values()) tensorsIn(item, found, seen);
+  else if (value instanceof Map || value instanceof Set)
+    for (const item of value.values()) tensorsIn(item, found, seen);
   else if (!ArrayBuffer.isView(value)) for (const item of Object.values(value)) tensorsIn(item, found, seen);
   return found;
 }
@@ -160,7 +161,10 @@ function letLive(tensor: Handle, scope: Scope | null): void {
   else outer.kept.push(tensor);
 }
 
-/** Ends a scope: those of `results` that it made and what was kept go to whoever is outside, all else is freed in one call. */
+/**
+ * Ends a scope: those of `results` that it made and what was kept go to whoever is outside, all else is freed in one
+ * call.
+ */
 function close(scope: Scope, results: readonly Handle[], connected: boolean): void {
   const { parent, tensors } = scope;
   unlink(scope);
@@ -206,11 +210,15 @@ function abandon(scope: Scope): void {
 }
 
 /**
- * Runs `body` inside a transformation named `name`. `body` gives a value and the tensors in it that survive, all of them
- * made inside (see `own`); the others are freed, and all of them when it throws. `connected`: the results can still be
- * differentiated by the pass of a pullback or pushforward.
+ * Runs `body` inside a transformation named `name`. `body` gives a value and the tensors in it that survive, all of
+ * them made inside (see `own`); the others are freed, and all of them when it throws. `connected`: the results can
+ * still be differentiated by the pass of a pullback or pushforward.
  */
-export function transform<T>(name: string, body: () => readonly [value: T, results: readonly Handle[]], connected = false): T {
+export function transform<T>(
+  name: string,
+  body: () => readonly [value: T, results: readonly Handle[]],
+  connected = false,
+): T {
   core.begin();
   const scope = open(name, true);
   let outcome: readonly [T, readonly Handle[]];
@@ -238,8 +246,8 @@ export function variable(tensor: Handle): Tensor {
 
 /**
  * Runs `f` and frees the tensors made in it, except those in what it returns (in any nesting of arrays and objects) and
- * those given to `keep`. They belong to the enclosing tidy, if there is one. `f` may be async: then the tensors are freed
- * when its promise settles; let async tidies follow each other, or nest, but not run side by side.
+ * those given to `keep`. They belong to the enclosing tidy, if there is one. `f` may be async: then the tensors are
+ * freed when its promise settles; let async tidies follow each other, or nest, but not run side by side.
  */
 export function tidy<T>(f: () => Promise<T>): Promise<T>;
 export function tidy<T>(f: () => T): T;
@@ -278,8 +286,8 @@ async function settle(scope: Scope, promise: PromiseLike<unknown>): Promise<unkn
 }
 
 /**
- * Lets tensors outlive every enclosing tidy and transformation, until they are disposed or collected; gives its argument
- * back. Inside a transformation they are computed when it ends.
+ * Lets tensors outlive every enclosing tidy and transformation, until they are disposed or collected; gives its
+ * argument back. Inside a transformation they are computed when it ends.
  */
 export function keep<T>(value: T): T {
   for (const tensor of tensorsIn(value)) {

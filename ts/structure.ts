@@ -5,7 +5,9 @@ import { list, TensorError } from "./errors.js";
 import { isTensor } from "./scope.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
-/** A tensor, or arrays and plain objects of tensors nested to any depth; objects typed by an interface are `Tree<T>`. */
+/**
+ * A tensor, or arrays and plain objects of tensors nested to any depth; objects typed by an interface are `Tree<T>`.
+ */
 export type Tree<T = Nested> = Nested extends T
   ? Nested
   : T extends Tensor
@@ -42,7 +44,11 @@ export type LeafOf<L> = (op: string, value: unknown, path: string) => L | undefi
 export const tensorLeaf: LeafOf<Tensor> = (op, value, path) => {
   if (isTensor(value)) return value;
   if (isContainer(value)) return undefined;
-  throw new TensorError("argument", op, `${path} must be a tensor, or arrays and objects of tensors, got ${foreign(value)}`);
+  throw new TensorError(
+    "argument",
+    op,
+    `${path} must be a tensor, or arrays and objects of tensors, got ${foreign(value)}`,
+  );
 };
 
 /** What can be an operand is a leaf. */
@@ -68,7 +74,12 @@ function isPlainObject(value: unknown): value is Readonly<Record<string, unknown
 }
 
 /** The leaves of a tree and its structure; `name` says in errors what the tree is. */
-export function flattenTree<L>(op: string, tree: unknown, name: string, leafOf: LeafOf<L>): { leaves: L[]; definition: Structure } {
+export function flattenTree<L>(
+  op: string,
+  tree: unknown,
+  name: string,
+  leafOf: LeafOf<L>,
+): { leaves: L[]; definition: Structure } {
   const leaves: L[] = [];
   const open = new Set<unknown>();
   const visit = (value: unknown, path: string): Structure => {
@@ -122,7 +133,7 @@ export function leavesLike<L>(op: string, definition: Structure, tree: unknown, 
 }
 
 /** The tree with this structure and these leaves, of which there must be as many as it has places. */
-// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the one place where a structure becomes a type
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- here a structure becomes a type
 export function build<T>(definition: Structure, leaves: readonly unknown[]): T {
   let next = 0;
   const visit = (d: Structure): unknown => {

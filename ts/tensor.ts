@@ -31,7 +31,9 @@ const flag = { requiresGrad: 1 } as const;
 
 const inspect = Symbol.for("nodejs.util.inspect.custom");
 
-/** An n-dimensional array of numbers. Values never change (`assign` gives the Tensor another one); views share memory. */
+/**
+ * An n-dimensional array of numbers. Values never change (`assign` gives the Tensor another one); views share memory.
+ */
 export class Tensor extends TensorOps {
   #info: Info | null = null;
   #grad: Tensor | null = null;
@@ -88,7 +90,8 @@ export class Tensor extends TensorOps {
   }
 
   set requiresGrad(value: boolean) {
-    if (typeof value !== "boolean") throw new TensorError("argument", "requiresGrad", `must be true or false, got ${describe(value)}`);
+    if (typeof value !== "boolean")
+      throw new TensorError("argument", "requiresGrad", `must be true or false, got ${describe(value)}`);
     this.#set("requiresGrad", Number(value));
   }
 
@@ -115,7 +118,8 @@ export class Tensor extends TensorOps {
 
   /** Names the tensor, for pictures and error messages; gives it back. */
   named(name: string): this {
-    if (typeof name !== "string") throw new TensorError("argument", "named", `the name must be a string, got ${describe(name)}`);
+    if (typeof name !== "string")
+      throw new TensorError("argument", "named", `the name must be a string, got ${describe(name)}`);
     const handle = alive("named", this);
     scratch(name.length).set(Array.from({ length: name.length }, (_, i) => name.charCodeAt(i)));
     if (core.set(handle, setting.name, name.length) === 0) raise("named");
@@ -126,7 +130,10 @@ export class Tensor extends TensorOps {
   /** The value of a tensor with one element. */
   item(): number | boolean {
     const { dtype, size, shape } = this.#read("item");
-    if (size !== 1) throw new TensorError("shape", "item", `the tensor must have one element, got shape ${shapeText(shape)}`, [shape]);
+    if (size !== 1)
+      throw new TensorError("shape", "item", `the tensor must have one element, got shape ${shapeText(shape)}`, [
+        shape,
+      ]);
     const value = this.#view("item")[0] ?? 0;
     return dtype === "bool" ? value !== 0 : value;
   }
@@ -144,11 +151,12 @@ export class Tensor extends TensorOps {
 
   /**
    * Calls `f` with a view of the values in row-major order and returns its result; no copy is made of a contiguous
-   * tensor. The view is for reading, and it is only lent: any call that makes a tensor may move the memory, which leaves
-   * the view empty, and what is freed after `f` may be overwritten.
+   * tensor. The view is for reading, and it is only lent: any call that makes a tensor may move the memory, which
+   * leaves the view empty, and what is freed after `f` may be overwritten.
    */
   withData<T>(f: (view: TensorData) => T): T {
-    if (typeof f !== "function") throw new TensorError("argument", "withData", `the argument must be a function, got ${describe(f)}`);
+    if (typeof f !== "function")
+      throw new TensorError("argument", "withData", `the argument must be a function, got ${describe(f)}`);
     return f(this.#view("withData"));
   }
 

@@ -18,7 +18,10 @@ export interface CloseOptions {
   readonly atol?: number;
 }
 
-/** Throws an error that names the worst element unless two tensors, or trees of them, agree in shape and nearly in value. NaN equals NaN. */
+/**
+ * Throws an error that names the worst element unless two tensors, or trees of them, agree in shape and nearly in
+ * value. NaN equals NaN.
+ */
 export function expectClose(actual: unknown, expected: unknown, options: CloseOptions = {}): void {
   tidy(() => {
     const paths: string[] = [];
@@ -38,7 +41,9 @@ function compare(a: TensorLike, b: TensorLike, path: string, options: CloseOptio
   const actual = asTensor("expectClose", a, path);
   const expected = asTensor("expectClose", b, "expected", actual.dtype);
   if (shapeText(actual.shape) !== shapeText(expected.shape)) {
-    throw new Error(`expectClose: ${path} must have shape ${shapeText(expected.shape)}, got ${shapeText(actual.shape)}`);
+    throw new Error(
+      `expectClose: ${path} must have shape ${shapeText(expected.shape)}, got ${shapeText(actual.shape)}`,
+    );
   }
   const double = actual.dtype === "float64" && expected.dtype === "float64";
   const exact = !isFloat(actual.dtype) && !isFloat(expected.dtype);
@@ -62,5 +67,6 @@ function difference(path: string, actual: Tensor, expected: Tensor, i: number, w
   const [x, y] = [actual.data()[i] ?? NaN, expected.data()[i] ?? NaN];
   const index = unravel(i, actual.shape);
   const numbers = `${formatNumber(x, actual.dtype)} where ${formatNumber(y, expected.dtype)} is expected`;
-  return `expectClose: ${path} differs in ${wrong} of ${actual.size} elements, most at ${shapeText(index)}: ${numbers} (difference ${Math.abs(x - y)})`;
+  const place = `${path} differs in ${wrong} of ${actual.size} elements, most at ${shapeText(index)}`;
+  return `expectClose: ${place}: ${numbers} (difference ${Math.abs(x - y)})`;
 }

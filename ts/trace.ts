@@ -6,9 +6,21 @@ import { isFloat } from "./dtype.js";
 import { describe, refusePromise, TensorError } from "./errors.js";
 import { alive, depth, handleOf, isTensor, made, own, variable } from "./scope.js";
 import type { Tensor, TensorLike } from "./tensor.js";
-import { at, build, type Structure, flattenTree, isPlainLeaf, type LeafOf, leavesLike, tensorLeaf, type Tensors } from "./structure.js";
+import {
+  at,
+  build,
+  type Structure,
+  flattenTree,
+  isPlainLeaf,
+  type LeafOf,
+  leavesLike,
+  tensorLeaf,
+  type Tensors,
+} from "./structure.js";
 
-/** A function that a transformation takes or gives, seen from inside: the types of its arguments are checked outside. */
+/**
+ * A function that a transformation takes or gives, seen from inside: the types of its arguments are checked outside.
+ */
 export type AnyFunction = (...args: never[]) => unknown;
 
 /** Which arguments to differentiate by, from 0: one, or several in an array. */
@@ -37,7 +49,8 @@ export type Gradient<A extends readonly unknown[], N extends Argnums> = N extend
 
 /** Refuses what is no function. */
 export function checkFunction(op: string, f: unknown): void {
-  if (typeof f !== "function") throw new TensorError("argument", op, `the first argument must be a function, got ${describe(f)}`);
+  if (typeof f !== "function")
+    throw new TensorError("argument", op, `the first argument must be a function, got ${describe(f)}`);
 }
 
 /** The arguments of a function with variables in place of the leaves to differentiate by. */
@@ -57,7 +70,11 @@ export function variablesFor(op: string, args: readonly unknown[], argnums: Argn
   const replaced = [...args];
   for (const n of several) {
     if (!Number.isInteger(n) || n < 0 || n >= args.length) {
-      throw new TensorError("argument", op, `argnums must be from 0 to ${args.length - 1}, one for each argument, got ${describe(n)}`);
+      throw new TensorError(
+        "argument",
+        op,
+        `argnums must be from 0 to ${args.length - 1}, one for each argument, got ${describe(n)}`,
+      );
     }
     const flat = flattenTree(op, args[n], `argument ${n + 1}`, variableLeaf);
     leaves.push(...flat.leaves);
@@ -77,7 +94,13 @@ const variableLeaf: LeafOf<Tensor> = (op, value, path) => {
   const leaf = isPlainLeaf(value) ? made(fromData(op, value)) : tensorLeaf(op, value, path);
   if (leaf === undefined) return undefined;
   if (!isFloat(leaf.dtype)) {
-    throw new TensorError("dtype", op, `${path} must be float32 or float64 to have a derivative, got ${leaf.dtype}`, [], [leaf.dtype]);
+    throw new TensorError(
+      "dtype",
+      op,
+      `${path} must be float32 or float64 to have a derivative, got ${leaf.dtype}`,
+      [],
+      [leaf.dtype],
+    );
   }
   return variable(leaf);
 };
@@ -116,12 +139,20 @@ const outputLeaf: LeafOf<Tensor> = (op, value, path) => {
 export function checkFloats(op: string, outputs: readonly Tensor[]): void {
   for (const { dtype } of outputs) {
     if (!isFloat(dtype)) {
-      throw new TensorError("dtype", op, `the function must return float32 or float64 to have a derivative, got ${dtype}`, [], [dtype]);
+      throw new TensorError(
+        "dtype",
+        op,
+        `the function must return float32 or float64 to have a derivative, got ${dtype}`,
+        [],
+        [dtype],
+      );
     }
   }
 }
 
-/** Tensors for the cotangents or tangents of `of`, given as a tree of the same structure; plain data adopts their dtype. */
+/**
+ * Tensors for the cotangents or tangents of `of`, given as a tree of the same structure; plain data adopts their dtype.
+ */
 export function directions(op: string, tree: unknown, name: string, of: Outputs): Tensor[] {
   let next = 0;
   const leafOf: LeafOf<Tensor> = (_, value, path) => asTensor(op, value, path, at(of.leaves, next++).dtype);
@@ -129,7 +160,12 @@ export function directions(op: string, tree: unknown, name: string, of: Outputs)
 }
 
 /** Appends the backward pass from `ys` with their cotangents (null is one everywhere): the cotangents of `xs`. */
-export function pullBack(op: string, ys: readonly Tensor[], cotangents: readonly (Tensor | null)[], xs: readonly Tensor[]): Tensor[] {
+export function pullBack(
+  op: string,
+  ys: readonly Tensor[],
+  cotangents: readonly (Tensor | null)[],
+  xs: readonly Tensor[],
+): Tensor[] {
   const [n, m] = [ys.length, xs.length];
   const slots = scratch(2 * n + m);
   put(slots, 0, ys);
@@ -141,7 +177,12 @@ export function pullBack(op: string, ys: readonly Tensor[], cotangents: readonly
 }
 
 /** Appends the forward pass from `xs` with their tangents: the tangents of `ys`. */
-export function pushForward(op: string, ys: readonly Tensor[], xs: readonly Tensor[], tangents: readonly Tensor[]): Tensor[] {
+export function pushForward(
+  op: string,
+  ys: readonly Tensor[],
+  xs: readonly Tensor[],
+  tangents: readonly Tensor[],
+): Tensor[] {
   const [n, m] = [ys.length, xs.length];
   const slots = scratch(n + 2 * m);
   put(slots, 0, ys);

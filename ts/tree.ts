@@ -1,7 +1,17 @@
 // Trees: a tensor, or arrays and plain objects of tensors nested to any depth. Results of transformations have the
 // structure of what they belong to.
 import { TensorError } from "./errors.js";
-import { at, build, countLeaves, flattenTree, leavesLike, type Mapped, type Structure, tensorLeaf, type Tree } from "./structure.js";
+import {
+  at,
+  build,
+  countLeaves,
+  flattenTree,
+  leavesLike,
+  type Mapped,
+  type Structure,
+  tensorLeaf,
+  type Tree,
+} from "./structure.js";
 import type { Tensor } from "./tensor.js";
 
 /** The structure of a tree T without its leaves. */
@@ -37,7 +47,11 @@ export function flatten<T>(t: T & Tree<T>): [leaves: Tensor[], definition: Defin
 export function unflatten<T>(definition: Definition<T>, leaves: readonly Tensor[]): T {
   const count = countLeaves(definition);
   if (count !== leaves.length) {
-    throw new TensorError("argument", "tree.unflatten", `there must be ${count} leaves for this structure, got ${leaves.length}`);
+    throw new TensorError(
+      "argument",
+      "tree.unflatten",
+      `there must be ${count} leaves for this structure, got ${leaves.length}`,
+    );
   }
   return build<T>(definition, leaves);
 }

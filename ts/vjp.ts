@@ -4,8 +4,20 @@ import { gradientOf } from "./grad.js";
 import { alive, dispose, disposeKey, owns, transform, variable } from "./scope.js";
 import type { Tensor } from "./tensor.js";
 import {
-  allOf, type AnyFunction, call, checkFloats, checkFunction, directions, type Inputs, type Like, type Outputs, outputsOf, pullBack,
-  pushForward, type Variables, variablesFor,
+  allOf,
+  type AnyFunction,
+  call,
+  checkFloats,
+  checkFunction,
+  directions,
+  type Inputs,
+  type Like,
+  type Outputs,
+  outputsOf,
+  pullBack,
+  pushForward,
+  type Variables,
+  variablesFor,
 } from "./trace.js";
 import { build } from "./structure.js";
 
@@ -26,7 +38,9 @@ export interface Pushforward<A extends unknown[], Y> extends Linear {
   (...tangents: { [K in keyof A]: Like<A[K]> }): Y;
 }
 
-/** Reverse mode: `[f(...primals), pullback]`. The pullback owns the tape: dispose it, or let the enclosing tidy do so. */
+/**
+ * Reverse mode: `[f(...primals), pullback]`. The pullback owns the tape: dispose it, or let the enclosing tidy do so.
+ */
 export function vjp<A extends unknown[], Y>(
   f: (...args: Variables<A>) => Y,
   ...primals: A

@@ -20,7 +20,9 @@ export interface AdamOptions {
   readonly amsgrad?: boolean;
 }
 
-/** What Adam keeps for each parameter: averages of the gradient and of its square, with `amsgrad` the largest of these. */
+/**
+ * What Adam keeps for each parameter: averages of the gradient and of its square, with `amsgrad` the largest of these.
+ */
 export type AdamSlot = "mean" | "square" | "largest";
 
 /** lr / (1 - β1^t), and the factor 1 / sqrt(1 - β2^t) of the denominator's root. */
@@ -40,7 +42,11 @@ function rule(name: string, options: AdamOptions): Rule<AdamSlot, Corrections> {
   const weightDecay = atLeastZero(name, "weightDecay", options.weightDecay ?? 0);
   const { betas = [0.9, 0.999], amsgrad = false } = options;
   if (betas.length !== 2 || !betas.every((beta) => beta >= 0 && beta < 1)) {
-    throw new TensorError("argument", name, `betas must be two numbers from 0 to below 1, got ${betas.map(describe).join(" and ")}`);
+    throw new TensorError(
+      "argument",
+      name,
+      `betas must be two numbers from 0 to below 1, got ${betas.map(describe).join(" and ")}`,
+    );
   }
   const [beta1, beta2] = betas;
   return {
@@ -48,7 +54,8 @@ function rule(name: string, options: AdamOptions): Rule<AdamSlot, Corrections> {
     lr,
     slots: amsgrad ? ["mean", "square", "largest"] : ["mean", "square"],
     prepare(step): Corrections {
-      if (typeof step === "number") return { rate: this.lr / (1 - beta1 ** step), scale: 1 / Math.sqrt(1 - beta2 ** step) };
+      if (typeof step === "number")
+        return { rate: this.lr / (1 - beta1 ** step), scale: 1 / Math.sqrt(1 - beta2 ** step) };
       const rest = (beta: number): Tensor => neg(expm1(mul(step, Math.log(beta)))); // 1 - β^t
       return { rate: div(this.lr, rest(beta1)), scale: reciprocal(sqrt(rest(beta2))) };
     },

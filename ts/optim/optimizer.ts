@@ -1,13 +1,24 @@
-// What all optimizers share: a rule for one parameter, used by an object that updates parameters in place, and by a pair
-// of functions that takes parameters to new ones.
+// What all optimizers share: a rule for one parameter, used by an object that updates parameters in place, and by a
+// pair of functions that takes parameters to new ones.
 import { full, zerosLike } from "../create.js";
 import { describe, shapeText, TensorError } from "../errors.js";
 import { noGrad } from "../grad.js";
 import { dispose, keep, tidy } from "../scope.js";
 import type { Tensor, TensorLike } from "../tensor.js";
-import { at, build, flattenTree, type LeafOf, leavesLike, type Structure, tensorLeaf, type Tree } from "../structure.js";
+import {
+  at,
+  build,
+  flattenTree,
+  type LeafOf,
+  leavesLike,
+  type Structure,
+  tensorLeaf,
+  type Tree,
+} from "../structure.js";
 
-/** How one parameter moves. `S` names the tensors that are kept for each parameter, `C` is what a step computes once. */
+/**
+ * How one parameter moves. `S` names the tensors that are kept for each parameter, `C` is what a step computes once.
+ */
 export interface Rule<S extends string, C> {
   /** The name in errors. */
   readonly name: string;
@@ -17,8 +28,16 @@ export interface Rule<S extends string, C> {
   readonly slots: readonly S[];
   /** What depends on the number of the step only (from 1; a tensor in the functional form). */
   prepare(step: number | Tensor): C;
-  /** The new parameter and the new slots in their order. `plain` gives what `prepare` computed as the parameter's dtype. */
-  update(parameter: Tensor, gradient: Tensor, slots: readonly Tensor[], prepared: C, plain: (x: TensorLike) => TensorLike): readonly Tensor[];
+  /**
+   * The new parameter and the new slots in their order. `plain` gives what `prepare` computed as the parameter's dtype.
+   */
+  update(
+    parameter: Tensor,
+    gradient: Tensor,
+    slots: readonly Tensor[],
+    prepared: C,
+    plain: (x: TensorLike) => TensorLike,
+  ): readonly Tensor[];
 }
 
 /** Updates parameters in place: the same Tensor objects get new values. */
@@ -64,11 +83,14 @@ export class Optimizer<P> {
   #gradients(grads: unknown): readonly (Tensor | null)[] {
     const op = `${this.#rule.name}.step`;
     const gradients =
-      grads === undefined ? this.#parameters.map((p) => p.grad) : leavesLike(op, this.#structure, grads, "the gradients", gradientLeaf).map((g) => g.tensor);
+      grads === undefined
+        ? this.#parameters.map((p) => p.grad)
+        : leavesLike(op, this.#structure, grads, "the gradients", gradientLeaf).map((g) => g.tensor);
     this.#parameters.forEach((p, i) => {
       const g = gradients[i] ?? null;
       if (g === null || (shapeText(g.shape) === shapeText(p.shape) && g.dtype === p.dtype)) return;
-      const sentence = `a gradient must have its parameter's shape and dtype, ${shapeText(p.shape)} ${p.dtype}, got ${shapeText(g.shape)} ${g.dtype}`;
+      const [wanted, got] = [p, g].map(({ shape, dtype }) => `${shapeText(shape)} ${dtype}`);
+      const sentence = `a gradient must have its parameter's shape and dtype, ${wanted ?? ""}, got ${got ?? ""}`;
       throw new TensorError("shape", op, sentence, [p.shape, g.shape], [p.dtype, g.dtype]);
     });
     return gradients;
@@ -109,7 +131,10 @@ const gradientLeaf: LeafOf<{ readonly tensor: Tensor | null }> = (op, value, pat
   return tensor === undefined ? undefined : { tensor };
 };
 
-/** The state of a functional optimizer: the number of steps (float64, no axes), and for each slot a tree like the parameters. */
+/**
+ * The state of a functional optimizer: the number of steps (float64, no axes), and for each slot a tree like the
+ * parameters.
+ */
 export type State<S extends string, P> = { readonly step: Tensor } & { readonly [name in S]: P };
 
 /** An optimizer as two functions, usable inside transformations. */
@@ -127,7 +152,12 @@ export function functional<S extends string, C>(rule: Rule<S, C>): Functional<S>
     init: <P>(params: P & Tree<P>) =>
       tidy(() => {
         const { leaves, definition } = flattenTree(name, params, "the parameters", tensorLeaf);
-        return stateOf<S, P>(full([], 0, "float64"), slots, () => build<P>(definition, leaves.map((p) => zerosLike(p))));
+        return stateOf<S, P>(full([], 0, "float64"), slots, () =>
+          build<P>(
+            definition,
+            leaves.map((p) => zerosLike(p)),
+          ),
+        );
       }),
     update: <P>(grads: P & Tree<P>, state: State<S, P>, params: P & Tree<P>) =>
       tidy(() => {
@@ -137,10 +167,21 @@ export function functional<S extends string, C>(rule: Rule<S, C>): Functional<S>
         const step = state.step.add(1);
         const prepared = rule.prepare(step);
         const moved = parameters.map((p, i) => {
-          const plain = (x: TensorLike): TensorLike => (typeof x === "object" && "dtype" in x && x.dtype !== p.dtype ? x.to(p.dtype) : x);
-          return rule.update(p, at(gradients, i), kept.map((leaves) => at(leaves, i)), prepared, plain);
+          const plain = (x: TensorLike): TensorLike =>
+            typeof x === "object" && "dtype" in x && x.dtype !== p.dtype ? x.to(p.dtype) : x;
+          return rule.update(
+            p,
+            at(gradients, i),
+            kept.map((leaves) => at(leaves, i)),
+            prepared,
+            plain,
+          );
         });
-        const tree = (k: number): P => build<P>(definition, moved.map((results) => at(results, k)));
+        const tree = (k: number): P =>
+          build<P>(
+            definition,
+            moved.map((results) => at(results, k)),
+          );
         const next = stateOf<S, P>(step, slots, (slot) => tree(1 + slots.indexOf(slot)));
         const result: [P, State<S, P>] = [tree(0), next];
         return result;
@@ -161,5 +202,6 @@ export function atLeastZero(op: string, name: string, value: unknown): number {
 /** Refuses options with other names. */
 export function checkOptions(op: string, options: object, known: readonly string[]): void {
   const unknown = Object.keys(options).find((key) => !known.includes(key));
-  if (unknown !== undefined) throw new TensorError("argument", op, `the options are ${known.join(", ")}, got ${describe(unknown)}`);
+  if (unknown !== undefined)
+    throw new TensorError("argument", op, `the options are ${known.join(", ")}, got ${describe(unknown)}`);
 }

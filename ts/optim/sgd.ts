@@ -33,7 +33,11 @@ function rule(name: string, options: SGDOptions): Rule<SGDSlot, TensorLike> {
   const weightDecay = atLeastZero(name, "weightDecay", options.weightDecay ?? 0);
   const { dampening = 0, nesterov = false } = options;
   if (nesterov && (momentum === 0 || dampening !== 0)) {
-    throw new TensorError("argument", name, `nesterov needs momentum and no dampening, got momentum ${momentum} and dampening ${dampening}`);
+    throw new TensorError(
+      "argument",
+      name,
+      `nesterov needs momentum and no dampening, got momentum ${momentum} and dampening ${dampening}`,
+    );
   }
   return {
     name,
@@ -43,7 +47,10 @@ function rule(name: string, options: SGDOptions): Rule<SGDSlot, TensorLike> {
     prepare: (step) => {
       if (dampening === 0) return 1;
       if (typeof step === "number") return step === 1 ? 1 : 1 - dampening;
-      return equal(step, 1).to(step.dtype).mul(dampening).add(1 - dampening);
+      return equal(step, 1)
+        .to(step.dtype)
+        .mul(dampening)
+        .add(1 - dampening);
     },
     update(p, gradient, [buffer], share, plain): readonly Tensor[] {
       const g = weightDecay === 0 ? gradient : add(gradient, mul(p, weightDecay));
