@@ -47,10 +47,7 @@ pub extern "C" fn micro_kernel(tiles: u32) -> f32 {
 fn tile(panels: &mut Panels) {
     let mut sums = [[f32x4_splat(0.0); 2]; 4];
     for (a, b) in panels.a.iter().zip(&panels.b) {
-        let b = [
-            load([b[0], b[1], b[2], b[3]]),
-            load([b[4], b[5], b[6], b[7]]),
-        ];
+        let b = [load([b[0], b[1], b[2], b[3]]), load([b[4], b[5], b[6], b[7]])];
         for (row, &a) in sums.iter_mut().zip(a) {
             let a = f32x4_splat(a);
             row[0] = f32x4_add(row[0], f32x4_mul(a, b[0]));
