@@ -111,6 +111,40 @@ describe("grad and valueAndGrad", () => {
   });
 });
 
+describe("what may stand inside a transformation", () => {
+  it("tidy, dispose and keep", () => {
+    const f = (x: Tensor): Tensor => {
+      const y = w.tidy(() => x.mul(x).mul(2));
+      const z = y.mul(3);
+      y.dispose();
+      return z.sum();
+    };
+    expect(values(grad(f)([1, 2]))).toEqual([12, 24]);
+    expect(values(jvp(f, [[1, 2]], [[1, 0]])[1])).toBe(12);
+  });
+
+  it("new tensors, random numbers, other transformations and optimizers' arithmetic", () => {
+    const f = (x: Tensor): Tensor => {
+      const c = w.ones([2]).mul(w.random.uniform(w.random.key(1), [2]).mul(0).add(1));
+      const g = grad((y: Tensor) => y.mul(c).square().sum())(x);
+      return x.sub(g.mul(0.5)).add(c).sum();
+    };
+    expect(values(grad(f)([1, 2]))).toEqual([0, 0]);
+    expect(values(grad((x: Tensor) => finite(x).mul(x).sum())([1, 2]))).toEqual([2, 2]);
+  });
+
+  it("tensors that require a gradient, as constants", () => {
+    const x = tensor([1, 2], { requiresGrad: true });
+    expect(values(grad((v: Tensor) => v.mul(x).sum())([3, 4]))).toEqual([1, 2]);
+    expect(x.grad).toBeNull();
+  });
+});
+
+/** Reads values, and makes a constant of them. */
+function finite(x: Tensor): Tensor {
+  return tensor(Array.from(x.data(), (v) => (Number.isFinite(v) ? 2 : 0)));
+}
+
 describe("vjp, jvp and linearize", () => {
   it("agree over trees: <J v, u> = <v, J' u>", () => {
     const [p, x] = [

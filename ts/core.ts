@@ -20,8 +20,8 @@ function live(): Exports {
 /** After a trap the state of the core is anyone's guess: it is declared dead, and every later call says so. */
 function trapped(error: unknown): unknown {
   if (!(error instanceof WebAssembly.RuntimeError)) return error;
-  const failure = `the core stopped by a failure of its own (${error.message})`;
-  const sentence = `${failure} and all tensors are lost; load wengert anew`;
+  const cause = `${error.message}; a call stack that overflows inside it, by endless recursion, does that`;
+  const sentence = `the core stopped (${cause}) and all tensors are lost; load wengert anew`;
   wasm = null;
   unusable = new TensorError("memory", "wengert", sentence);
   return new TensorError("memory", "wengert", sentence);
