@@ -9,7 +9,6 @@ use crate::error::{Code, Error, Result};
 use crate::eval::Reads;
 use crate::op::Op;
 use crate::ops::alias::Alias;
-use crate::real::Real;
 use crate::tape::{Id, Tape, bit};
 use crate::var::Var;
 
@@ -374,12 +373,4 @@ fn differentiable(op: &str, x: Var<'_>) -> Result<()> {
     let sentence =
         format!("only float32 and float64 carry derivatives, got {}; convert with .to(\"float32\")", dtype.name());
     Err(Error::new(Code::DType, op, sentence).with_dtypes([dtype.name()]))
-}
-
-/// A value for tests and rules that need a scalar of ones.
-impl<'t> Var<'t> {
-    /// Ones of this node's shape and dtype.
-    pub fn ones_like(self) -> Var<'t> {
-        self.one().expand(self.shape())
-    }
 }

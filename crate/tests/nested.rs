@@ -29,7 +29,7 @@ fn derivative<'t>(f: Function<'_, 't>, x: Var<'t>) -> Var<'t> {
     tape.begin();
     let inside = tape.variable(x).unwrap();
     let y = f(inside);
-    let t = tape.pushforward(&[y], &[inside], &[inside.ones_like()], tape.depth() == 1).unwrap();
+    let t = tape.pushforward(&[y], &[inside], &[inside.full_like(1.0)], tape.depth() == 1).unwrap();
     tape.end(&t, false).unwrap();
     t[0]
 }
@@ -155,7 +155,7 @@ fn a_kept_pullback_gives_the_rows_of_a_jacobian() {
     }
     // The Jacobian times a vector, through the same kept nodes, and both derived once more.
     tape.begin();
-    let t = tape.pushforward(&[y], &[variable], &[variable.ones_like()], false).unwrap();
+    let t = tape.pushforward(&[y], &[variable], &[variable.full_like(1.0)], false).unwrap();
     let second = tape.pullback(&t, &[None], &[variable], true).unwrap();
     tape.end(&[t[0], second[0]], false).unwrap();
     for (i, t) in numbers(&t[0].value().unwrap()).into_iter().enumerate() {
