@@ -148,6 +148,8 @@ UNARY = {
 INTEGER = {"neg", "abs", "sign", "square", "relu"}
 # 0 times infinity: what a limit would be is not asked for.
 NO_EDGES = {"geluTanh", "silu"}
+# Options of another operation.
+CALLS = {"geluTanh": ("gelu", [{"approximate": "tanh"}])}
 
 
 def elementwise():
@@ -157,9 +159,10 @@ def elementwise():
         for k, (op, (f, value, low, high)) in enumerate(UNARY.items()):
             x = draw(shapes[k % len(shapes)], low, high)
             at = lambda x: f(x) if value is None else value(x)
-            cases.append(case(op, [x], f, at(x)))
+            name, options = CALLS.get(op, (op, []))
+            cases.append(case(name, [x, *options], f, at(x)))
             edges = np.array(TINY if op in NO_EDGES else EDGES + TINY)
-            cases.append(case(op, [edges], f, at(edges), derivatives=False))
+            cases.append(case(name, [edges, *options], f, at(edges), derivatives=False))
             if op in INTEGER:
                 z = integers(-3, 0, 7, 1000)
                 cases.append(case(op, [z], f, value(z).astype(np.int32)))

@@ -331,6 +331,55 @@ it("is an Error with a name, a code and a stack that begins at the user's line",
 });
 
 it("covers each dtype in the sentence about dtypes", () => {
-  for (const dtype of ["float32", "float64", "int32", "bool"] satisfies DType[])
+  const { message } = refusal(() => zeros([1], anything("float16")));
+  for (const dtype of ["float32", "float64", "int32", "bool"] satisfies DType[]) {
+    expect(message).toContain(dtype);
     expect(zeros([1], dtype).dtype).toBe(dtype);
+  }
+});
+
+describe("plain values beside tensors", () => {
+  const whole = tensor([1, 2], "int32");
+  const truth = tensor([true, false]);
+  it.each<[() => unknown, string]>([
+    [() => whole.add(0.5), "add: a number beside int32 must be a whole number of 32 bits, got 0.5"],
+    [() => whole.add(1e12), "add: a number beside int32 must be a whole number of 32 bits, got 1000000000000"],
+    [() => whole.add([0.5, 1]), "add: plain data for int32 must be whole numbers of 32 bits, got 0.5"],
+    [() => w.gather([1, 2], [1.5], 0), "gather: plain data for int32 must be whole numbers of 32 bits, got 1.5"],
+    [() => truth.equal(2), "equal: a number beside bool must be 0, 1 or a truth value, got 2"],
+    [() => w.crossEntropy([[1, 2]], [2]), "crossEntropy: labels must be in [0, 1] along axis 1 of size 2, got 2"],
+    [() => w.crossEntropy([[1, 2]], [-1]), "crossEntropy: labels must be in [0, 1] along axis 1 of size 2, got -1"],
+  ])("are refused where the dtype cannot hold them: %s", (f, sentence) => {
+    expect(refusal(f).message).toContain(sentence);
+  });
+  it("are taken where it can", () => {
+    expect(w.where(true, whole, 3).toArray()).toEqual([1, 2]);
+    expect(truth.equal(true).toArray()).toEqual([true, false]);
+    expect(w.crossEntropy([[0, 0]], [1]).item()).toBeCloseTo(Math.log(2), 6);
+  });
+});
+
+describe("nested arrays", () => {
+  it("that contain themselves, or are too deep, end in an error", () => {
+    const ring: unknown[] = [];
+    ring.push(ring);
+    expect(refusal(() => tensor(anything(ring))).message).toContain("at most 8 deep");
+    expect(refusal(() => w.grad((x: Tensor) => x.sum())(anything(ring))).message).toContain("must not contain itself");
+  });
+});
+
+describe("options of transformations", () => {
+  const f = (x: Tensor): Tensor => x.sum();
+  it.each<[() => unknown, string]>([
+    [() => w.grad(f, anything({ argNums: [1] })), 'grad: the options are argnums and hasAux, got "argNums"'],
+    [() => w.grad(f, anything(null)), "grad: the options must be an object, got null"],
+    [() => w.jacobian(f, anything({ mode: "rev" })), 'jacobian: a mode must be "reverse" or "forward", got "rev"'],
+    [() => w.jacrev(f, anything({ chunks: 2 })), 'jacrev: the options are argnums, got "chunks"'],
+    [() => w.split(tensor([1, 2]), 2, anything({ axs: 1 })), 'split: the options are axis, got "axs"'],
+    [() => w.gradCheck(f, [[1]], { modes: [] }), "gradCheck: modes must name a mode to check"],
+    [() => w.gradCheck(f, [[1]], { modes: anything(["rev"]) }), 'gradCheck: a mode must be "reverse" or "forward", got "rev"'],
+    [() => w.gradCheck((x: Tensor) => x.greater(0), [[1]]), "gradCheck: the function must return float32 or float64 somewhere, got bool"],
+  ])("are refused when they are not known: %s", (f, sentence) => {
+    expect(refusal(f).message).toContain(sentence);
+  });
 });

@@ -38,8 +38,8 @@ const load = (name: string): unknown => JSON.parse(readFileSync(new URL(`${name}
 const files = ["elementwise", "reductions", "products", "shapes", "random"];
 const cases = files.flatMap((name) => load(name) as Case[]);
 
-/** What users cannot call: the step of Adam, tested below. */
-const internal = ["adamStep"];
+/** What users cannot call: the parts of Adam's step, tested below. */
+const internal = ["adamStep", "lerpSquare"];
 
 const single: Readonly<Record<Float, boolean>> = { float32: true, float64: false };
 

@@ -198,6 +198,21 @@ describe("vjp, jvp and linearize", () => {
     pullback.dispose();
   });
 
+  it("give the derivative of a result that was read", () => {
+    const f = (x: Tensor): Tensor => {
+      const [, t] = jvp((u: Tensor) => u, [x], [x]);
+      t.item();
+      return t;
+    };
+    const [y, pullback] = vjp(f, tensor(3));
+    expect([y.item(), pullback(1)[0].item()]).toEqual([3, 1]);
+  });
+
+  it("run forward where only forward mode needs a value", () => {
+    const [, push] = linearize((x: Tensor) => w.scatterAdd(x, [[0, 1]], [[1, 1]], 1), tensor([[1, 2]]));
+    for (let k = 0; k < 2; k++) expect(values(push([[3, 4]]))).toEqual([[3, 4]]);
+  });
+
   it("can be differentiated themselves", () => {
     // The derivative of a pullback by its cotangent, and by the point.
     const pulled = (x: Tensor, u: Tensor): Tensor => vjp((x: Tensor) => sin(x), x)[1](u)[0].sum();

@@ -3,7 +3,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import * as w from "wengert";
-import { grad, keep, memory, ones, resetPeak, tensor, Tensor, tidy, valueAndGrad, vjp } from "wengert";
+import { grad, keep, memory, ones, resetPeak, tensor, Tensor, TensorError, tidy, valueAndGrad, vjp } from "wengert";
 import { Adam, adam } from "wengert/optim";
 import { expectNothingLeft, left } from "./support.js";
 
@@ -126,6 +126,45 @@ describe("tidy", () => {
     expect(pullback([1, 1, 1])[0].toArray()).toEqual([2, 4, 6]);
     pullback.dispose();
     y.dispose();
+  });
+});
+
+describe("functions that need tensors of their own on the way", () => {
+  it("free them, also when they refuse", () => {
+    const x = tensor([1, 2, 3]);
+    const refused = (f: () => unknown) => () => {
+      expect(f).toThrow(TensorError);
+    };
+    expectNothingLeft(() => {
+      tensor(x, { dtype: "float64", shape: [3, 1] }).dispose();
+    });
+    expectNothingLeft(refused(() => tensor(x, { dtype: "float64", shape: [2] })));
+    expectNothingLeft(refused(() => w.split([1, 2, 3], 2)));
+    expectNothingLeft(refused(() => w.unstack([1, 2, 3], 5)));
+    expectNothingLeft(() => {
+      w.unstack([1, 2, 3]).forEach((t) => {
+        t.dispose();
+      });
+    });
+    x.dispose();
+  });
+});
+
+describe("an optimizer's step", () => {
+  it("allocates nothing from the second on", () => {
+    const p = tensor(new Float32Array(5000));
+    const g = w.onesLike(p);
+    const adam = new Adam([p]);
+    adam.step([g]);
+    w.resetPeak();
+    const before = memory();
+    adam.step([g]);
+    const after = memory();
+    expect(after.bytes).toBe(before.bytes);
+    expect(after.peak - before.peak).toBeLessThan(1000);
+    adam.dispose();
+    p.dispose();
+    g.dispose();
   });
 });
 

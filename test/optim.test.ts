@@ -176,7 +176,7 @@ describe("bad use", () => {
     [() => new Adam(p(), { betas: [0.9, 1] }), "Adam: betas must be two numbers from 0 to below 1, got 0.9 and 1"],
     [
       () => new Adam(p(), anything({ beta: 1 })),
-      'Adam: the options are lr, betas, eps, weightDecay, amsgrad, got "beta"',
+      'Adam: the options are lr, betas, eps, weightDecay and amsgrad, got "beta"',
     ],
     [() => adam({ eps: NaN }), "adam: eps must be a number of at least 0, got NaN"],
     [

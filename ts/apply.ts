@@ -1,6 +1,6 @@
 // Calling an operation: operands and attributes go into the scratch area, one call, one handle comes back.
 import { type Attribute, encode } from "./attributes.js";
-import { fromData, isArray, isNumericArray } from "./convert.js";
+import { fromData, fromOperand, isArray, isNumericArray } from "./convert.js";
 import { core, raise, scratch } from "./core.js";
 import type { DType } from "./dtype.js";
 import { describe, list, TensorError } from "./errors.js";
@@ -12,8 +12,8 @@ export interface Input {
   readonly name: string;
   /** Makes it an option for users, with this value. */
   readonly default?: number;
-  /** What plain data becomes: "own" follows the data; without it, data adopts the dtype of the tensor operands. */
-  readonly dtype?: DType | "own";
+  /** What plain data becomes; without it, data adopts the dtype of the tensor operands. */
+  readonly dtype?: DType;
   /** May be left out, with all optional inputs after it. */
   readonly optional?: boolean;
 }
@@ -158,8 +158,7 @@ function callWithPlain(
       if (isTensor(x)) return alive(name, x, `argument ${i + 1}`);
       const literal = (typeof x === "number" || typeof x === "boolean") && adopts(i) && model !== undefined;
       if (literal) return 0;
-      const dtype = inputs[i]?.dtype ?? model?.dtype;
-      const handle = fromPlain(name, i, x, dtype === "own" ? undefined : dtype);
+      const handle = fromPlain(name, i, x, inputs[i]?.dtype ?? model?.dtype);
       temporaries.push(handle);
       return handle;
     });
@@ -177,7 +176,7 @@ function callWithPlain(
 /** The handle of a new tensor for an operand that is none, or a sentence about what it is. */
 function fromPlain(op: string, i: number, value: unknown, dtype: DType | undefined): number {
   const plain = typeof value === "number" || typeof value === "boolean" || isArray(value) || isNumericArray(value);
-  if (plain) return fromData(op, value, dtype);
+  if (plain) return fromOperand(op, value, dtype);
   throw new TensorError(
     "argument",
     op,

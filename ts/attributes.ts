@@ -12,7 +12,7 @@ export type Pairs = readonly (readonly [before: number, after: number])[];
 
 /** For each axis `[start, stop, step]`, with any of them left out, or null for all of the axis. */
 export type Slices = readonly (
-  readonly [start?: number | undefined, stop?: number | undefined, step?: number] | null
+  readonly [start?: number | undefined, stop?: number | undefined, step?: number | undefined] | null
 )[];
 
 /** The kinds of attributes: one slot each from `int` to `choice`, else a count and the slots of the items. */

@@ -2,9 +2,9 @@
 import { unravel } from "./convert.js";
 import { tensor } from "./create.js";
 import { isFloat } from "./dtype.js";
-import { TensorError } from "./errors.js";
+import { checkOptions, describe, TensorError } from "./errors.js";
 import { noGrad } from "./grad.js";
-import type { Mode } from "./jacobian.js";
+import { checkMode, type Mode } from "./jacobian.js";
 import { tidy } from "./scope.js";
 import type { Tensor } from "./tensor.js";
 import { type Accepted, call, checkFunction } from "./trace.js";
@@ -64,7 +64,11 @@ export function gradCheck<A extends unknown[]>(
   options: GradCheckOptions = {},
 ): GradCheckResult {
   checkFunction("gradCheck", f);
+  checkOptions("gradCheck", options, ["eps", "rtol", "atol", "modes", "order", "seed"]);
   const { eps = 1e-6, rtol = 1e-3, atol = 1e-5, modes = ["reverse", "forward"], order = 1 } = options;
+  if (!Array.isArray(modes) || modes.length === 0)
+    throw new TensorError("argument", "gradCheck", `modes must name a mode to check, got ${describe(modes)}`);
+  for (const mode of modes) checkMode("gradCheck", mode);
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
   const random = uniform(seed);
   let worst: Discrepancy = { argument: 0, path: "argument 1", index: [], mode: "", analytic: 0, numeric: 0, error: 0 };
@@ -94,12 +98,11 @@ export function gradCheck<A extends unknown[]>(
           const index = unravel(i, x.shape);
           if (modes.includes("reverse")) consider(at(names, k), index, `reverse${over}`, rows[k]?.[i] ?? NaN, numeric);
           if (modes.includes("forward")) {
-            const hot = leaves.map((leaf, j) => oneHot(leaf, j === k ? i : -1));
-            const analytic = weighted(jvp<Tensor[], Tensor[]>((...vs) => g(...vs), leaves, hot)[1], weights);
-            consider(at(names, k), index, `forward${over}`, analytic, numeric);
-            hot.forEach((t) => {
-              t.dispose();
+            const analytic = tidy(() => {
+              const hot = leaves.map((leaf, j) => oneHot(leaf, j === k ? i : -1));
+              return weighted(jvp<Tensor[], Tensor[]>((...vs) => g(...vs), leaves, hot)[1], weights);
             });
+            consider(at(names, k), index, `forward${over}`, analytic, numeric);
           }
         }
       });
@@ -159,9 +162,11 @@ function leavesOf(args: readonly unknown[]): {
 }
 
 function floats(result: unknown): Tensor[] {
-  return flattenTree("gradCheck", result, "what the function returns", tensorLeaf).leaves.filter((y) =>
-    isFloat(y.dtype),
-  );
+  const { leaves } = flattenTree("gradCheck", result, "what the function returns", tensorLeaf);
+  const found = leaves.filter((y) => isFloat(y.dtype));
+  if (found.length > 0) return found;
+  const got = leaves.length === 0 ? "none" : leaves.map((y) => y.dtype).join(", ");
+  throw new TensorError("dtype", "gradCheck", `the function must return float32 or float64 somewhere, got ${got}`);
 }
 
 function pulled(g: Flat, xs: readonly Tensor[], weights: readonly Tensor[]): Tensor[] {

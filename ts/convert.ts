@@ -86,6 +86,9 @@ export function nest(
   return visit(0);
 }
 
+/** The most dimensions a tensor can have. */
+export const maxDims = 8;
+
 /** A new tensor of the core whose contents the caller writes at once; gives its handle and a view of them. */
 export function createFor(op: string, dtype: DType, shape: readonly number[]): { handle: number; values: TensorData } {
   scratch(shape.length).set(shape);
@@ -106,6 +109,17 @@ function write(values: TensorData, dtype: DType, data: ArrayLike<number>): void 
     const x = data[i] ?? 0;
     values[i] = dtype === "bool" ? Number(x !== 0) : Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, x));
   }
+}
+
+/** The handle of a new tensor for an operand; data that its dtype cannot hold as it is is refused. */
+export function fromOperand(op: string, data: unknown, dtype?: DType): number {
+  const fits = { int32: (x: number) => x === (x | 0), bool: (x: number) => x === 0 || x === 1 };
+  if (dtype === "int32" || dtype === "bool") {
+    const odd = Array.from(flatten(op, data).values).find((x) => !fits[dtype](x));
+    const must = dtype === "int32" ? "whole numbers of 32 bits" : "0, 1 or truth values";
+    if (odd !== undefined) throw new TensorError("dtype", op, `plain data for ${dtype} must be ${must}, got ${odd}`);
+  }
+  return fromData(op, data, dtype);
 }
 
 /** The handle of a new tensor with this data. The dtype follows from the data when it is not given. */
@@ -144,7 +158,8 @@ function flatten(op: string, data: unknown): Flat {
   const shape: number[] = [];
   let first: unknown = data;
   while (isArray(first) || isNumericArray(first)) {
-    shape.push(first.length);
+    if (shape.push(first.length) > maxDims)
+      throw new TensorError("shape", op, `nested arrays must be at most ${maxDims} deep, got more`);
     first = first[0];
   }
   const values = new Float64Array(shape.reduce((product, n) => product * n, 1));

@@ -5,7 +5,7 @@ import { fromJson, TensorError } from "./errors.js";
 import type { Exports } from "./load.js";
 
 let wasm: Exports | null = null;
-let unusable = new TensorError("memory", "wengert", "the core must be loaded before it is used; await init() first");
+let unusable = new TensorError("memory", "wengert", "the core must be loaded before it is used; import wengert first");
 
 /** Connects the layer to an instantiated core; done once, by the entry of the package. */
 export function attach(exports: Exports): void {
@@ -58,6 +58,7 @@ export const core = {
   same: guard((c) => c.same),
   scratch: guard((c) => c.scratch),
   set: guard((c) => c.set),
+  update: guard((c) => c.update),
   usage: guard((c) => c.usage),
   variable: guard((c) => c.variable),
   vjp: guard((c) => c.vjp),

@@ -3,7 +3,7 @@ import { asTensor } from "./apply.js";
 import { checkDType, checkShape, createFor, fromData, type Plain, type Shape } from "./convert.js";
 import type { DType, TensorData } from "./dtype.js";
 import { describe, TensorError } from "./errors.js";
-import { isTensor, made } from "./scope.js";
+import { isTensor, made, tidy } from "./scope.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
 /** What a new tensor is like; the dtype alone may stand in its place. */
@@ -26,8 +26,10 @@ export interface TensorOptions extends CreateOptions {
 export function tensor(data: Plain | Tensor, options?: DType | TensorOptions): Tensor {
   const { dtype, shape, requiresGrad } = read("tensor", options, ["dtype", "shape", "requiresGrad"]);
   if (isTensor(data)) {
-    const typed = dtype === undefined || dtype === data.dtype ? data.detach() : data.detach().to(dtype);
-    return finish(shape === undefined ? typed : typed.reshape(shape), requiresGrad);
+    return tidy(() => {
+      const typed = dtype === undefined || dtype === data.dtype ? data.detach() : data.detach().to(dtype);
+      return finish(shape === undefined ? typed : typed.reshape(shape), requiresGrad);
+    });
   }
   const sizes = shape === undefined ? undefined : checkShape("tensor", shape);
   return finish(made(fromData("tensor", data, dtype, sizes)), requiresGrad);

@@ -52,10 +52,10 @@ export function finiteDifference(f: (x: Tensor) => TensorLike, x: TensorLike, op
     const evaluate = (i: number, value: number): Sample => {
       const moved = center.slice();
       moved[i] = value;
-      return sample(f, tensor(moved, { dtype, shape }), moved[i] ?? 0);
+      return sample(f, () => tensor(moved, { dtype, shape }), moved[i] ?? 0);
     };
     const pairs = Array.from(center, (value, i) => stencils[scheme].map((steps) => evaluate(i, value + steps * h)));
-    const outputs = pairs[0]?.[0] ?? sample(f, point, 0); // what f returns for an empty x has a shape too
+    const outputs = pairs[0]?.[0] ?? sample(f, () => point, 0); // what f returns for an empty x has a shape too
     const columns = pairs.map(([from = outputs, to = outputs]) => quotient(from, to));
     const rows = outputs.values.length;
     const result = new Float64Array(rows * columns.length);
@@ -73,11 +73,11 @@ interface Sample {
   readonly values: Float64Array;
 }
 
-function sample(f: (x: Tensor) => TensorLike, x: Tensor, at: number): Sample {
+function sample(f: (x: Tensor) => TensorLike, x: () => Tensor, at: number): Sample {
   return tidy(() => {
     const y = asTensor(
       "finiteDifference",
-      noGrad(() => f(x)),
+      noGrad(() => f(x())),
       "what the function returns",
       "float64",
     );

@@ -31,7 +31,7 @@ export interface GraphNode {
    */
   readonly vjp: readonly string[];
   /** What is kept for the backward pass: the places of inputs, and "output". */
-  readonly keeps: readonly string[];
+  readonly keeps: readonly (number | "output")[];
 }
 
 /** The value `from` is input number `input` (from 0) of the operation that computed `to`. */

@@ -77,3 +77,13 @@ export function list(words: readonly string[]): string {
 export function shapeText(shape: readonly number[]): string {
   return `[${shape.join(", ")}]`;
 }
+
+/** Refuses options that are no object or have other names than these. */
+export function checkOptions(op: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options))
+    throw new TensorError("argument", op, `the options must be an object, got ${describe(options)}`);
+  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  const names = known.length === 0 ? "no options are known" : `the options are ${list(known)}`;
+  throw new TensorError("argument", op, `${names}, got ${describe(unknown)}`);
+}

@@ -2,7 +2,7 @@
 import { foreign } from "./apply.js";
 import { isArray } from "./convert.js";
 import { core } from "./core.js";
-import { refusePromise, shapeText, TensorError } from "./errors.js";
+import { checkOptions, refusePromise, shapeText, TensorError } from "./errors.js";
 import { stopGradient as stop } from "./ops.gen.js";
 import { alive, isTensor, own, tensorsIn, transform } from "./scope.js";
 import type { Tensor } from "./tensor.js";
@@ -39,8 +39,10 @@ export function grad<X, A extends unknown[] = Tensor[], const N extends Argnums 
   f: (...args: A) => readonly [value: Tensor, aux: X],
   options: GradOptions<N, true>,
 ): (...args: Accepted<A, N>) => [gradient: Gradient<A, N>, aux: X];
-export function grad(f: AnyFunction, { argnums = 0, hasAux = false }: GradOptions<Argnums, boolean> = {}): AnyFunction {
+export function grad(f: AnyFunction, options: GradOptions<Argnums, boolean> = {}): AnyFunction {
   checkFunction("grad", f);
+  checkOptions("grad", options, ["argnums", "hasAux"]);
+  const { argnums = 0, hasAux = false } = options;
   return (...args) => {
     const { gradient, aux } = gradientOf("grad", f, args, argnums, hasAux, false);
     return hasAux ? [gradient, aux] : gradient;
@@ -58,11 +60,10 @@ export function valueAndGrad<X, A extends unknown[] = Tensor[], const N extends 
   f: (...args: A) => readonly [value: Tensor, aux: X],
   options: GradOptions<N, true>,
 ): (...args: Accepted<A, N>) => [value: [value: Tensor, aux: X], gradient: Gradient<A, N>];
-export function valueAndGrad(
-  f: AnyFunction,
-  { argnums = 0, hasAux = false }: GradOptions<Argnums, boolean> = {},
-): AnyFunction {
+export function valueAndGrad(f: AnyFunction, options: GradOptions<Argnums, boolean> = {}): AnyFunction {
   checkFunction("valueAndGrad", f);
+  checkOptions("valueAndGrad", options, ["argnums", "hasAux"]);
+  const { argnums = 0, hasAux = false } = options;
   return (...args) => {
     const { value, gradient, aux } = gradientOf("valueAndGrad", f, args, argnums, hasAux, true);
     return [hasAux ? [value, aux] : value, gradient];
@@ -120,7 +121,10 @@ export function stopGradient<T>(x: T): Tensors<T> {
   return build(definition, leaves.map(stop));
 }
 
-/** Runs `f` now, with nothing recorded for `backward`, and returns its result. */
+/**
+ * Runs `f` now, with nothing recorded for `backward`, and returns its result. Inside a transformation such as `grad` it
+ * changes nothing: `stopGradient` is what stops derivatives there.
+ */
 export function noGrad<T>(f: () => T): T {
   checkFunction("noGrad", f);
   const before = core.record(0);

@@ -22,7 +22,7 @@ export type { DType, TensorData } from "./dtype.js";
 export { type ErrorCode, TensorError } from "./errors.js";
 export { grad, type GradOptions, noGrad, stopGradient, valueAndGrad } from "./grad.js";
 export { hessian, jacfwd, jacobian, type Jacobian, type JacobianOptions, jacrev, type Mode } from "./jacobian.js";
-export { split, unstack } from "./lists.js";
+export { type AxisOptions, split, unstack } from "./lists.js";
 export { type Memory, memory, resetPeak } from "./memory.js";
 export * from "./ops.gen.js";
 export { manualSeed, rand, randn } from "./rand.js";

@@ -1,5 +1,6 @@
 // Whole Jacobians and Hessians.
 import { eye, zeros } from "./create.js";
+import { checkOptions, describe, TensorError } from "./errors.js";
 import { gradientOf } from "./grad.js";
 import { permute, reshape, slice, stack } from "./ops.gen.js";
 import { transform } from "./scope.js";
@@ -28,6 +29,12 @@ export interface JacobianOptions<N extends Argnums> {
 /** Reverse mode makes a row for each element of the result, forward mode a column for each element of the arguments. */
 export type Mode = "reverse" | "forward";
 
+/** Refuses what is no mode. */
+export function checkMode(op: string, mode: unknown): asserts mode is Mode {
+  if (mode === "reverse" || mode === "forward") return;
+  throw new TensorError("argument", op, `a mode must be "reverse" or "forward", got ${describe(mode)}`);
+}
+
 /** The Jacobian for outputs Y and arguments A: the structure of the outputs outside, that of the inputs inside. */
 export type Jacobian<Y, A extends readonly unknown[], N extends Argnums> = Mapped<Y, Gradient<A, N>>;
 
@@ -39,8 +46,10 @@ export function jacrev<Y, A extends unknown[] = Tensor[], const N extends Argnum
   f: (...args: A) => Y,
   options?: JacobianOptions<N>,
 ): (...args: Accepted<A, N>) => Jacobian<Y, A, N>;
-export function jacrev(f: AnyFunction, { argnums = 0 }: JacobianOptions<Argnums> = {}): AnyFunction {
+export function jacrev(f: AnyFunction, options: JacobianOptions<Argnums> = {}): AnyFunction {
   checkFunction("jacrev", f);
+  checkOptions("jacrev", options, ["argnums"]);
+  const { argnums = 0 } = options;
   return (...args) => jacobianOf("jacrev", f, args, argnums, "reverse");
 }
 
@@ -52,8 +61,10 @@ export function jacfwd<Y, A extends unknown[] = Tensor[], const N extends Argnum
   f: (...args: A) => Y,
   options?: JacobianOptions<N>,
 ): (...args: Accepted<A, N>) => Jacobian<Y, A, N>;
-export function jacfwd(f: AnyFunction, { argnums = 0 }: JacobianOptions<Argnums> = {}): AnyFunction {
+export function jacfwd(f: AnyFunction, options: JacobianOptions<Argnums> = {}): AnyFunction {
   checkFunction("jacfwd", f);
+  checkOptions("jacfwd", options, ["argnums"]);
+  const { argnums = 0 } = options;
   return (...args) => jacobianOf("jacfwd", f, args, argnums, "forward");
 }
 
@@ -68,9 +79,12 @@ export function jacobian<Y, A extends unknown[] = Tensor[], const N extends Argn
 ): (...args: Accepted<A, N>) => Jacobian<Y, A, N>;
 export function jacobian(
   f: AnyFunction,
-  { argnums = 0, mode }: JacobianOptions<Argnums> & { readonly mode?: Mode } = {},
+  options: JacobianOptions<Argnums> & { readonly mode?: Mode } = {},
 ): AnyFunction {
   checkFunction("jacobian", f);
+  checkOptions("jacobian", options, ["argnums", "mode"]);
+  const { argnums = 0, mode } = options;
+  if (mode !== undefined) checkMode("jacobian", mode);
   return (...args) => jacobianOf("jacobian", f, args, argnums, mode);
 }
 
@@ -82,8 +96,10 @@ export function hessian<A extends unknown[] = Tensor[], const N extends Argnums 
   f: (...args: A) => Tensor,
   options?: JacobianOptions<N>,
 ): (...args: Accepted<A, N>) => Mapped<Gradient<A, N>, Gradient<A, N>>;
-export function hessian(f: AnyFunction, { argnums = 0 }: JacobianOptions<Argnums> = {}): AnyFunction {
+export function hessian(f: AnyFunction, options: JacobianOptions<Argnums> = {}): AnyFunction {
   checkFunction("hessian", f);
+  checkOptions("hessian", options, ["argnums"]);
+  const { argnums = 0 } = options;
   const gradient: AnyFunction = (...args) => gradientOf("hessian", f, args, argnums, false, false).gradient;
   return (...args) => jacobianOf("hessian", gradient, args, argnums, "forward");
 }

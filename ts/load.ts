@@ -2,12 +2,12 @@
 // by the file, which is said in entry/.
 import {
   apply, apply1, apply2, backward, begin, create, data, end, error, get_grad, graph, info, initSync, jvp, record,
-  release, reset_peak, same, scratch, set, usage, variable, vjp,
+  release, reset_peak, same, scratch, set, update, usage, variable, vjp,
 } from "../build/wasm/wengert.js";
 
 const functions = {
   apply, apply1, apply2, backward, begin, create, data, end, error, get_grad, graph, info, jvp, record,
-  release, reset_peak, same, scratch, set, usage, variable, vjp,
+  release, reset_peak, same, scratch, set, update, usage, variable, vjp,
 };
 
 /** What the Rust core exports (crate/src/wasm.rs says what each function does) and its linear memory. */

@@ -3,8 +3,9 @@
 import { apply, define } from "./apply.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
+const lerpSquareOp = define(44, "optim.lerpSquare", [{ name: "v" }, { name: "g" }, { name: "w" }], []);
 const adamStepOp = define(
-  44,
+  45,
   "optim.adamStep",
   [
     { name: "p" },
@@ -16,6 +17,11 @@ const adamStepOp = define(
   ],
   [],
 );
+
+/** v + w (g² - v): the moving average of squares. */
+export function lerpSquare(v: TensorLike, g: TensorLike, w: TensorLike): Tensor {
+  return apply(lerpSquareOp, [v, g, w]);
+}
 
 /** p - lr m / (c sqrt(v) + eps): a step of Adam with the bias corrections in lr and c (Kingma and Ba, 2015). */
 export function adamStep(

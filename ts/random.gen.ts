@@ -5,15 +5,15 @@ import type { Shape } from "./convert.js";
 import type { DType } from "./dtype.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
-const splitOp = define(77, "random.split", [{ name: "key", dtype: "int32" }], [{ name: "n", kind: "int", default: 2 }]);
+const splitOp = define(78, "random.split", [{ name: "key", dtype: "int32" }], [{ name: "n", kind: "int", default: 2 }]);
 const permutationOp = define(
-  78,
+  79,
   "random.permutation",
   [{ name: "key", dtype: "int32" }],
   [{ name: "shape", kind: "shape", positional: true }],
 );
 const uniformOp = define(
-  103,
+  104,
   "random.uniform",
   [{ name: "key", dtype: "int32" }],
   [
@@ -24,7 +24,7 @@ const uniformOp = define(
   ],
 );
 const normalOp = define(
-  104,
+  105,
   "random.normal",
   [{ name: "key", dtype: "int32" }],
   [
@@ -33,7 +33,7 @@ const normalOp = define(
   ],
 );
 const bernoulliOp = define(
-  105,
+  106,
   "random.bernoulli",
   [{ name: "key", dtype: "int32" }],
   [

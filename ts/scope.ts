@@ -162,15 +162,24 @@ function letLive(tensor: Handle, scope: Scope | null): void {
 }
 
 /**
+ * What stays differentiable when a transformation ends: its results begin with so many copies of the outputs for the
+ * caller and so many variables; the outputs follow.
+ */
+export interface Connected {
+  readonly copies: number;
+  readonly variables: number;
+}
+
+/**
  * Ends a scope: those of `results` that it made and what was kept go to whoever is outside, all else is freed in one
  * call.
  */
-function close(scope: Scope, results: readonly Handle[], connected: boolean): void {
+function close(scope: Scope, results: readonly Handle[], connected?: Connected): void {
   const { parent, tensors } = scope;
   unlink(scope);
   // Set aside what survives: its handle is zero while the others are gathered.
   const aside = new Map<Handle, number>();
-  for (const tensor of [...scope.kept, ...results]) {
+  for (const tensor of [...results, ...scope.kept]) {
     const handle = handleOf(tensor);
     if (handle <= 0) continue; // there twice, or disposed
     aside.set(tensor, handle);
@@ -178,7 +187,8 @@ function close(scope: Scope, results: readonly Handle[], connected: boolean): vo
   }
   const kept = scope.kept.filter((tensor) => aside.has(tensor));
   const survivors = tensors.filter((tensor) => handleOf(tensor) === 0);
-  const own = scope.transforms ? [...kept, ...survivors] : [];
+  const mine = new Set(scope.transforms ? [...survivors, ...kept] : []);
+  const own = [...aside.keys()].filter((tensor) => mine.has(tensor));
   const slots = scratch(own.length + tensors.length);
   own.forEach((tensor, i) => (slots[i] = aside.get(tensor) ?? 0));
   const fate = fateOf(scope.name);
@@ -192,7 +202,7 @@ function close(scope: Scope, results: readonly Handle[], connected: boolean): vo
   for (const [tensor, handle] of aside) setHandle(tensor, handle);
   if (!scope.transforms) {
     if (end > 0) core.release(end);
-  } else if (core.end(own.length, end - own.length, connected ? 1 : 0) === 0) {
+  } else if (core.end(own.length, end - own.length, connected?.copies ?? 0, connected?.variables ?? 0) === 0) {
     for (const tensor of own) setHandle(tensor, fate);
     raise();
   }
@@ -203,7 +213,7 @@ function close(scope: Scope, results: readonly Handle[], connected: boolean): vo
 /** Ends a scope whose function threw. */
 function abandon(scope: Scope): void {
   try {
-    close(scope, [], false);
+    close(scope, []);
   } catch {
     // The first error says more.
   }
@@ -211,17 +221,16 @@ function abandon(scope: Scope): void {
 
 /**
  * Runs `body` inside a transformation named `name`. `body` gives a value and the tensors in it that survive, all of
- * them made inside (see `own`); the others are freed, and all of them when it throws. `connected`: the results can
- * still be differentiated by the pass of a pullback or pushforward.
+ * them made inside (see `own`), and which of these can still be differentiated by the pass of a pullback or pushforward;
+ * the others are freed, and all of them when it throws.
  */
 export function transform<T>(
   name: string,
-  body: () => readonly [value: T, results: readonly Handle[]],
-  connected = false,
+  body: () => readonly [value: T, results: readonly Handle[], connected?: Connected],
 ): T {
   core.begin();
   const scope = open(name, true);
-  let outcome: readonly [T, readonly Handle[]];
+  let outcome: readonly [T, readonly Handle[], Connected?];
   try {
     outcome = body();
   } catch (error) {
@@ -229,7 +238,7 @@ export function transform<T>(
     abandon(scope);
     throw error;
   }
-  close(scope, outcome[1], connected);
+  close(scope, outcome[1], outcome[2]);
   return outcome[0];
 }
 
@@ -263,7 +272,7 @@ export function tidy(f: () => unknown): unknown {
     throw error;
   }
   if (isPromise(result)) return settle(scope, result);
-  close(scope, tensorsIn(result), false);
+  close(scope, tensorsIn(result));
   return result;
 }
 
@@ -281,7 +290,7 @@ async function settle(scope: Scope, promise: PromiseLike<unknown>): Promise<unkn
       scope.tensors.push(...later.tensors.filter(moves));
       later.tensors = later.tensors.filter((tensor) => !moves(tensor));
     }
-    close(scope, results, false);
+    close(scope, results);
   }
 }
 

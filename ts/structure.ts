@@ -1,6 +1,6 @@
 // The structure of trees: taking them apart into leaves and putting leaves together again.
 import { foreign } from "./apply.js";
-import { isArray, isNumericArray, type Plain } from "./convert.js";
+import { isArray, isNumericArray, type Plain, maxDims } from "./convert.js";
 import { list, TensorError } from "./errors.js";
 import { isTensor } from "./scope.js";
 import type { Tensor, TensorLike } from "./tensor.js";
@@ -59,7 +59,7 @@ export const operandLeaf: LeafOf<TensorLike> = (op, value, path) =>
 export function isPlainLeaf(value: unknown): value is Plain {
   if (typeof value === "number" || typeof value === "boolean" || isNumericArray(value)) return true;
   let first: unknown = value;
-  while (isArray(first) && first.length > 0) first = first[0];
+  for (let depth = 0; depth < maxDims && isArray(first) && first.length > 0; depth++) first = first[0];
   return first !== value && (typeof first === "number" || typeof first === "boolean" || isNumericArray(first));
 }
 

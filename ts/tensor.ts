@@ -4,7 +4,8 @@ import { nest, type NestedValues, type Plain } from "./convert.js";
 import { core, memoryView, raise, scratch } from "./core.js";
 import { type DType, dtypes, type TensorData } from "./dtype.js";
 import { describe, shapeText, TensorError } from "./errors.js";
-import { TensorOps } from "./ops.gen.js";
+import { type AxisOptions, split, unstack } from "./lists.js";
+import { TensorOps } from "./methods.gen.js";
 import { print } from "./print.js";
 import { alive, constructWith, dispose, disposeKey, handleOf, made, releaseHandle } from "./scope.js";
 
@@ -206,6 +207,16 @@ export class Tensor extends TensorOps {
 
   #set(what: keyof typeof setting, value: number): void {
     if (core.set(alive(what, this), setting[what], value) === 0) raise(what);
+  }
+
+  /** Parts along an axis (the first if left out): `parts` equal ones, or one of each of the sizes in a list. */
+  split(parts: number | readonly number[], options?: number | AxisOptions): Tensor[] {
+    return split(this, parts, options);
+  }
+
+  /** The slices along an axis (the first if left out), without that axis. */
+  unstack(options?: number | AxisOptions): Tensor[] {
+    return unstack(this, options);
   }
 
   /** The same values without a past: no gradient flows through the result. Shares memory. */

@@ -192,6 +192,14 @@ export function pushForward(
   return take(n);
 }
 
+/** Gives tensors the values that this transformation has recorded for them; all of them, or none where it throws. */
+export function replace(op: string, tensors: readonly Tensor[], values: readonly Tensor[]): void {
+  const slots = scratch(2 * tensors.length);
+  put(slots, 0, tensors);
+  put(slots, tensors.length, values);
+  if (core.update(tensors.length) === 0) raise(op);
+}
+
 /** Writes handles into the scratch area; 0 for null. */
 function put(slots: Float64Array, from: number, tensors: readonly (Tensor | null)[]): void {
   for (let i = 0; i < tensors.length; i++) {

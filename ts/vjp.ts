@@ -79,19 +79,16 @@ interface Recorded {
 /** Runs a function in a transformation whose results stay connected to its variables. */
 function record(op: string, f: AnyFunction, primals: readonly unknown[]): Recorded {
   checkFunction(op, f);
-  return transform(
-    op,
-    () => {
-      const inputs = variablesFor(op, primals, allOf(primals));
-      const outputs = outputsOf(op, call(op, f, inputs.args));
-      checkFloats(op, outputs.leaves);
-      // The caller may free the result while the tape lives on, so each has tensors of its own.
-      const results = outputs.leaves.map(variable);
-      const recorded = { y: build<unknown>(outputs.definition, results), inputs, outputs };
-      return [recorded, [...results, ...outputs.leaves, ...inputs.leaves]];
-    },
-    true,
-  );
+  return transform(op, () => {
+    const inputs = variablesFor(op, primals, allOf(primals));
+    const outputs = outputsOf(op, call(op, f, inputs.args));
+    checkFloats(op, outputs.leaves);
+    // The caller may free the result while the tape lives on, so each has tensors of its own.
+    const copies = outputs.leaves.map(variable);
+    const recorded = { y: build<unknown>(outputs.definition, copies), inputs, outputs };
+    const connected = { copies: copies.length, variables: inputs.leaves.length };
+    return [recorded, [...copies, ...inputs.leaves, ...outputs.leaves], connected];
+  });
 }
 
 /** A function that runs `pass` in a transformation as long as the tensors it lives by are there. */

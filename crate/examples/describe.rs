@@ -61,10 +61,11 @@ fn structural(code: usize, spec: &Spec) -> String {
     };
     let inputs: Vec<String> = spec.inputs.iter().filter(|name| !name.starts_with("..")).map(input).collect();
     let attrs: Vec<String> = spec.attrs.iter().map(attr).collect();
+    let (namespace, name) = spec.name.split_once('.').unwrap_or(("", spec.name));
     op(
         code,
-        spec.name,
-        spec.namespace,
+        name,
+        namespace,
         spec.doc,
         "structural",
         &inputs,

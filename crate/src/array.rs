@@ -23,7 +23,7 @@ pub struct Array {
 impl Array {
     /// A contiguous array whose contents are unspecified. Errors: `memory`.
     pub fn new(shape: Shape, dtype: DType) -> Result<Array> {
-        let buffer = Rc::new(Buffer::new(shape.size() * dtype.size())?);
+        let buffer = Rc::new(Buffer::new(shape.size().saturating_mul(dtype.size()))?);
         Ok(Array { buffer, layout: Layout::contiguous(shape), dtype })
     }
 
@@ -55,7 +55,7 @@ impl Array {
     pub fn buffer<T: Elem>(&self) -> &[T] {
         assert!(T::DTYPE == self.dtype, "an array of {} was read as {}", self.dtype.name(), T::DTYPE.name());
         // SAFETY: the buffer is initialised, aligned to 64, and any bytes are a valid T (f32, f64, i32, u8). It is
-        // written only through `values_mut`, which needs the only reference.
+        // written only by an operation that makes this array's value, before anyone else has it.
         unsafe { std::slice::from_raw_parts(self.buffer.start().cast::<T>(), self.buffer.bytes() / size_of::<T>()) }
     }
 
@@ -68,6 +68,11 @@ impl Array {
     /// Whether this is the only array on its buffer, so that its bytes may be overwritten.
     pub fn is_unique(&self) -> bool {
         Rc::strong_count(&self.buffer) == 1
+    }
+
+    /// Whether this is the only array on its buffer and has the size of it, so that a result may stay there.
+    pub fn owns_all(&self) -> bool {
+        self.is_unique() && self.buffer.bytes() == self.shape().size() * self.dtype.size()
     }
 
     /// The elements of a new array, to be filled: contiguous, from the start of a buffer nobody else has.

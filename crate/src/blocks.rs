@@ -11,6 +11,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::kernels::map::{MAX_OPERANDS, Operand, Operands};
 use crate::layout::Layout;
+use crate::op::Aval;
 use crate::shape::Shape;
 use crate::walk::Walk;
 
@@ -22,28 +23,35 @@ const SHORT: usize = 64;
 /// An array for the result of an elementwise operation: the buffer of an input that nobody else has, when it has the
 /// right size and order, else a new one.
 pub fn result(x: &[Array], shape: Shape, dtype: DType) -> Result<Array> {
-    let fits = |a: &&Array| {
-        a.dtype == dtype && a.shape() == shape && a.is_unique() && a.layout.offset == 0 && a.layout.is_contiguous()
-    };
-    match x.iter().find(fits) {
+    match x.iter().find(|a| reusable(a, Aval::new(shape, dtype))) {
         Some(a) => Ok(a.view(Layout::contiguous(shape))),
         None => Array::new(shape, dtype),
     }
 }
 
+/// Whether an elementwise result may be written over an array.
+pub fn reusable(a: &Array, out: Aval) -> bool {
+    let same = a.dtype == out.dtype && a.shape() == out.shape;
+    same && a.owns_all() && a.layout.is_contiguous()
+}
+
+/// A kernel as it is passed to [`each`]: `kernel(len, operands, out)`.
+type Loop<'a> = dyn Fn(usize, &Operands, *mut u8) + 'a;
+
+const NO_OPERANDS: Operands = [Operand { start: std::ptr::null(), slice: false }; MAX_OPERANDS];
+
 /// Calls `kernel(len, operands, out)` over runs that together make up the row-major elements of `out`, with the inputs
 /// broadcast to its shape. `out` is contiguous; it may be one of the inputs.
 ///
 /// One function for all kernels: they are passed by reference, so that no operation brings a copy of this loop.
-pub fn each(out: &Array, x: &[Array], kernel: &dyn Fn(usize, &Operands, *mut u8)) {
+pub fn each(out: &Array, x: &[Array], kernel: &Loop<'_>) {
     debug_assert!(out.layout.is_contiguous() && x.len() <= MAX_OPERANDS);
     let n = out.shape().size();
     if n == 0 {
         return;
     }
-    let mut operands: Operands = [Operand { start: std::ptr::null(), slice: false }; MAX_OPERANDS];
-    let plain = |a: &Array| a.shape().size() == 1 || (a.shape() == out.shape() && a.layout.is_contiguous());
-    if x.iter().all(plain) {
+    if x.iter().all(|a| plain(a, out)) {
+        let mut operands = NO_OPERANDS;
         for (operand, a) in operands.iter_mut().zip(x) {
             *operand = Operand { start: a.address(), slice: n > 1 && a.shape().size() == n };
         }
@@ -52,45 +60,60 @@ pub fn each(out: &Array, x: &[Array], kernel: &dyn Fn(usize, &Operands, *mut u8)
     let expanded: SmallVec<[Layout; 4]> = x.iter().map(|a| a.layout.expand(out.shape())).collect();
     let layouts: SmallVec<[&Layout; 5]> = std::iter::once(&out.layout).chain(&expanded).collect();
     let walk = Walk::new(&layouts);
-    let mut scratch = [const { MaybeUninit::<[u64; BLOCK]>::uninit() }; MAX_OPERANDS];
-    // Operands that are slices of all elements or one value for all need no walk.
-    for (operand, a) in operands.iter_mut().zip(x) {
-        *operand = Operand { start: a.address(), slice: a.shape().size() > 1 };
-    }
-    let base = |a: &Array| a.address().wrapping_sub(a.layout.offset * a.dtype.size()).cast_const();
-    let call = |operands: &Operands, len: usize, done: usize| {
-        kernel(len, operands, out.address().wrapping_add(done * out.dtype.size()));
+    if walk.len <= SHORT { short_runs(out, x, &walk, kernel) } else { long_runs(out, x, &walk, kernel) }
+}
+
+/// Whether an operand needs no walk: all its elements lie as those of the result, or it is one value.
+fn plain(a: &Array, out: &Array) -> bool {
+    a.shape().size() == 1 || (a.shape() == out.shape() && a.layout.is_contiguous())
+}
+
+/// Where the positions of a layout count from.
+fn base(a: &Array) -> *const u8 {
+    a.address().wrapping_sub(a.layout.offset * a.dtype.size())
+}
+
+/// Room for a block of every operand.
+type Scratch = [MaybeUninit<[u64; BLOCK]>; MAX_OPERANDS];
+
+/// Many short runs: as many as a block holds are copied together, and the kernel is called for the block.
+fn short_runs(out: &Array, x: &[Array], walk: &Walk, kernel: &Loop<'_>) {
+    let mut scratch: Scratch = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
+    let mut operands = NO_OPERANDS;
+    let (mut filled, mut done) = (0, 0);
+    let mut flush = |filled: usize, done: usize, scratch: &mut Scratch| {
+        for (k, a) in x.iter().enumerate() {
+            operands[k] = if !plain(a, out) {
+                Operand { start: scratch[k].as_ptr().cast(), slice: true }
+            } else {
+                let slice = a.shape().size() > 1;
+                Operand { start: a.address().wrapping_add(if slice { done * a.dtype.size() } else { 0 }), slice }
+            };
+        }
+        kernel(filled, &operands, out.address().wrapping_add(done * out.dtype.size()));
     };
-    if walk.len <= SHORT {
-        // Many short runs: as many as a block holds are copied together.
-        let (mut filled, mut done) = (0, 0);
-        let mut flush = |filled: usize, done: usize, scratch: &mut [MaybeUninit<[u64; BLOCK]>; MAX_OPERANDS]| {
-            for (k, a) in x.iter().enumerate() {
-                if !plain(a) {
-                    operands[k] = Operand { start: scratch[k].as_ptr().cast(), slice: true };
-                } else if a.shape().size() > 1 {
-                    operands[k].start = a.address().wrapping_add(done * a.dtype.size());
-                }
-            }
-            call(&operands, filled, done);
-        };
-        walk.each(|at| {
-            if filled + walk.len > BLOCK {
-                flush(filled, done, &mut scratch);
-                done += filled;
-                filled = 0;
-            }
-            for (k, a) in x.iter().enumerate().filter(|(_, a)| !plain(a)) {
-                let size = a.dtype.size();
-                let block = scratch[k].as_mut_ptr().cast::<u8>().wrapping_add(filled * size);
-                // SAFETY: the walk stays inside the layouts, which stay inside their buffers; a block has room for BLOCK
-                // elements of the widest type.
-                unsafe { gather(base(a), at[k + 1], walk.steps[k + 1], size, walk.len, block) };
-            }
-            filled += walk.len;
-        });
-        return flush(filled, done, &mut scratch);
-    }
+    walk.each(|at| {
+        if filled + walk.len > BLOCK {
+            flush(filled, done, &mut scratch);
+            done += filled;
+            filled = 0;
+        }
+        for (k, a) in x.iter().enumerate().filter(|(_, a)| !plain(a, out)) {
+            let size = a.dtype.size();
+            let block = scratch[k].as_mut_ptr().cast::<u8>().wrapping_add(filled * size);
+            // SAFETY: the walk stays inside the layouts, which stay inside their buffers; a block has room for BLOCK
+            // elements of the widest type.
+            unsafe { gather(base(a), at[k + 1], walk.steps[k + 1], size, walk.len, block) };
+        }
+        filled += walk.len;
+    });
+    flush(filled, done, &mut scratch);
+}
+
+/// Long runs: the kernel is called for each; where neighbours are apart, for one block of copies after the other.
+fn long_runs(out: &Array, x: &[Array], walk: &Walk, kernel: &Loop<'_>) {
+    let mut scratch: Scratch = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
+    let mut operands = NO_OPERANDS;
     let strided = walk.steps[1..=x.len()].iter().any(|&step| step != 0 && step != 1);
     walk.each(|at| {
         let mut done = 0;
@@ -103,13 +126,14 @@ pub fn each(out: &Array, x: &[Array], kernel: &dyn Fn(usize, &Operands, *mut u8)
                     0 | 1 => Operand { start: base(a).wrapping_add(first * size), slice: step == 1 && len > 1 },
                     _ => {
                         let block = scratch[k].as_mut_ptr().cast::<u8>();
-                        // SAFETY: as above.
+                        // SAFETY: as for short runs.
                         unsafe { gather(base(a), first, step, size, len, block) };
                         Operand { start: block, slice: len > 1 }
                     }
                 };
             }
-            call(&operands, len, at[0] - out.layout.offset + done);
+            let place = at[0] - out.layout.offset + done;
+            kernel(len, &operands, out.address().wrapping_add(place * out.dtype.size()));
             done += len;
         }
     });

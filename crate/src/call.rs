@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use crate::compose;
 use crate::dtype::DType;
 use crate::elementwise::{Func, Test};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, count};
 use crate::op;
 use crate::ops::compare::Compare;
 use crate::ops::map::Map;
@@ -20,12 +20,10 @@ use crate::var::Var;
 /// One operation that users can call and that is no entry of the elementwise table.
 #[derive(Debug)]
 pub struct Spec {
-    /// Public name, in camelCase.
+    /// Public name, in camelCase; `random.` before it where it is found in that namespace.
     pub name: &'static str,
     /// Documentation: equation and shapes first.
     pub doc: &'static str,
-    /// Where it is found: `""`, or `"random"`.
-    pub namespace: &'static str,
     /// Names of the tensors it takes; `name:dtype` when other values are converted to that dtype, `name?` when it may be
     /// left out (only at the end), `..name` for any number of tensors.
     pub inputs: &'static [&'static str],
@@ -59,6 +57,9 @@ pub const fn param(name: &'static str, kind: Kind) -> Attr {
 pub const fn option(name: &'static str, kind: Kind, default: &'static str) -> Attr {
     Attr { name, kind, default: Some(default) }
 }
+
+/// The options of a reduction, read by [`Call::reduction`].
+pub const REDUCTION: &[Attr] = &[option("axis", Kind::Axes, "null"), option("keepDims", Kind::Bool, "false")];
 
 /// The types of attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,6 +200,11 @@ impl<'t> Call<'_, 't> {
         Ok(set)
     }
 
+    /// The next two attributes, the axes that a reduction of the first tensor goes over and whether they stay.
+    pub fn reduction(&mut self) -> Result<(AxisSet, bool)> {
+        Ok((self.axes(self.x[0].shape().ndim())?, self.bool()?))
+    }
+
     /// The next attribute, axes in their order.
     pub fn axis_list(&mut self, ndim: usize) -> Result<Option<Vec<usize>>> {
         let Some(list) = self.list(1)? else { return Ok(None) };
@@ -311,19 +317,23 @@ pub fn call<'t>(tape: &'t Tape, code: usize, x: &[Var<'t>], attrs: &[f64]) -> Re
     let needed = fixed - spec.inputs.iter().filter(|name| name.ends_with('?')).count();
     let many = spec.inputs.len() > fixed;
     if x.len() < needed + usize::from(many) || (x.len() > fixed && !many) {
-        return call.refuse(
-            Code::Argument,
-            format!(
-                "needs {} tensors, got {}",
-                if many { "one or more".to_string() } else { needed.to_string() },
-                x.len()
-            ),
-        );
+        let wanted = match fixed {
+            _ if many => "one or more tensors".to_string(),
+            most if most > needed => format!("{needed} to {}", count(most, "tensor")),
+            _ => count(needed, "tensor"),
+        };
+        return call.refuse(Code::Argument, format!("needs {wanted}, got {}", x.len()));
     }
     let y = (spec.build)(&mut call).map_err(|e| e.in_op(spec.name))?;
     tape.take_failure().map_err(|e| e.in_op(spec.name))?;
     // A result is a node of its own, also where there was nothing to do: what is done to it is not done to the operand.
     Ok(if x.contains(&y) { y.view() } else { y })
+}
+
+/// Whether plain numbers for input `k` take their dtype from the tensors beside them, and those from it.
+pub fn adopts(code: usize, k: usize) -> bool {
+    let spec = code.checked_sub(Func::ALL.len() + Test::ALL.len()).and_then(|code| specs().get(code));
+    spec.and_then(|spec| spec.inputs.get(k)).is_none_or(|name| !name.contains(':'))
 }
 
 /// Name of the operation with this code, for errors.

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::error::Result;
 use crate::op::Op;
-use crate::tape::{Id, Tape};
+use crate::tape::{Id, Tape, bit};
 use crate::var::Var;
 
 /// The part of a tape that leads from some nodes to others, in evaluation order.
@@ -65,6 +65,19 @@ impl<'t> Paths<'t> {
         let op = node.op.clone().filter(|_| self.active[k])?;
         Some((op, node.inputs.iter().map(|&id| Var::new(self.tape, id)).collect()))
     }
+}
+
+/// Calls `f` with each operation between `xs` and `ys` and the bits of those inputs that depend on `xs`.
+pub(crate) fn each_active<'t>(tape: &'t Tape, ys: &[Var<'t>], xs: &[Var<'t>], f: impl Fn(Id, u32)) {
+    let paths = Paths::new(tape, ys, xs);
+    let steps: Vec<(Id, u32)> = (0..paths.order.len())
+        .filter_map(|k| {
+            let (op, x) = paths.step(k)?;
+            let on_path = |&(i, x): &(usize, &Var<'t>)| op.active(i) && paths.at(x.id()).is_some();
+            Some((paths.order[k], x.iter().enumerate().filter(on_path).fold(0, |bits, (i, _)| bits | bit(i))))
+        })
+        .collect();
+    steps.into_iter().filter(|&(_, bits)| bits != 0).for_each(|(id, bits)| f(id, bits));
 }
 
 /// Reverse mode: the cotangents of `xs` from the cotangents `gs` of `ys`; `None` where nothing in `ys` depends on an x.

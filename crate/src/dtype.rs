@@ -1,4 +1,5 @@
-//! The element types of tensors. The macros below are the only list of them.
+//! The element types of tensors, and the macros that run code for one of them. The Rust type of a dtype is said once, in
+//! [`with_type!`]; the other macros say which dtypes they are for.
 
 /// The element type of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,67 +15,62 @@ pub enum DType {
     Bool = 3,
 }
 
-/// Runs an expression with `T` bound to the Rust type of a dtype: `with_dtype!(dtype, T => expr)`. The narrower lists
+/// An expression with `T` bound to the Rust type of the dtype of this name.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! with_type {
+    (Float32, $T:ident => $body:expr) => {{
+        type $T = f32;
+        $body
+    }};
+    (Float64, $T:ident => $body:expr) => {{
+        type $T = f64;
+        $body
+    }};
+    (Int32, $T:ident => $body:expr) => {{
+        type $T = i32;
+        $body
+    }};
+    (Bool, $T:ident => $body:expr) => {{
+        type $T = u8;
+        $body
+    }};
+}
+
+/// Runs an expression with `T` bound to the Rust type of a dtype: `with_dtype!(dtype, T => expr)`. The narrower macros
 /// take what to do for the dtypes that are left out: `with_float!(dtype, T => expr, else other)`.
 #[macro_export]
 macro_rules! with_dtype {
     ($dtype:expr, $T:ident => $body:expr) => {
         match $dtype {
-            $crate::dtype::DType::Float32 => {
-                type $T = f32;
-                $body
-            }
-            $crate::dtype::DType::Float64 => {
-                type $T = f64;
-                $body
-            }
-            $crate::dtype::DType::Int32 => {
-                type $T = i32;
-                $body
-            }
-            $crate::dtype::DType::Bool => {
-                type $T = u8;
-                $body
-            }
+            $crate::dtype::DType::Float32 => $crate::with_type!(Float32, $T => $body),
+            $crate::dtype::DType::Float64 => $crate::with_type!(Float64, $T => $body),
+            $crate::dtype::DType::Int32 => $crate::with_type!(Int32, $T => $body),
+            $crate::dtype::DType::Bool => $crate::with_type!(Bool, $T => $body),
         }
     };
 }
 
-/// [`with_dtype!`] for the types that have arithmetic: float32, float64, int32.
+/// [`with_dtype!`] for the types that have arithmetic.
 #[macro_export]
 macro_rules! with_number {
     ($dtype:expr, $T:ident => $body:expr, else $other:expr) => {
         match $dtype {
-            $crate::dtype::DType::Float32 => {
-                type $T = f32;
-                $body
-            }
-            $crate::dtype::DType::Float64 => {
-                type $T = f64;
-                $body
-            }
-            $crate::dtype::DType::Int32 => {
-                type $T = i32;
-                $body
-            }
+            $crate::dtype::DType::Float32 => $crate::with_type!(Float32, $T => $body),
+            $crate::dtype::DType::Float64 => $crate::with_type!(Float64, $T => $body),
+            $crate::dtype::DType::Int32 => $crate::with_type!(Int32, $T => $body),
             $crate::dtype::DType::Bool => $other,
         }
     };
 }
 
-/// [`with_dtype!`] for the types that carry derivatives: float32, float64.
+/// [`with_dtype!`] for the types that carry derivatives.
 #[macro_export]
 macro_rules! with_float {
     ($dtype:expr, $T:ident => $body:expr, else $other:expr) => {
         match $dtype {
-            $crate::dtype::DType::Float32 => {
-                type $T = f32;
-                $body
-            }
-            $crate::dtype::DType::Float64 => {
-                type $T = f64;
-                $body
-            }
+            $crate::dtype::DType::Float32 => $crate::with_type!(Float32, $T => $body),
+            $crate::dtype::DType::Float64 => $crate::with_type!(Float64, $T => $body),
             $crate::dtype::DType::Int32 | $crate::dtype::DType::Bool => $other,
         }
     };

@@ -163,7 +163,7 @@ elementwise! {
         Div = div(a, b) -> y { a / b } d { b.recip(), -y / b } on -2.0..2.0, 0.5..2.0;
         /// a to the power b. The derivative by a is 0 where b = 0, the derivative by b is 0 where a = 0.
         Pow = pow(a, b) -> y { a.pow(b) } d {
-            R::select(b.eq(b.zero()), b.zero(), b * a.pow(b - b.one())),
+            b * a.pow(R::select(b.eq(b.zero()), b.one(), b) - b.one()),
             R::select(a.eq(a.zero()), a.zero(), y * R::select(a.eq(a.zero()), a.one(), a).ln()),
         } on 0.3..2.0, -2.0..2.0;
         /// The angle of the point (b, a) in radians, in (-π, π].
@@ -203,21 +203,21 @@ elementwise! {
         /// Hyperbolic tangent.
         Tanh = tanh(x) -> y { x.tanh() } d { y.one() - y * y } on -2.0..2.0;
         /// 1 / (1 + exp(-x)).
-        Sigmoid = sigmoid(x) -> y { logistic(x) } d { y * (y.one() - y) } on -3.0..3.0;
+        Sigmoid = sigmoid(x) -> y { x.logistic() } d { y * (y.one() - y) } on -3.0..3.0;
         /// log(1 + exp(x)), without overflow.
-        Softplus = softplus(x) -> y { R::select(x.gt(x.zero()), x, x.zero()) + (-x.abs()).exp().log1p() } d { logistic(x) } on -3.0..3.0;
+        Softplus = softplus(x) -> y { R::select(x.gt(x.zero()), x, x.zero()) + (-x.abs()).exp().log1p() } d { x.logistic() } on -3.0..3.0;
         /// x where x > 0, else negativeSlope x; the derivative at 0 is negativeSlope.
         LeakyRelu = leaky_relu(x, negative_slope = 0.01) -> y { R::select(x.gt(x.zero()), x, negative_slope * x) }
             d { R::select(x.gt(x.zero()), x.one(), negative_slope), R::select(x.gt(x.zero()), x.zero(), x) } on -2.0..2.0, 0.1..0.3;
         /// x where x > 0, else alpha (exp(x) - 1); the derivative at 0 is alpha.
         Elu = elu(x, alpha = 1.0) -> y { R::select(x.gt(x.zero()), x, alpha * x.expm1()) }
-            d { R::select(x.gt(x.zero()), x.one(), alpha * x.exp()), R::select(x.gt(x.zero()), x.zero(), x.expm1()) } on -2.0..2.0, 0.5..1.5;
+            d { R::select(x.gt(x.zero()), x.one(), alpha * at_most_zero(x).exp()), at_most_zero(x).expm1() } on -2.0..2.0, 0.5..1.5;
         /// x Φ(x), with Φ the distribution function of the standard normal distribution (Hendrycks and Gimpel, 2016).
         Gelu = gelu(x) -> y { x * normal_cdf(x) } d { normal_cdf(x) + x * normal_pdf(x) } on -3.0..3.0;
         /// The approximation of gelu by tanh: x (1 + tanh(sqrt(2/π) (x + 0.044715 x³))) / 2 (Hendrycks and Gimpel, 2016).
-        GeluTanh = gelu_tanh(x) -> y { x * logistic(gelu_inner(x)) } d { gelu_tanh_partial(x, logistic(gelu_inner(x))) } on -3.0..3.0;
+        GeluTanh = [core] gelu_tanh(x) -> y { x * gelu_inner(x).logistic() } d { gelu_tanh_partial(x, gelu_inner(x).logistic()) } on -3.0..3.0;
         /// x sigmoid(x).
-        Silu = silu(x) -> y { x * logistic(x) } d { logistic(x) * (x.one() - y) + y } on -3.0..3.0;
+        Silu = silu(x) -> y { x * x.logistic() } d { x.logistic() * (x.one() - y) + y } on -3.0..3.0;
         /// The error function: 2/sqrt(π) times the integral of exp(-t²) from 0 to x.
         Erf = erf(x) -> y { x.erf() } d { x.lit(std::f64::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp() } on -2.0..2.0;
         /// The inverse of erf; ±infinity at ±1, NaN outside [-1, 1].
@@ -230,6 +230,8 @@ elementwise! {
         Round = round(x) -> y { x.round() } d { x.zero() } on 0.6..1.4;
         /// a + w (b - a): linear interpolation, and the moving averages of optimizers.
         Lerp = lerp(a, b, w) -> y { a + w * (b - a) } d { w.one() - w, w, b - a } on -2.0..2.0, -2.0..2.0, 0.0..1.0;
+        /// v + w (g² - v): the moving average of squares.
+        LerpSquare = [optim] lerp_square(v, g, w) -> y { v + w * (g * g - v) } d { w.one() - w, w * (g + g), g * g - v } on 0.2..4.0, -2.0..2.0, 0.0..1.0;
         /// p - lr m / (c sqrt(v) + eps): a step of Adam with the bias corrections in lr and c (Kingma and Ba, 2015).
         AdamStep = [optim] adam_step(p, m, v, lr, eps, c) -> y { p - lr * m / (c * v.sqrt() + eps) } d {
             p.one(),
@@ -249,9 +251,10 @@ fn squared<R: Real>(x: R) -> R {
     x * x
 }
 
+/// x where x < 0, else 0.
 #[inline(always)]
-fn logistic<R: Real>(x: R) -> R {
-    ((-x).exp() + x.one()).recip()
+fn at_most_zero<R: Real>(x: R) -> R {
+    R::select(x.gt(x.zero()), x.zero(), x)
 }
 
 /// 1 - x² without cancellation near ±1.
@@ -291,11 +294,20 @@ fn normal_pdf<R: Real>(x: R) -> R {
 /// Twice the argument of the tanh in `gelu_tanh`, so that (1 + tanh(u)) / 2 is the logistic function of it.
 #[inline(always)]
 fn gelu_inner<R: Real>(x: R) -> R {
+    let x = until_flat(x);
     x.lit(1.595_769_121_605_730_7) * x * (x.one() + x.lit(0.044_715) * x * x)
+}
+
+/// x between -30 and 30, where the tanh in `gelu_tanh` is 1 or -1 in every dtype: its square is finite.
+#[inline(always)]
+fn until_flat<R: Real>(x: R) -> R {
+    let end = x.lit(30.0);
+    R::select(x.gt(end), end, R::select(x.lt(-end), -end, x))
 }
 
 #[inline(always)]
 fn gelu_tanh_partial<R: Real>(x: R, s: R) -> R {
+    let x = until_flat(x);
     s + x * s * (x.one() - s) * x.lit(1.595_769_121_605_730_7) * (x.one() + x.lit(0.134_145) * x * x)
 }
 

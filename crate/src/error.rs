@@ -124,6 +124,11 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// "1 tensor", "2 tensors".
+pub fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
 /// `snake_case` as users write it.
 pub fn camel(name: &str) -> String {
     let mut parts = name.split('_');

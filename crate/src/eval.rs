@@ -9,7 +9,8 @@ use crate::tape::{Id, Node, Nodes, Tape};
 pub enum Reads {
     /// Other evaluations may follow.
     Again,
-    /// Nothing will be computed from these nodes any more: values of leaves without owners may be overwritten.
+    /// Nothing will be computed from the nodes of the transformation any more: values of its leaves without owners may be
+    /// overwritten.
     Last,
 }
 
@@ -73,13 +74,15 @@ impl Tape {
     /// The values of a node's inputs; those at their last use are handed over.
     fn gather(&self, id: Id, reads: Reads) -> Result<Arrays> {
         let mut nodes = self.nodes.borrow_mut();
-        let Nodes { slots, .. } = &mut *nodes;
+        let Nodes { slots, began, .. } = &mut *nodes;
         let inputs = std::mem::take(&mut slots[id as usize].inputs);
         let mut take = |&input: &Id| {
             let node: &mut Node = &mut slots[input as usize];
             node.pending -= 1;
-            let wanted = node.handles > 0 || node.keeps > 0 || node.pending > 0;
-            let value = if !wanted && (node.op.is_some() || reads == Reads::Last) {
+            let wanted = (node.handles > 0 && !node.donated) || node.keeps > 0 || node.pending > 0;
+            // A leaf from before the transformation belongs to the tape of another one.
+            let own = reads == Reads::Last && node.seq > *began;
+            let value = if !wanted && (node.op.is_some() || node.donated || own) {
                 node.value.take()
             } else {
                 node.value.clone()

@@ -89,8 +89,14 @@ pub trait Primitive: Clone + PartialEq + Into<Op> {
         None
     }
 
-    /// What the rule of [`Primitive::vjp`] needs when the inputs in `active` (bits) are differentiated. `None`: the tape
-    /// finds out by reading the rule.
+    /// Whether [`Primitive::eval`] can write over an input that has the shape, the dtype and the order of the result, and
+    /// then cannot fail.
+    fn in_place(&self) -> bool {
+        false
+    }
+
+    /// What the rules need when the inputs in `active` (bits) are differentiated. `None`: the tape finds out by reading
+    /// the rules, once for each primitive: which inputs they read must not depend on attributes, shapes or dtypes.
     fn keeps(&self, active: u32) -> Option<Keeps> {
         let _ = active;
         None
@@ -110,6 +116,20 @@ pub struct Keeps {
     pub inputs: u32,
     /// The value of the node itself.
     pub output: bool,
+}
+
+impl Keeps {
+    /// What is in this and not in `other`.
+    pub fn without(self, other: Keeps) -> Keeps {
+        Keeps { inputs: self.inputs & !other.inputs, output: self.output && !other.output }
+    }
+}
+
+impl std::ops::BitOr for Keeps {
+    type Output = Keeps;
+    fn bitor(self, other: Keeps) -> Keeps {
+        Keeps { inputs: self.inputs | other.inputs, output: self.output || other.output }
+    }
 }
 
 macro_rules! primitives {
@@ -132,6 +152,7 @@ macro_rules! primitives {
             pub fn name(&self) -> &'static str { match self { $(Op::$P(p) => p.name()),+ } }
             pub fn infer(&self, x: &[Aval]) -> Result<Aval> { match self { $(Op::$P(p) => p.infer(x)),+ } }
             pub fn eval(&self, x: Arrays, out: Aval) -> Result<Array> { match self { $(Op::$P(p) => p.eval(x, out)),+ } }
+            pub fn in_place(&self) -> bool { match self { $(Op::$P(p) => p.in_place()),+ } }
             pub fn active(&self, i: usize) -> bool { match self { $(Op::$P(p) => p.active(i)),+ } }
             pub fn accumulating(&self) -> Option<Op> { match self { $(Op::$P(p) => p.accumulating()),+ } }
             pub fn keeps(&self, active: u32) -> Option<Keeps> { match self { $(Op::$P(p) => p.keeps(active)),+ } }
@@ -157,7 +178,10 @@ pub(crate) fn same_dtype(op: &str, x: &[Aval]) -> Result<DType> {
     match x.iter().find(|a| a.dtype != dtype) {
         None => Ok(dtype),
         Some(other) => {
-            let to = if other.dtype.is_float() { other.dtype } else { dtype };
+            // The wider of the two, in the order of what can hold the other.
+            let rank =
+                |d: DType| [DType::Bool, DType::Int32, DType::Float32, DType::Float64].iter().position(|&x| x == d);
+            let to = if rank(other.dtype) > rank(dtype) { other.dtype } else { dtype };
             let sentence = format!(
                 "operands must have the same dtype, got {} and {}; convert one with .to(\"{}\")",
                 dtype.name(),
@@ -176,6 +200,11 @@ pub(crate) fn need_dtype(op: &str, dtype: DType, ok: bool, what: &str) -> Result
     }
     let sentence = format!("the dtype must be {what}, got {}; convert with .to(\"float32\")", dtype.name());
     Err(Error::new(Code::DType, op, sentence).with_dtypes([dtype.name()]))
+}
+
+/// Refuses what has no arithmetic.
+pub(crate) fn need_number(op: &str, dtype: DType) -> Result<()> {
+    need_dtype(op, dtype, dtype != DType::Bool, "float32, float64 or int32")
 }
 
 /// Refuses anything but float32 and float64.

@@ -67,6 +67,9 @@ macro_rules! real_trait {
             /// 1 / self.
             #[inline(always)]
             fn recip(self) -> Self { self.one() / self }
+            /// 1 / (1 + exp(-self)). On the tape one node: the derivative of the expression overflows.
+            #[inline(always)]
+            fn logistic(self) -> Self { ((-self).exp() + self.one()).recip() }
         }
     };
 }

@@ -4,12 +4,15 @@
 //! the outermost ends, what its results need is computed and everything else is gone.
 
 use crate::array::Array;
+use crate::blocks;
 use crate::diff;
 use crate::error::{Code, Error, Result};
 use crate::eval::Reads;
 use crate::op::Op;
 use crate::ops::alias::Alias;
-use crate::tape::{Id, Tape, bit};
+use smallvec::SmallVec;
+
+use crate::tape::{Id, Node, Tape};
 use crate::var::Var;
 
 impl Tape {
@@ -23,31 +26,19 @@ impl Tape {
         if let &[y] = results
             && self.compute_ready(y.id())?
         {
-            self.cut_keeping_value(y.id());
+            self.cut(y.id());
             return Ok(());
         }
         let young = self.young();
-        for &id in &young {
-            let tracked = {
-                let node = &self.nodes.borrow().slots[id as usize];
-                node.requires_grad && node.op.is_some() && node.kept.is_none()
-            };
-            if tracked {
-                let active = self.input_bits(id, |input| input.requires_grad);
-                self.keep(id, active);
-            }
-        }
-        let targets: Vec<Id> = results.iter().map(|y| y.id()).collect();
+        let tracked = |node: &Node| node.requires_grad && node.op.is_some() && node.kept.is_none();
+        self.each_young(young, tracked, |id| {
+            let active = self.input_bits(id, |input| input.requires_grad);
+            self.keep(id, active);
+        });
+        let targets: SmallVec<[Id; 8]> = results.iter().map(|y| y.id()).collect();
         self.evaluate(&targets, Reads::Again)?;
-        for id in young {
-            let plain = {
-                let node = &self.nodes.borrow().slots[id as usize];
-                node.op.is_some() && !node.requires_grad && node.value.is_some()
-            };
-            if plain {
-                self.cut_keeping_value(id);
-            }
-        }
+        let plain = |node: &Node| node.op.is_some() && !node.requires_grad && node.value.is_some();
+        self.each_young(young, plain, |id| self.cut(id));
         Ok(())
     }
 
@@ -63,6 +54,10 @@ impl Tape {
 
     /// Opens a transformation: from now on operations are recorded.
     pub fn begin(&self) {
+        if self.depth() == 0 {
+            let mut nodes = self.nodes.borrow_mut();
+            nodes.began = nodes.clock();
+        }
         self.set_depth(self.depth() + 1);
     }
 
@@ -77,66 +72,32 @@ impl Tape {
 
     /// Closes a transformation; the handles to what is not a result have been released before. When it was the outermost
     /// one, the results are computed and become plain values.
-    ///
-    /// With `connected`, what differentiating the results needs is kept too, and the results stay what they are: nodes
-    /// with their operations.
-    pub fn end(&self, results: &[Var<'_>], connected: bool) -> Result<()> {
-        self.set_depth(self.depth().saturating_sub(1));
-        self.take_failure()?;
-        if self.depth() > 0 {
-            return Ok(());
-        }
-        let targets: Vec<Id> = results.iter().map(|y| y.id()).collect();
-        if connected {
-            self.keep_rules(&targets);
-            self.evaluate(&targets, Reads::Again)?;
-            // A copy of a result, from which nothing follows, is the caller's own and holds no graph.
-            let is_copy = |&id: &Id| {
-                let node = &self.nodes.borrow().slots[id as usize];
-                matches!(node.op, Some(Op::Alias(_))) && node.uses == 0
-            };
-            let copies: Vec<Id> = targets.into_iter().filter(is_copy).collect();
-            copies.into_iter().for_each(|id| self.cut_keeping_value(id));
-            return Ok(());
-        }
-        self.evaluate(&targets, Reads::Last)?;
-        for id in targets {
-            self.cut_keeping_value(id);
+    pub fn end(&self, results: &[Var<'_>]) -> Result<()> {
+        if self.ends_outermost()? {
+            let ids: Vec<Id> = results.iter().map(|y| y.id()).collect();
+            self.evaluate(&ids, Reads::Last)?;
+            ids.into_iter().for_each(|id| self.cut(id));
         }
         Ok(())
     }
 
-    /// Keeps what the rules between the variables with handles and `targets` ask for.
-    fn keep_rules(&self, targets: &[Id]) {
-        let order = self.ancestors(targets, |_| true);
-        let mut active = vec![false; order.len()];
-        for (k, &id) in order.iter().enumerate() {
-            let (held_leaf, inputs) = {
-                let nodes = self.nodes.borrow();
-                let node = &nodes.slots[id as usize];
-                (node.op.is_none() && node.handles > 0 && !node.constant, node.inputs.clone())
-            };
-            let mut bits = 0;
-            for (i, &input) in inputs.iter().enumerate() {
-                if self.nodes.borrow().position(input).is_some_and(|p| active[p]) {
-                    bits |= bit(i);
-                }
-            }
-            active[k] = held_leaf || bits != 0;
-            if bits != 0 {
-                self.keep(id, bits);
-            }
+    /// As [`Tape::end`] where `ys` will be differentiated by `xs` later: they stay nodes with their operations, and what
+    /// the rules between them need is kept. `copies` are results for the caller, which hold no graph.
+    pub fn end_connected<'t>(&'t self, copies: &[Var<'t>], xs: &[Var<'t>], ys: &[Var<'t>]) -> Result<()> {
+        if self.ends_outermost()? {
+            diff::each_active(self, ys, xs, |id, active| self.keep(id, active));
+            let ids: Vec<Id> = copies.iter().chain(xs).chain(ys).map(|y| y.id()).collect();
+            self.evaluate(&ids, Reads::Again)?;
+            copies.iter().for_each(|y| self.cut(y.id()));
         }
+        Ok(())
     }
 
-    fn cut_keeping_value(&self, id: Id) {
-        let mut nodes = self.nodes.borrow_mut();
-        // A reference for the length of the cut, so that the value stays.
-        nodes.hold(id);
-        drop(nodes);
-        self.cut(id);
-        let node = &mut self.nodes.borrow_mut().slots[id as usize];
-        node.handles -= 1;
+    /// Closes a transformation; says whether it was the outermost one.
+    fn ends_outermost(&self) -> Result<bool> {
+        self.set_depth(self.depth().saturating_sub(1));
+        self.take_failure()?;
+        Ok(self.depth() == 0)
     }
 
     /// [`diff::vjp`] with missing cotangents taken as ones; zeros where nothing depends on an x.
@@ -214,7 +175,7 @@ impl Tape {
             Some(g) => like("backward", "gradient", g, y)?,
             None if y.shape().size() == 1 => y.full_like(1.0),
             None => {
-                let (name, shape) = ("z", y.shape());
+                let (name, shape) = (self.name(y).unwrap_or_else(|| "z".into()), y.shape());
                 return refuse(format!(
                     "{name} has shape {shape}; pass a gradient of shape {shape}, for instance {name}.backward(ones({shape}))"
                 ));
@@ -252,12 +213,14 @@ impl Tape {
             }
             return Ok(());
         }
+        if let Some(old) = nodes.slots[y.id() as usize].seed.take() {
+            nodes.drop_handle(old);
+        }
         drop(nodes);
         for &id in graph.iter().rev() {
             let inner = self.nodes.borrow().slots[id as usize].op.is_some();
             if inner {
-                self.nodes.borrow_mut().slots[id as usize].spent = true;
-                self.cut(id);
+                self.spend(id);
             }
         }
         Ok(())
@@ -325,26 +288,88 @@ impl Tape {
         self.nodes.borrow_mut().slots[x.id() as usize].name = Some(name.into());
     }
 
+    /// The name that users gave a node.
+    fn name(&self, x: Var<'_>) -> Option<Box<str>> {
+        self.nodes.borrow().slots[x.id() as usize].name.clone()
+    }
+
     /// Gives the leaf x the value of another tensor of its shape and dtype.
     ///
     /// Errors: `shape`, `dtype`; `gradient` when x was computed from others, or an open tape needs the value it has.
     pub fn assign(&self, x: Var<'_>, value: Var<'_>) -> Result<()> {
         like("assign", "value", value, x)?;
         let value = self.read(value)?;
-        let mut nodes = self.nodes.borrow_mut();
-        let node = &mut nodes.slots[x.id() as usize];
-        let refuse = |sentence| Err(Error::new(Code::Gradient, "assign", sentence));
+        // Inside a transformation what uses x has yet to be computed; outside only rules still ask for its value.
+        let held = self.depth() > 0 && self.nodes.borrow().slots[x.id() as usize].uses > 0;
+        self.assignable("assign", x, held)?;
+        self.set_value(x, value);
+        Ok(())
+    }
+
+    /// Refuses to assign to x when it was computed from others, or when an open tape needs the value it has: `held`, or
+    /// a rule keeps it.
+    fn assignable(&self, op: &str, x: Var<'_>, held: bool) -> Result<()> {
+        let nodes = self.nodes.borrow();
+        let node = &nodes.slots[x.id() as usize];
+        let refuse = |sentence| Err(Error::new(Code::Gradient, op, sentence));
         if node.op.is_some() {
             return refuse("only a tensor that was not computed from others can be assigned to");
         }
-        // Inside a transformation what uses x has yet to be computed; outside only rules still ask for its value.
-        if node.keeps > 0 || (self.depth() > 0 && node.uses > 0) {
+        if held || node.keeps > 0 {
             return refuse(
                 "the tensor is held by an open tape; call backward, dispose what was computed from it, or use noGrad",
             );
         }
-        node.value = Some(value);
         Ok(())
+    }
+
+    /// Gives each leaf in `xs` the value of its partner in `ys`, which an outermost transformation that ends right after
+    /// has recorded: what an optimizer does. All of them or, on a refusal, none.
+    ///
+    /// A y whose operation can write over its x is computed in the memory of x. First everything that takes memory
+    /// is computed, then these, which cannot fail. Errors: as for [`Tape::assign`], and `memory`.
+    pub fn update<'t>(&'t self, xs: &[Var<'t>], ys: &[Var<'t>]) -> Result<()> {
+        self.take_failure()?;
+        if self.depth() != 1 {
+            let sentence = "parameters cannot change inside a transformation; use the functional form of the optimizer";
+            return Err(Error::new(Code::Gradient, "step", sentence));
+        }
+        for (&x, &y) in xs.iter().zip(ys) {
+            like("step", "new value", y, x)?;
+            self.assignable("step", x, false)?;
+        }
+        let ids = |vars: &[Var<'t>]| -> SmallVec<[Id; 16]> { vars.iter().map(|v| v.id()).collect() };
+        let (xs, ys) = (ids(xs), ids(ys));
+        let late: Vec<(Id, Id)> =
+            xs.iter().zip(&ys).map(|(&x, &y)| (x, y)).filter(|&(x, y)| self.fits_in_place(x, y)).collect();
+        let is_late = |id: &Id| late.iter().any(|(_, y)| y == id);
+        let mut early: Vec<Id> = ys.iter().copied().filter(|y| !is_late(y)).collect();
+        for &(_, y) in &late {
+            let inputs = self.nodes.borrow().slots[y as usize].inputs.clone();
+            early.extend(inputs.into_iter().filter(|id| !is_late(id)));
+        }
+        self.evaluate(&early, Reads::Again)?;
+        let donate = |on: bool| late.iter().for_each(|&(x, _)| self.nodes.borrow_mut().slots[x as usize].donated = on);
+        ys.iter().for_each(|&y| self.nodes.borrow_mut().hold(y));
+        donate(true);
+        let computed = self.evaluate(&ys, Reads::Again);
+        donate(false);
+        let mut nodes = self.nodes.borrow_mut();
+        for (&x, &y) in xs.iter().zip(&ys) {
+            if let Some(value) = nodes.slots[y as usize].value.take() {
+                nodes.slots[x as usize].value = Some(value);
+            }
+            nodes.drop_handle(y);
+        }
+        computed
+    }
+
+    /// Whether y can be written over x.
+    fn fits_in_place(&self, x: Id, y: Id) -> bool {
+        let nodes = self.nodes.borrow();
+        let [from, to] = [x, y].map(|id| &nodes.slots[id as usize]);
+        let can = to.op.as_ref().is_some_and(Op::in_place) && to.value.is_none();
+        can && to.inputs.contains(&x) && from.value.as_ref().is_some_and(|v| blocks::reusable(v, to.aval))
     }
 }
 

@@ -29,9 +29,8 @@ impl Shape {
         for &d in dims.iter().filter(|&&d| d != 0) {
             elements = elements.and_then(|n| n.checked_mul(d));
         }
-        // Eight bytes an element is the widest dtype, so every byte count derived from a shape is representable.
-        match elements.and_then(|n| n.checked_mul(8)) {
-            Some(bytes) if bytes <= isize::MAX as usize => Ok(Shape::of(dims)),
+        match elements {
+            Some(elements) if elements <= isize::MAX as usize => Ok(Shape::of(dims)),
             _ => {
                 let sentence = format!("a tensor of shape {dims:?} is larger than the address space");
                 Err(Error::new(Code::Memory, op, sentence).with_shapes([dims]))

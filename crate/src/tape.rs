@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::array::Array;
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::op::{Aval, Keeps, Op};
 use crate::var::Var;
 
@@ -53,6 +53,8 @@ pub(crate) struct Node {
     pub spent: bool,
     /// Whether `backward` stores the gradient although this is no leaf.
     pub retain_grad: bool,
+    /// The value is about to be replaced: its last reader may overwrite it.
+    pub donated: bool,
     /// What users call the tensor.
     pub name: Option<Box<str>>,
     /// The accumulated gradient, and the cotangent that the last `backward` from this node began with.
@@ -69,6 +71,8 @@ pub(crate) struct Nodes {
     free: Vec<Id>,
     young: Vec<Id>,
     clock: u64,
+    /// The clock when the outermost transformation began.
+    pub began: u64,
     epoch: u32,
     handles: usize,
     keeps: Vec<(std::mem::Discriminant<Op>, u32, Keeps)>,
@@ -103,6 +107,7 @@ impl Tape {
             free: Vec::new(),
             young: Vec::new(),
             clock: 0,
+            began: 0,
             epoch: 0,
             handles: 0,
             keeps: Vec::new(),
@@ -137,6 +142,7 @@ impl Tape {
         let op = op.into();
         let avals: SmallVec<[Aval; 4]> = inputs.iter().map(Var::aval).collect();
         let aval = op.infer(&avals)?;
+        self.room()?;
         Ok(self.push(aval, Some(op), inputs.iter().map(|x| x.id()).collect(), None))
     }
 
@@ -162,6 +168,20 @@ impl Tape {
     /// The first refusal since the last call, if there was one.
     pub fn take_failure(&self) -> Result<()> {
         self.failure.borrow_mut().take().map_or(Ok(()), Err)
+    }
+
+    /// Sees to it that some nodes can be appended without asking for memory, which must not fail there. Errors: `memory`.
+    fn room(&self) -> Result<()> {
+        const SOME: usize = 64;
+        let mut nodes = self.nodes.borrow_mut();
+        if nodes.free.len() + (nodes.slots.capacity() - nodes.slots.len()) >= SOME {
+            return Ok(());
+        }
+        let reserved = nodes.slots.try_reserve(SOME).and_then(|()| nodes.young.try_reserve(SOME));
+        reserved.map_err(|_| {
+            let sentence = format!("the tape could not grow past {} nodes", nodes.slots.len());
+            Error::new(Code::Memory, "memory", sentence)
+        })
     }
 
     fn push(&self, aval: Aval, op: Option<Op>, inputs: Inputs, value: Option<Array>) -> Var<'_> {
@@ -195,6 +215,7 @@ impl Tape {
             kept: None,
             spent: false,
             retain_grad: false,
+            donated: false,
             name: None,
             grad: None,
             seed: None,
@@ -311,9 +332,21 @@ impl Tape {
         }
     }
 
-    /// The nodes created since the last [`Tape::sweep`].
-    pub(crate) fn young(&self) -> Vec<Id> {
-        self.nodes.borrow().young.clone()
+    /// Number of nodes created since the last [`Tape::sweep`].
+    pub(crate) fn young(&self) -> usize {
+        self.nodes.borrow().young.len()
+    }
+
+    /// Runs `f` on the first `n` of them.
+    pub(crate) fn each_young(&self, n: usize, f: impl Fn(&Node) -> bool, then: impl Fn(Id)) {
+        for k in 0..n {
+            let found = {
+                let nodes = self.nodes.borrow();
+                let id = nodes.young[k];
+                f(&nodes.slots[id as usize]).then_some(id)
+            };
+            found.into_iter().for_each(&then);
+        }
     }
 
     // ---- what rules need
@@ -322,10 +355,10 @@ impl Tape {
     pub(crate) fn keep(&self, id: Id, active: u32) {
         let keeps = self.keeps(id, active);
         let mut nodes = self.nodes.borrow_mut();
-        if nodes.slots[id as usize].kept.replace(keeps).is_some() {
-            return;
-        }
-        nodes.each_kept(id, keeps, |node| node.keeps += 1);
+        // What it keeps for an earlier derivative has been counted.
+        let before = nodes.slots[id as usize].kept.unwrap_or_default();
+        nodes.slots[id as usize].kept = Some(before | keeps);
+        nodes.each_kept(id, keeps.without(before), |node| node.keeps += 1);
     }
 
     /// What the rule of node `id` needs: as the operation says, or as its rule shows when it is run.
@@ -351,6 +384,10 @@ impl Tape {
         for i in (0..x.len()).filter(|&i| active & bit(i) != 0) {
             op.vjp(i, &x, y, g);
         }
+        let tangent =
+            |(i, x): (usize, &Var<'_>)| (active & bit(i) != 0).then(|| self.push(x.aval(), None, Inputs::new(), None));
+        let tangents: SmallVec<[Option<Var<'_>>; 3]> = x.iter().enumerate().map(tangent).collect();
+        op.jvp(&x, y, &tangents);
         self.depth.set(was);
         let mut nodes = self.nodes.borrow_mut();
         let mut keeps = Keeps::default();
@@ -383,6 +420,17 @@ impl Tape {
     /// Turns a node into a leaf: its operation and its claims on others are gone, its value stays.
     pub(crate) fn cut(&self, id: Id) {
         self.nodes.borrow_mut().cut(id);
+    }
+
+    /// [`Tape::cut`] by a `backward`: the value stays only where somebody can still ask for it.
+    pub(crate) fn spend(&self, id: Id) {
+        let mut nodes = self.nodes.borrow_mut();
+        nodes.cut(id);
+        let node = &mut nodes.slots[id as usize];
+        node.spent = true;
+        if node.handles == 0 && node.keeps == 0 {
+            node.value = None;
+        }
     }
 
     /// All nodes that `targets` are made from, in evaluation order, as far as `within` lets the search through. Their
@@ -455,6 +503,10 @@ impl Nodes {
         }
     }
 
+    pub fn clock(&self) -> u64 {
+        self.clock
+    }
+
     pub fn hold(&mut self, id: Id) {
         self.slots[id as usize].handles += 1;
     }
@@ -490,7 +542,6 @@ impl Nodes {
                 self.forget_value(input);
             }
         }
-        self.forget_value(id);
         let node = &mut self.slots[id as usize];
         node.op = None;
         let inputs = std::mem::take(&mut node.inputs);
@@ -502,11 +553,13 @@ impl Nodes {
 
     /// Frees a node without owners, and then whatever that leaves without owners. No recursion: chains are long.
     fn collect(&mut self, id: Id) {
+        if !self.is_garbage(id) {
+            return;
+        }
         let mut stack: SmallVec<[Id; 8]> = SmallVec::new();
         stack.push(id);
         while let Some(id) = stack.pop() {
-            let node = &mut self.slots[id as usize];
-            if node.handles > 0 || node.uses > 0 || node.young || self.is_free(id) {
+            if !self.is_garbage(id) {
                 continue;
             }
             if let Some(keeps) = self.slots[id as usize].kept.take() {
@@ -535,8 +588,10 @@ impl Nodes {
         }
     }
 
-    fn is_free(&self, id: Id) -> bool {
-        self.slots[id as usize].seq == 0
+    /// Whether nobody owns the node and its slot is not free yet.
+    fn is_garbage(&self, id: Id) -> bool {
+        let node = &self.slots[id as usize];
+        node.handles == 0 && node.uses == 0 && !node.young && node.seq != 0
     }
 }
 

@@ -261,5 +261,8 @@ impl<'t> Real for Var<'t> {
     fn select(mask: Var<'t>, yes: Var<'t>, no: Var<'t>) -> Var<'t> {
         mask.tape.apply(Select, &[mask, yes, no])
     }
+    fn logistic(self) -> Var<'t> {
+        self.apply(Map { func: Func::Sigmoid })
+    }
     intrinsics!(var_intrinsics);
 }

@@ -6,8 +6,9 @@
 use crate::layout::Layout;
 use crate::shape::MAX_DIMS;
 
-/// The most layouts that can be walked together.
+/// The most layouts that can be walked together: a result and the operands of a kernel.
 pub const MAX_OPERANDS: usize = 12;
+const _: () = assert!(MAX_OPERANDS > crate::kernels::map::MAX_OPERANDS);
 
 /// Positions, one for each layout that is walked.
 pub type Offsets = [usize; MAX_OPERANDS];

@@ -69,24 +69,31 @@ fn nodes<'t>(tape: &'t Tape, op: &str, from: usize, n: usize) -> Result<Vars<'t>
     scratch_values(from, n).iter().enumerate().map(|(k, &h)| node(tape, h, op, k)).collect()
 }
 
-/// Tensors and numbers as operands: a number adopts the dtype of the tensors, which are float32 when there are none.
+/// Tensors and numbers as operands: a number adopts the dtype of the tensors beside it, float32 when there are none.
 fn operands<'t>(tape: &'t Tape, code: usize, given: &[[f64; 2]]) -> Result<Vars<'t>> {
     let op = call::name(code);
     let mut tensors: SmallVec<[Option<Var<'t>>; 4]> = SmallVec::new();
     for (k, &[handle, _]) in given.iter().enumerate() {
         tensors.push(if handle == 0.0 { None } else { Some(node(tape, handle, op, k)?) });
     }
-    // The condition of `where` does not say what its numbers are.
-    let dtypes = || tensors.iter().flatten().map(|x| x.dtype());
-    let dtype = dtypes().find(|&d| d != DType::Bool).or_else(|| dtypes().next().filter(|_| op != "where"));
+    if tensors.iter().all(Option::is_some) {
+        return Ok(tensors.into_iter().flatten().collect());
+    }
+    let beside = || tensors.iter().enumerate().filter(|&(k, _)| call::adopts(code, k)).filter_map(|(_, x)| *x);
+    let dtype = beside().map(|x| x.dtype()).find(|&d| d != DType::Bool).or_else(|| beside().next().map(|x| x.dtype()));
     let dtype = dtype.unwrap_or(DType::Float32);
     let literal = |&[_, number]: &[f64; 2]| {
-        if dtype == DType::Int32 && number.fract() != 0.0 {
-            let sentence =
-                format!("the number {number} must be whole beside int32; convert the tensor with .to(\"float32\")");
-            return Err(Error::new(Code::DType, op, sentence).with_dtypes([dtype.name()]));
+        let (fits, what) = match dtype {
+            DType::Int32 => (f64::from(number as i32) == number, "a whole number of 32 bits"),
+            DType::Bool => (number == 0.0 || number == 1.0, "0, 1 or a truth value"),
+            DType::Float32 | DType::Float64 => (true, ""),
+        };
+        if fits {
+            return tape.constant(number, dtype);
         }
-        tape.constant(number, dtype)
+        let name = dtype.name();
+        let sentence = format!("a number beside {name} must be {what}, got {number}; convert with .to(\"float32\")");
+        Err(Error::new(Code::DType, op, sentence).with_dtypes([name]))
     };
     tensors.iter().zip(given).map(|(x, given)| x.map_or_else(|| literal(given), Ok)).collect()
 }
@@ -241,10 +248,10 @@ pub fn jvp(ys: u32, xs: u32) -> u32 {
 }
 
 /// Closes a transformation. Scratch: handles of the results, then those that are given back. When it was the outermost
-/// one the results are computed. With `keep` they stay differentiable as long as their handles live. 0 when refused: then
-/// the results are given back too.
+/// one the results are computed. With `copies`, the results are so many of the outputs, then `variables`, then the
+/// outputs, which stay differentiable as long as their handles live. 0 when refused: then the results are given back too.
 #[wasm_bindgen]
-pub fn end(results: u32, temporaries: u32, keep: u32) -> u32 {
+pub fn end(results: u32, temporaries: u32, copies: u32, variables: u32) -> u32 {
     run(|tape| {
         let handles = scratch_values(0, (results + temporaries) as usize);
         let (results, temporaries) = handles.split_at((results as usize).min(handles.len()));
@@ -254,8 +261,22 @@ pub fn end(results: u32, temporaries: u32, keep: u32) -> u32 {
         // What was made and given back is gone before anything is computed.
         tape.sweep();
         let found = results.iter().enumerate().map(|(k, &h)| node(tape, h, "end", k)).collect::<Result<Vars<'_>>>();
-        let ended = tape.end(found.as_deref().unwrap_or(&[]), keep != 0);
+        let vars = found.as_deref().unwrap_or(&[]);
+        let (copies, rest) = vars.split_at((copies as usize).min(vars.len()));
+        let (xs, ys) = rest.split_at((variables as usize).min(rest.len()));
+        let ended = if copies.is_empty() { tape.end(vars) } else { tape.end_connected(copies, xs, ys) };
         found.and(ended).map(|()| 1).inspect_err(|_| results.iter().for_each(|&h| tape.release(h)))
+    })
+}
+
+/// Inside a transformation: gives tensors the values of others, in their own memory where that can be. Scratch: `n`
+/// tensors, then as many that were recorded for them. 1, or 0 when refused.
+#[wasm_bindgen]
+pub fn update(n: u32) -> u32 {
+    run(|tape| {
+        let n = n as usize;
+        tape.update(&nodes(tape, "step", 0, n)?, &nodes(tape, "step", n, n)?)?;
+        Ok(1)
     })
 }
 

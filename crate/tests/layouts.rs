@@ -95,7 +95,7 @@ fn results(case: &Case, x: &[Array]) -> Result<Vec<Vec<u64>>, String> {
         let variables: Vec<Var<'_>> = by.iter().map(|&i| inputs[i]).collect();
         let mut all = if y.dtype().is_float() { tape.pullback(&[y], &[None], &variables, true)? } else { Vec::new() };
         all.push(y);
-        tape.end(&all, false)?;
+        tape.end(&all)?;
         all.into_iter().map(|y| Ok(bits(&tape.read(y)?))).collect()
     };
     // Bytes in use are no matter of the operands.

@@ -99,9 +99,9 @@ impl Host {
     }
 
     /// Closes a transformation as the boundary does.
-    fn end(&self, results: &[f64], temporaries: &[f64], connected: bool) -> Result<(), String> {
+    fn end(&self, results: &[f64], temporaries: &[f64]) -> Result<(), String> {
         self.release(temporaries);
-        let ended = self.tape.end(&self.all(results), connected).map_err(|e| e.to_string());
+        let ended = self.tape.end(&self.all(results)).map_err(|e| e.to_string());
         if ended.is_err() {
             self.release(results);
         }
@@ -273,7 +273,7 @@ fn transformations_leave_only_their_results() {
             let y = host.apply(&case, &inside).unwrap();
             let gradients = host.vjp(y, &variables, true);
             let temporaries: Vec<f64> = variables.iter().copied().chain([y]).collect();
-            host.end(&gradients, &temporaries, false).unwrap();
+            host.end(&gradients, &temporaries).unwrap();
             assert_eq!(host.tape.len(), x.len() + gradients.len(), "{}", case.name);
             assert!(temporaries.iter().all(|&h| host.tape.lookup(h).is_none()), "{}", case.name);
             host.release(&x);
@@ -293,13 +293,14 @@ fn connected_results_are_pulled_back_any_number_of_times() {
             by.iter().for_each(|&i| inside[i] = host.variable(x[i]));
             let variables: Vec<f64> = by.iter().map(|&i| inside[i]).collect();
             let y = host.apply(&case, &inside).unwrap();
-            host.end(&[y], &[], true).unwrap();
+            host.tape.end_connected(&[], &host.all(&variables), &[host.at(y)]).unwrap();
+            host.tape.sweep();
             let (nodes, bytes) = (host.tape.len(), buffer::memory().live);
             let mut first: Option<Vec<Vec<f64>>> = None;
             for _ in 0..3 {
                 host.tape.begin();
                 let gradients = host.vjp(y, &variables, true);
-                host.end(&gradients, &[], false).unwrap();
+                host.end(&gradients, &[]).unwrap();
                 let found: Vec<Vec<f64>> = gradients.iter().map(|&g| host.numbers(g)).collect();
                 host.release(&gradients);
                 assert_eq!((host.tape.len(), buffer::memory().live), (nodes, bytes), "{} grew", case.name);
@@ -329,7 +330,7 @@ fn refusals_leave_nothing() {
                 assert_eq!(host.tape.len(), nodes, "{name}");
             }
         }
-        host.end(&[], &[], false).unwrap();
+        host.end(&[], &[]).unwrap();
         host.release(&[x, y]);
     });
     balanced("a value found while computing", |host| {
@@ -345,7 +346,7 @@ fn refusals_leave_nothing() {
         let heavy = host.map(Func::Exp, &[variable]);
         let y = host.apply(&case, &[heavy, bad]).unwrap();
         let gradients = host.vjp(y, &[variable], true);
-        host.end(&[y, gradients[0]], &[variable, heavy], false).unwrap_err();
+        host.end(&[y, gradients[0]], &[variable, heavy]).unwrap_err();
         assert_eq!(host.tape.len(), 2);
         host.release(&[x, bad]);
     });
@@ -427,6 +428,55 @@ fn training_does_not_grow() {
 }
 
 #[test]
+fn a_kept_pullback_leaves_the_outer_graph_its_counts() {
+    // h keeps what `backward` needs; a pullback through h by another variable must not change what h gives back.
+    balanced("a pullback beside a graph", |host| {
+        let [x, w] = [0.5, 2.0].map(|x| host.leaf(&float64(&[], &[x])));
+        host.requires_grad(w);
+        let h = host.map(Func::Mul, &[x, w]);
+        host.tape.begin();
+        let v = host.variable(x);
+        let y = host.tape.handle(host.tape.apply(Map { func: Func::Mul }, &[host.at(v), host.at(h)]));
+        host.tape.end_connected(&[], &[host.at(v)], &[host.at(y)]).unwrap();
+        host.tape.sweep();
+        host.backward(h, None, false, false).unwrap();
+        assert_eq!(host.grad(w), Some(vec![0.5]));
+        host.tape.assign(host.at(w), host.at(x)).unwrap();
+        host.release(&[x, w, h, v, y]);
+    });
+}
+
+#[test]
+fn an_update_is_done_in_place_and_all_or_nothing() {
+    balanced("an update", |host| {
+        let x = host.leaf(&float64(&[1000], &[1.0; 1000]));
+        let m = host.leaf(&float64(&[1000], &[2.0; 1000]));
+        let bytes = buffer::memory().live;
+        let places = [x, m].map(|h| host.at(h).value().unwrap().address());
+        host.tape.begin();
+        buffer::reset_peak();
+        // m ← m + x, x ← x - m: the new m, the old x.
+        let next = host.tape.apply(Map { func: Func::Add }, &[host.at(m), host.at(x)]);
+        let y = host.tape.apply(Map { func: Func::Sub }, &[host.at(x), next]);
+        host.tape.update(&[host.at(x), host.at(m)], &[y, next]).unwrap();
+        host.tape.end(&[]).unwrap();
+        host.tape.sweep();
+        assert_eq!((host.numbers(m)[999], host.numbers(x)[999]), (3.0, -2.0));
+        assert_eq!([x, m].map(|h| host.at(h).value().unwrap().address()), places, "other memory");
+        assert_eq!((buffer::memory().live, buffer::memory().peak), (bytes, bytes));
+        // What cannot be assigned to is refused before anything changes.
+        host.tape.begin();
+        let fine = host.tape.apply(Map { func: Func::Neg }, &[host.at(x)]);
+        let wrong = host.tape.leaf(float64(&[2], &[0.0; 2]));
+        assert_eq!(host.tape.update(&[host.at(x), host.at(m)], &[fine, wrong]).unwrap_err().code(), Code::Shape);
+        host.tape.end(&[]).unwrap();
+        host.tape.sweep();
+        assert_eq!((host.numbers(m)[0], host.numbers(x)[0]), (3.0, -2.0));
+        host.release(&[x, m]);
+    });
+}
+
+#[test]
 fn stale_handles_are_known() {
     let host = Host { tape: Tape::new() };
     let x = host.leaf(&float64(&[], &[1.0]));
@@ -448,8 +498,8 @@ fn a_failed_transformation_reports_the_value_and_leaves_the_tensors() {
     let x = host.leaf(&float64(&[2], &[1.0, 2.0]));
     host.tape.begin();
     let bad = host.tape.leaf(common::array(&[1], DType::Int32, &[2.0]));
-    let y = host.tape.record(Gather { axis: 0 }, &[host.at(x), bad]).unwrap();
-    let error = host.tape.end(&[y], false).unwrap_err();
+    let y = host.tape.record(Gather::along(0), &[host.at(x), bad]).unwrap();
+    let error = host.tape.end(&[y]).unwrap_err();
     host.tape.sweep();
     assert_eq!(error.code(), Code::Value);
     assert_eq!(host.numbers(x), [1.0, 2.0]);

@@ -88,7 +88,7 @@ impl Probe {
         let y = self.call(tape, &inputs);
         let u = tape.leaf(self.u.clone());
         let gradients = tape.pullback(&[y], &[Some(u)], &variables, last).unwrap();
-        tape.end(&gradients, false).unwrap();
+        tape.end(&gradients).unwrap();
         gradients
     }
 
@@ -97,7 +97,7 @@ impl Probe {
         let (inputs, variables) = self.begin(tape, x);
         let y = self.call(tape, &inputs);
         let tangents = tape.pushforward(&[y], &variables, &leaves(tape, v), last).unwrap();
-        tape.end(&tangents, false).unwrap();
+        tape.end(&tangents).unwrap();
         tangents[0]
     }
 
@@ -165,14 +165,14 @@ fn second_derivatives_of_all_mixtures_agree_with_each_other_and_with_differences
                 let (inputs, variables) = p.begin(tape, x);
                 let gradients = p.reverse(tape, &inputs, false);
                 let h = tape.pullback(&[inner(tape, &gradients, &p.v)], &[None], &variables, last).unwrap();
-                tape.end(&h, false).unwrap();
+                tape.end(&h).unwrap();
                 h
             });
             let forward_reverse = p.run(&p.x, |tape, x| {
                 let (inputs, variables) = p.begin(tape, x);
                 let gradients = p.reverse(tape, &inputs, false);
                 let h = tape.pushforward(&gradients, &variables, &leaves(tape, &p.v), last).unwrap();
-                tape.end(&h, false).unwrap();
+                tape.end(&h).unwrap();
                 h
             });
             let reverse_forward = p.run(&p.x, |tape, x| {
@@ -180,14 +180,14 @@ fn second_derivatives_of_all_mixtures_agree_with_each_other_and_with_differences
                 let tangent = p.forward(tape, &inputs, &p.v, false);
                 let u = tape.leaf(p.u.clone());
                 let h = tape.pullback(&[tangent], &[Some(u)], &variables, last).unwrap();
-                tape.end(&h, false).unwrap();
+                tape.end(&h).unwrap();
                 h
             });
             let forward_forward = p.run(&p.x, |tape, x| {
                 let (inputs, variables) = p.begin(tape, x);
                 let tangent = p.forward(tape, &inputs, &p.v, false);
                 let h = tape.pushforward(&[tangent], &variables, &leaves(tape, &p.w), last).unwrap();
-                tape.end(&h, false).unwrap();
+                tape.end(&h).unwrap();
                 h
             });
             let mixtures = [
@@ -224,7 +224,7 @@ fn operations_without_derivatives_give_zeros() {
         let x = leaves(&tape, &x);
         let y = case.call(&tape, &x).unwrap();
         let gradients = tape.pullback(&[y], &[None], &x[..1], true).unwrap();
-        tape.end(&gradients, false).unwrap();
+        tape.end(&gradients).unwrap();
         assert!(numbers(&tape.read(gradients[0]).unwrap()).iter().all(|&g| g == 0.0), "{}", case.name);
     }
 }
@@ -239,7 +239,7 @@ fn tangents_may_be_younger_than_what_they_are_pushed_through() {
     let late = x.map(Func::Cos).map(Func::Square);
     let t = tape.pushforward(&[y], &[x], &[late], false).unwrap();
     let g = tape.pullback(&t, &[None], &[x], true).unwrap();
-    tape.end(&[t[0], g[0]], false).unwrap();
+    tape.end(&[t[0], g[0]]).unwrap();
     for (k, x) in [0.1f64, 0.2, 0.3].into_iter().enumerate() {
         // d/dx of e^sin x cos³ x.
         let expected = x.sin().exp() * x.cos().powi(3);
@@ -273,7 +273,7 @@ fn forward_mode_through_a_long_chain_needs_a_handful_of_tensors() {
         let x = tape.variable(tape.leaf(x.clone())).unwrap();
         let y = (0..2000).fold(x, |y, _| y.map(Func::Tanh));
         let t = tape.pushforward(&[y], &[x], &[tape.leaf(like(&big(), &mut Rng(8)))], true).unwrap();
-        tape.end(&[y, t[0]], false).unwrap();
+        tape.end(&[y, t[0]]).unwrap();
         tape.sweep();
     });
     assert!(peak <= 8, "{peak} tensors");
@@ -287,7 +287,7 @@ fn reverse_mode_keeps_one_tensor_for_each_node() {
         let x = tape.variable(tape.leaf(x.clone())).unwrap();
         let y = (0..100).fold(x, |y, _| y.map(Func::Tanh)).sum_all();
         let g = tape.pullback(&[y], &[None], &[x], true).unwrap();
-        tape.end(&g, false).unwrap();
+        tape.end(&g).unwrap();
         tape.sweep();
     });
     assert!(peak <= 104, "{peak} tensors");
@@ -304,7 +304,7 @@ fn gradients_accumulate_in_place() {
         let sum = |k: usize| (x.map(Func::Sin) * tape.constant(k as f64, DType::Float64).unwrap()).sum_all();
         let y = (0..terms).map(sum).reduce(|a, b| a + b).unwrap();
         let g = tape.pullback(&[y], &[None], &[x], true).unwrap();
-        tape.end(&g, false).unwrap();
+        tape.end(&g).unwrap();
         gradient = numbers(&g[0].value().unwrap());
         tape.sweep();
     });
@@ -327,7 +327,7 @@ fn an_accumulator_that_another_result_needs_is_not_overwritten() {
         let z = x.map(Func::Exp) + w;
         let y = (z.map(Func::Sin) + x + w).map(Func::Tanh) * x.map(Func::Cos) + z;
         let grads = tape.pullback(&[y, z], &[None, None], &[x, w, z], last).unwrap();
-        tape.end(&grads, false).unwrap();
+        tape.end(&grads).unwrap();
         grads.iter().flat_map(|g| numbers(&g.value().unwrap())).collect::<Vec<f64>>()
     };
     assert!(all_near(&run(true), &run(false), 1e-15));
@@ -341,11 +341,11 @@ fn dead_nodes_do_not_run() {
         let x = tape.variable(tape.leaf(x.clone())).unwrap();
         // It would be refused if it ran: the indices are out of range.
         let bad = tape.leaf(common::array(&[1], DType::Int32, &[1e9]));
-        let dead = tape.record(Gather { axis: 0 }, &[x, bad]).unwrap().sum_all();
+        let dead = tape.record(Gather::along(0), &[x, bad]).unwrap().sum_all();
         let heavy = (0..50).map(|_| x.map(Func::Exp)).reduce(|a, b| a * b).unwrap();
         let y = x.map(Func::Sin).sum(AxisSet::all(1), false);
         let _unused = tape.pullback(&[heavy, dead], &[None, None], &[x], true).unwrap();
-        tape.end(&[y], false).unwrap();
+        tape.end(&[y]).unwrap();
         tape.sweep();
     });
     assert!(peak <= 2, "{peak} tensors");
@@ -359,6 +359,6 @@ fn a_value_read_inside_a_transformation_is_computed_on_the_spot() {
     let y = tape.record(Map { func: Func::Square }, &[x]).unwrap();
     assert_eq!(tape.read(y).unwrap().item(), 9.0);
     let g = tape.pullback(&[y * y], &[None], &[x], true).unwrap();
-    tape.end(&g, false).unwrap();
+    tape.end(&g).unwrap();
     assert_eq!(g[0].value().unwrap().item(), 108.0);
 }

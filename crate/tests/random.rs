@@ -45,7 +45,7 @@ fn close(found: &[f64], expected: &[f64], bound: f64, what: &str) {
 fn uniform_numbers_fill_their_interval_evenly() {
     for key in KEYS {
         for dtype in [0.0, 1.0] {
-            let x = numbers(&draw("uniform", key, &[1.0, N as f64, -1.0, 3.0, dtype]).unwrap());
+            let x = numbers(&draw("random.uniform", key, &[1.0, N as f64, -1.0, 3.0, dtype]).unwrap());
             assert!(x.iter().all(|x| (-1.0..3.0).contains(x)), "{key:?}");
             close(&moments(&x), &[1.0, 16.0 / 12.0, 0.0, 1.8], 0.03, "uniform in [-1, 3)");
             assert!(correlation(&x).abs() < 0.01, "{key:?}");
@@ -63,9 +63,9 @@ fn uniform_numbers_fill_their_interval_evenly() {
 fn normal_numbers_have_the_moments_of_a_normal_distribution() {
     for key in KEYS {
         for dtype in [0.0, 1.0] {
-            let x = numbers(&draw("normal", key, &[2.0, 100.0, N as f64 / 100.0, dtype]).unwrap());
+            let x = numbers(&draw("random.normal", key, &[2.0, 100.0, N as f64 / 100.0, dtype]).unwrap());
             assert!(x.iter().all(|x| x.is_finite() && x.abs() < 7.0), "{key:?}");
-            close(&moments(&x), &[0.0, 1.0, 0.0, 3.0], 0.06, "normal");
+            close(&moments(&x), &[0.0, 1.0, 0.0, 3.0], 0.06, "random.normal");
             assert!(correlation(&x).abs() < 0.01, "{key:?}");
             let within = x.iter().filter(|x| x.abs() < 1.0).count() as f64 / N as f64;
             close(&[within], &[0.682_689], 0.006, "within one standard deviation");
@@ -77,10 +77,10 @@ fn normal_numbers_have_the_moments_of_a_normal_distribution() {
 fn bernoulli_holds_as_often_as_it_should() {
     for key in KEYS {
         for p in [0.0, 0.1, 0.5, 1.0] {
-            let x = draw("bernoulli", key, &[1.0, N as f64, p]).unwrap();
+            let x = draw("random.bernoulli", key, &[1.0, N as f64, p]).unwrap();
             assert_eq!(x.dtype, DType::Bool);
             let share = numbers(&x).iter().sum::<f64>() / N as f64;
-            close(&[share], &[p], if p.fract() == 0.0 { 0.0 } else { 0.006 }, "bernoulli");
+            close(&[share], &[p], if p.fract() == 0.0 { 0.0 } else { 0.006 }, "random.bernoulli");
         }
     }
 }
@@ -88,13 +88,13 @@ fn bernoulli_holds_as_often_as_it_should() {
 #[test]
 fn permutations_are_permutations_and_even() {
     for n in [0usize, 1, 2, 10, 1000] {
-        let mut x = numbers(&draw("permutation", [3, 4], &[1.0, n as f64]).unwrap());
+        let mut x = numbers(&draw("random.permutation", [3, 4], &[1.0, n as f64]).unwrap());
         x.sort_by(f64::total_cmp);
         assert!(x.iter().enumerate().all(|(k, &x)| x == k as f64) && x.len() == n);
     }
     let mut places = [[0usize; 4]; 4];
     for seed in 0..4000 {
-        let x = numbers(&draw("permutation", [0, seed], &[1.0, 4.0]).unwrap());
+        let x = numbers(&draw("random.permutation", [0, seed], &[1.0, 4.0]).unwrap());
         x.iter().enumerate().for_each(|(k, &x)| places[k][x as usize] += 1);
     }
     assert!(places.iter().flatten().all(|&count| (900..1100).contains(&count)), "{places:?}");
@@ -103,10 +103,10 @@ fn permutations_are_permutations_and_even() {
 #[test]
 fn the_key_and_the_position_say_it_all() {
     for (name, attrs, more) in [
-        ("uniform", vec![1.0, 100.0, 0.0, 1.0, 1.0], vec![1.0, 200.0, 0.0, 1.0, 1.0]),
-        ("normal", vec![1.0, 100.0, 1.0], vec![1.0, 200.0, 1.0]),
-        ("normal", vec![1.0, 100.0, 0.0], vec![2.0, 20.0, 10.0, 0.0]),
-        ("bernoulli", vec![1.0, 100.0, 0.5], vec![2.0, 50.0, 4.0, 0.5]),
+        ("random.uniform", vec![1.0, 100.0, 0.0, 1.0, 1.0], vec![1.0, 200.0, 0.0, 1.0, 1.0]),
+        ("random.normal", vec![1.0, 100.0, 1.0], vec![1.0, 200.0, 1.0]),
+        ("random.normal", vec![1.0, 100.0, 0.0], vec![2.0, 20.0, 10.0, 0.0]),
+        ("random.bernoulli", vec![1.0, 100.0, 0.5], vec![2.0, 50.0, 4.0, 0.5]),
     ] {
         let x = bits(&draw(name, [1, 2], &attrs).unwrap());
         assert_eq!(x, bits(&draw(name, [1, 2], &attrs).unwrap()), "{name}: the same key gives the same bits");
@@ -118,10 +118,12 @@ fn the_key_and_the_position_say_it_all() {
 
 #[test]
 fn split_keys_are_all_different_and_independent() {
-    let keys = numbers(&draw("split", [0, 1], &[1000.0]).unwrap());
+    let keys = numbers(&draw("random.split", [0, 1], &[1000.0]).unwrap());
     let mut pairs: Vec<[i32; 2]> = keys.chunks_exact(2).map(|k| [k[0] as i32, k[1] as i32]).collect();
-    let streams: Vec<f64> =
-        pairs.iter().flat_map(|&key| numbers(&draw("uniform", key, &[1.0, 20.0, 0.0, 1.0, 1.0]).unwrap())).collect();
+    let streams: Vec<f64> = pairs
+        .iter()
+        .flat_map(|&key| numbers(&draw("random.uniform", key, &[1.0, 20.0, 0.0, 1.0, 1.0]).unwrap()))
+        .collect();
     close(&moments(&streams), &[0.5, 1.0 / 12.0, 0.0, 1.8], 0.02, "the first numbers of many keys");
     pairs.sort_unstable();
     pairs.dedup();
@@ -131,21 +133,24 @@ fn split_keys_are_all_different_and_independent() {
 #[test]
 fn bad_requests_are_refused() {
     let refusal = |name: &str, attrs: &[f64]| draw(name, [0, 0], attrs).unwrap_err().to_string();
-    assert_eq!(refusal("bernoulli", &[1.0, 3.0, 1.5]), "bernoulli: p must be in [0, 1], got 1.5");
-    assert_eq!(refusal("bernoulli", &[1.0, 3.0, f64::NAN]), "bernoulli: p must be in [0, 1], got NaN");
-    assert_eq!(refusal("permutation", &[1.0, -1.0]), "permutation: sizes must not be negative, got -1");
-    assert_eq!(refusal("permutation", &[2.0, 2.0, 3.0]), "permutation: the shape must have one dimension, got [2, 3]");
-    assert_eq!(refusal("split", &[-1.0]), "split: n must not be negative, got -1");
-    assert_eq!(refusal("split", &[1.5]), "split: n must be a whole number, got 1.5");
+    assert_eq!(refusal("random.bernoulli", &[1.0, 3.0, 1.5]), "random.bernoulli: p must be in [0, 1], got 1.5");
+    assert_eq!(refusal("random.bernoulli", &[1.0, 3.0, f64::NAN]), "random.bernoulli: p must be in [0, 1], got NaN");
+    assert_eq!(refusal("random.permutation", &[1.0, -1.0]), "random.permutation: sizes must not be negative, got -1");
     assert_eq!(
-        refusal("normal", &[1.0, 3.0, 2.0]),
-        "normal: the dtype must be float32 or float64, got int32; convert with .to(\"float32\")"
+        refusal("random.permutation", &[2.0, 2.0, 3.0]),
+        "random.permutation: the shape must have one dimension, got [2, 3]"
+    );
+    assert_eq!(refusal("random.split", &[-1.0]), "random.split: n must not be negative, got -1");
+    assert_eq!(refusal("random.split", &[1.5]), "random.split: n must be a whole number, got 1.5");
+    assert_eq!(
+        refusal("random.normal", &[1.0, 3.0, 2.0]),
+        "random.normal: the dtype must be float32 or float64, got int32; convert with .to(\"float32\")"
     );
     let tape = Tape::new();
     let key = tape.leaf(array(&[3], DType::Int32, &[1.0, 2.0, 3.0]));
-    let error = call::call(&tape, code("uniform"), &[key], &[1.0, 3.0, 0.0, 1.0, 0.0]).err().unwrap();
+    let error = call::call(&tape, code("random.uniform"), &[key], &[1.0, 3.0, 0.0, 1.0, 0.0]).err().unwrap();
     assert_eq!(
         error.to_string(),
-        "uniform: the key must be int32 of shape [2], as random.key(seed) makes it, got int32 of shape [3]"
+        "random.uniform: the key must be int32 of shape [2], as random.key(seed) makes it, got int32 of shape [3]"
     );
 }

@@ -1,10 +1,10 @@
 // Adam, as PyTorch defines it.
-import { describe, TensorError } from "../errors.js";
-import { add, div, expm1, lerp, maximum, mul, neg, reciprocal, sqrt, square } from "../ops.gen.js";
-import { adamStep } from "../optim.gen.js";
+import { checkOptions, describe, TensorError } from "../errors.js";
+import { add, div, expm1, lerp, maximum, mul, neg, reciprocal, sqrt } from "../ops.gen.js";
+import { adamStep, lerpSquare } from "../optim.gen.js";
 import type { Tensor, TensorLike } from "../tensor.js";
 import type { Tree } from "../structure.js";
-import { atLeastZero, checkOptions, type Functional, functional, Optimizer, type Rule } from "./optimizer.js";
+import { atLeastZero, type Functional, functional, Optimizer, type Rule } from "./optimizer.js";
 
 /** Options of Adam. */
 export interface AdamOptions {
@@ -63,7 +63,7 @@ function rule(name: string, options: AdamOptions): Rule<AdamSlot, Corrections> {
       if (mean === undefined || mean2 === undefined) return [p];
       const g = weightDecay === 0 ? gradient : add(gradient, mul(p, weightDecay));
       const m = lerp(mean, g, 1 - beta1);
-      const v = lerp(mean2, square(g), 1 - beta2);
+      const v = lerpSquare(mean2, g, 1 - beta2);
       const most = largest === undefined ? v : maximum(largest, v);
       const next = adamStep(p, m, most, plain(rate), eps, plain(scale));
       return largest === undefined ? [next, m, v] : [next, m, v, most];

@@ -2,9 +2,9 @@
 // pair of functions that takes parameters to new ones.
 import { full, zerosLike } from "../create.js";
 import { describe, shapeText, TensorError } from "../errors.js";
-import { noGrad } from "../grad.js";
-import { dispose, keep, tidy } from "../scope.js";
+import { dispose, keep, tidy, transform } from "../scope.js";
 import type { Tensor, TensorLike } from "../tensor.js";
+import { replace } from "../trace.js";
 import {
   at,
   build,
@@ -72,12 +72,24 @@ export class Optimizer<P> {
    */
   step(grads?: unknown): void {
     const gradients = this.#gradients(grads);
-    noGrad(() => {
-      this.#parameters.forEach((parameter, i) => {
-        const gradient = gradients[i] ?? null;
-        if (gradient !== null) this.#move(i, parameter, gradient);
-      });
+    const op = `${this.#rule.name}.step`;
+    const moving = this.#parameters.flatMap((parameter, i) => {
+      const gradient = gradients[i] ?? null;
+      return gradient === null ? [] : [{ i, parameter, gradient, slots: this.#slotsOf(i, parameter) }];
     });
+    transform(op, () => {
+      const values = moving.flatMap(({ i, parameter, gradient, slots }) =>
+        this.#rule.update(parameter, gradient, slots, this.#rule.prepare((this.#steps[i] ?? 0) + 1), asIs),
+      );
+      replace(op, moving.flatMap(({ parameter, slots }) => [parameter, ...slots]), values);
+      return [undefined, []];
+    });
+    for (const { i } of moving) this.#steps[i] = (this.#steps[i] ?? 0) + 1;
+  }
+
+  /** What is kept for a parameter: zeros at first. */
+  #slotsOf(i: number, parameter: Tensor): readonly Tensor[] {
+    return (this.#slots[i] ??= keep(this.#rule.slots.map(() => zerosLike(parameter))));
   }
 
   #gradients(grads: unknown): readonly (Tensor | null)[] {
@@ -94,20 +106,6 @@ export class Optimizer<P> {
       throw new TensorError("shape", op, sentence, [p.shape, g.shape], [p.dtype, g.dtype]);
     });
     return gradients;
-  }
-
-  #move(i: number, parameter: Tensor, gradient: Tensor): void {
-    const rule = this.#rule;
-    tidy(() => {
-      const before = this.#slots[i] ?? rule.slots.map(() => zerosLike(parameter));
-      const step = (this.#steps[i] ?? 0) + 1;
-      const [next, ...slots] = rule.update(parameter, gradient, before, rule.prepare(step), asIs);
-      if (next === undefined) return;
-      parameter.assign(next);
-      before.forEach(dispose);
-      this.#slots[i] = keep(slots);
-      this.#steps[i] = step;
-    });
   }
 
   /** Sets the gradient of each parameter to null. */
@@ -197,11 +195,4 @@ function stateOf<S extends string, P>(step: Tensor, slots: readonly S[], tree: (
 export function atLeastZero(op: string, name: string, value: unknown): number {
   if (typeof value === "number" && value >= 0) return value;
   throw new TensorError("argument", op, `${name} must be a number of at least 0, got ${describe(value)}`);
-}
-
-/** Refuses options with other names. */
-export function checkOptions(op: string, options: object, known: readonly string[]): void {
-  const unknown = Object.keys(options).find((key) => !known.includes(key));
-  if (unknown !== undefined)
-    throw new TensorError("argument", op, `the options are ${known.join(", ")}, got ${describe(unknown)}`);
 }

@@ -1,9 +1,9 @@
 // Stochastic gradient descent with momentum, as PyTorch defines it.
-import { TensorError } from "../errors.js";
+import { checkOptions, TensorError } from "../errors.js";
 import { add, equal, mul, sub } from "../ops.gen.js";
 import type { Tensor, TensorLike } from "../tensor.js";
 import type { Tree } from "../structure.js";
-import { atLeastZero, checkOptions, type Functional, functional, Optimizer, type Rule } from "./optimizer.js";
+import { atLeastZero, type Functional, functional, Optimizer, type Rule } from "./optimizer.js";
 
 /** Options of SGD. */
 export interface SGDOptions {

@@ -18,7 +18,6 @@ const TRACE: &[f64] = &[2.0, 105.0, 105.0];
 pub const SPECS: &[Spec] = &[Spec {
     name: "einsum",
     doc: "Einstein's summation: `einsum(\"ij,jk->ik\", a, b)`. One letter for each axis; letters that are not in the result are summed over. Without `->`, the result has the letters that occur once, in alphabetical order.",
-    namespace: "",
     inputs: &["..xs"],
     attrs: &[param("equation", Kind::Text)],
     dtypes: "float",

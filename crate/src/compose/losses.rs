@@ -6,13 +6,14 @@ use crate::dtype::DType;
 use crate::elementwise::{Func, Test};
 use crate::error::{Code, Result};
 use crate::op;
-use crate::ops::gather::Gather;
+use crate::ops::gather::{Gather, Indices};
 use crate::ops::map::Map;
 use crate::ops::matmul::matmul;
 use crate::real::Real;
-use crate::shape::{AxisSet, Shape};
+use crate::shape::AxisSet;
 use crate::var::Var;
 
+const LABELS: Indices = Indices { op: "crossEntropy", name: "labels", negative: false };
 const REDUCTIONS: Kind = Kind::Choice(&["mean", "sum", "none"]);
 const REDUCTION: Attr = option("reduction", REDUCTIONS, "\"mean\"");
 
@@ -20,7 +21,6 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "gelu",
         doc: "x Φ(x), with Φ the distribution function of the standard normal distribution; with approximate \"tanh\" x (1 + tanh(sqrt(2/π) (x + 0.044715 x³))) / 2 (Hendrycks and Gimpel, 2016).",
-        namespace: "",
         inputs: &["x"],
         attrs: &[option("approximate", Kind::Choice(&["none", "tanh"]), "\"none\"")],
         dtypes: "float",
@@ -33,7 +33,6 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "linear",
         doc: "`x weightᵀ + bias`: `[.., in] · [out, in] -> [.., out]`.",
-        namespace: "",
         inputs: &["x", "weight", "bias?"],
         attrs: &[],
         dtypes: "float",
@@ -46,7 +45,6 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "mseLoss",
         doc: "(x - target)², reduced to its mean, its sum, or not.",
-        namespace: "",
         inputs: &["x", "target"],
         attrs: &[REDUCTION],
         dtypes: "float",
@@ -67,9 +65,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "crossEntropy",
-        doc: "-log softmax(logits)[label]: logits `[n, classes, ..]` or `[classes]`, labels int32 `[n, ..]`, or probabilities in the shape of logits. labelSmoothing ε mixes the target with ε / classes; labels equal to ignoreIndex do not count, not in the mean either. PyTorch's cross_entropy.",
-        namespace: "",
-        inputs: &["logits", "labels"],
+        doc: "-log softmax(logits)[label]: logits `[n, classes, ..]` or `[classes]`, labels int32 `[n, ..]` from 0 to classes - 1, or a tensor of probabilities in the shape of logits. labelSmoothing ε mixes the target with ε / classes; labels equal to ignoreIndex do not count, not in the mean either. PyTorch's cross_entropy.",
+        inputs: &["logits", "labels:int32"],
         attrs: &[REDUCTION, option("labelSmoothing", Kind::Float, "0"), option("ignoreIndex", Kind::Int, "-100")],
         dtypes: "any",
         build: cross_entropy,
@@ -155,7 +152,8 @@ fn cross_entropy<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
     let counted = labels.test(Test::NotEqual, labels.lit(ignore));
     // Labels that do not count point at class 0 and are masked out.
     let safe = Var::select(counted, labels, labels.zero());
-    let picked = c.tape.record(Gather { axis }, &[logp, safe.reshape(one(shape, axis))])?.reshape(rest);
+    let places = safe.reshape(shape.with_dim(axis, 1));
+    let picked = c.tape.record(Gather { axis, indices: LABELS }, &[logp, places])?.reshape(rest);
     let mut loss = -picked;
     if smoothing > 0.0 {
         loss = number(1.0 - smoothing) * loss + uniform(smoothing);
@@ -166,9 +164,4 @@ fn cross_entropy<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
         1 => loss.sum_all(),
         _ => loss,
     })
-}
-
-/// The shape with size 1 along an axis.
-fn one(shape: Shape, axis: usize) -> Shape {
-    shape.with_dim(axis, 1)
 }

@@ -14,9 +14,8 @@ const DTYPE: Attr = option("dtype", Kind::DType, "\"float32\"");
 
 pub const SPECS: &[Spec] = &[
     Spec {
-        name: "uniform",
+        name: "random.uniform",
         doc: "Uniform in [min, max); float32 has 23 random bits, float64 52.",
-        namespace: "random",
         inputs: &["key:int32"],
         attrs: &[SHAPE, option("min", Kind::Float, "0"), option("max", Kind::Float, "1"), DTYPE],
         dtypes: "any",
@@ -31,9 +30,8 @@ pub const SPECS: &[Spec] = &[
         samples: &[Sample { x: &[Operand::Key], attrs: &[2.0, 3.0, 4.0, -1.0, 1.0, 0.0] }],
     },
     Spec {
-        name: "normal",
+        name: "random.normal",
         doc: "Normal with mean 0 and standard deviation 1: sqrt(2) erfinv(u), u uniform in (-1, 1).",
-        namespace: "random",
         inputs: &["key:int32"],
         attrs: &[SHAPE, DTYPE],
         dtypes: "any",
@@ -53,9 +51,8 @@ pub const SPECS: &[Spec] = &[
         samples: &[Sample { x: &[Operand::Key], attrs: &[2.0, 3.0, 4.0, 1.0] }],
     },
     Spec {
-        name: "bernoulli",
+        name: "random.bernoulli",
         doc: "True with probability p; bool.",
-        namespace: "random",
         inputs: &["key:int32"],
         attrs: &[SHAPE, option("p", Kind::Float, "0.5")],
         dtypes: "any",

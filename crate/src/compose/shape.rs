@@ -19,7 +19,6 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "flatten",
         doc: "All elements in row-major order as one dimension.",
-        namespace: "",
         inputs: &["x"],
         attrs: &[],
         dtypes: "any",
@@ -29,7 +28,6 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "squeeze",
         doc: "Without the dimensions of size 1: those of the given axes, or all.",
-        namespace: "",
         inputs: &["x"],
         attrs: &[option("axis", Kind::Axes, "null")],
         dtypes: "any",
@@ -39,7 +37,6 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "expandDims",
         doc: "A new dimension of size 1 at the place `axis` of the result.",
-        namespace: "",
         inputs: &["x"],
         attrs: &[param("axis", Kind::Axis)],
         dtypes: "any",
@@ -55,7 +52,6 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "transpose",
         doc: "The dimensions in reverse order, as NumPy's; no copy.",
-        namespace: "",
         inputs: &["x"],
         attrs: &[],
         dtypes: "any",
@@ -68,7 +64,6 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "swapAxes",
         doc: "Two dimensions exchanged; no copy.",
-        namespace: "",
         inputs: &["x"],
         attrs: &[param("axis1", Kind::Axis), param("axis2", Kind::Axis)],
         dtypes: "any",
@@ -84,7 +79,6 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "moveAxis",
         doc: "One dimension moved to another place, the others in their order; no copy.",
-        namespace: "",
         inputs: &["x"],
         attrs: &[param("from", Kind::Axis), param("to", Kind::Axis)],
         dtypes: "any",
@@ -100,7 +94,6 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "flip",
         doc: "The order of the elements along the axes reversed (all axes when left out); no copy.",
-        namespace: "",
         inputs: &["x"],
         attrs: &[option("axis", Kind::Axes, "null")],
         dtypes: "any",
@@ -118,7 +111,6 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "at",
         doc: "Element `index` along the first dimension, which is gone from the result; negative counts from the end.",
-        namespace: "",
         inputs: &["x"],
         attrs: &[param("index", Kind::Int)],
         dtypes: "any",
@@ -143,7 +135,6 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "stack",
         doc: "Tensors of one shape along a new axis.",
-        namespace: "",
         inputs: &["..xs"],
         attrs: &[option("axis", Kind::Axis, "0")],
         dtypes: "any",
@@ -156,7 +147,6 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "oneHot",
         doc: "`[..] -> [.., depth]`: 1 at the place of the index, else 0. An index out of range gives zeros.",
-        namespace: "",
         inputs: &["indices:int32"],
         attrs: &[param("depth", Kind::Int), option("dtype", Kind::DType, "\"float32\"")],
         dtypes: "any",

@@ -1,17 +1,15 @@
 //! Means, spreads, norms and products over axes, and the softmax family.
 
-use crate::call::{Attr, Call, Kind, NONE, Operand, Sample, Spec, option};
-use crate::dtype::DType;
+use crate::call::{Attr, Call, Kind, NONE, Operand, REDUCTION, Sample, Spec, option};
 use crate::elementwise::Test;
 use crate::error::{Code, Result};
-use crate::op::need_dtype;
+use crate::op::need_number;
 use crate::ops::extremum::Extremum;
 use crate::ops::slice::{Range, Slice};
 use crate::real::Real;
 use crate::shape::{AxisSet, Shape};
 use crate::var::Var;
 
-const AXES: &[Attr] = &[option("axis", Kind::Axes, "null"), option("keepDims", Kind::Bool, "false")];
 const LAST: &[Attr] = &[option("axis", Kind::Axis, "-1")];
 const SPREAD: &[Attr] = &[
     option("axis", Kind::Axes, "null"),
@@ -24,13 +22,12 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "mean",
         doc: "Σ x / n over the axes (all of them when left out).",
-        namespace: "",
         inputs: &["x"],
-        attrs: AXES,
+        attrs: REDUCTION,
         dtypes: "float",
         build: |c| {
             c.need_float()?;
-            let (axes, keep_dims) = (c.axes(c.x[0].shape().ndim())?, c.bool()?);
+            let (axes, keep_dims) = c.reduction()?;
             Ok(mean(c.x[0], axes, keep_dims))
         },
         samples: &[Sample { x: &[X], attrs: &[1.0, 1.0, 0.0] }, Sample { x: &[X], attrs: &[NONE, 1.0] }],
@@ -38,7 +35,6 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "variance",
         doc: "Σ (x - mean)² / (n - correction) over the axes (all of them when left out).",
-        namespace: "",
         inputs: &["x"],
         attrs: SPREAD,
         dtypes: "float",
@@ -48,7 +44,6 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "std",
         doc: "The square root of the variance; its derivative is 0 where all elements are equal.",
-        namespace: "",
         inputs: &["x"],
         attrs: SPREAD,
         dtypes: "float",
@@ -58,9 +53,8 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "prod",
         doc: "Π x over the axes (all of them when left out). Multiplied in pairs, so the derivative is right with zeros too.",
-        namespace: "",
         inputs: &["x"],
-        attrs: AXES,
+        attrs: REDUCTION,
         dtypes: "number",
         build: prod,
         samples: &[Sample { x: &[X], attrs: &[1.0, 1.0, 0.0] }, Sample { x: &[X], attrs: &[NONE, 0.0] }],
@@ -68,9 +62,8 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "all",
         doc: "Whether every element differs from 0, over the axes (all of them when left out); bool.",
-        namespace: "",
         inputs: &["x"],
-        attrs: AXES,
+        attrs: REDUCTION,
         dtypes: "any",
         build: |c| truth(c, false),
         samples: &[Sample { x: &[Operand::Truth(&[3, 4])], attrs: &[1.0, 1.0, 0.0] }],
@@ -78,42 +71,39 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "any",
         doc: "Whether some element differs from 0, over the axes (all of them when left out); bool.",
-        namespace: "",
         inputs: &["x"],
-        attrs: AXES,
+        attrs: REDUCTION,
         dtypes: "any",
         build: |c| truth(c, true),
         samples: &[Sample { x: &[Operand::Truth(&[3, 4])], attrs: &[NONE, 0.0] }],
     },
     Spec {
         name: "norm",
-        doc: "The vector norm (Σ |x|^ord)^(1/ord) over the axes (all of them when left out); ord may be ±Infinity, or 0 for the number of elements that differ from 0. The derivative at 0 is 0.",
-        namespace: "",
+        doc: "The vector norm (Σ |x|^ord)^(1/ord) over the axes (all of them when left out); ord may be ±Infinity, or 0 for the number of elements that differ from 0. The derivative at 0 is 0 for ord of at least 1.",
         inputs: &["x"],
         attrs: &[
-            option("ord", Kind::Float, "2"),
             option("axis", Kind::Axes, "null"),
             option("keepDims", Kind::Bool, "false"),
+            option("ord", Kind::Float, "2"),
         ],
         dtypes: "float",
         build: norm,
         samples: &[
-            Sample { x: &[X], attrs: &[2.0, 1.0, 1.0, 0.0] },
-            Sample { x: &[X], attrs: &[1.0, NONE, 0.0] },
-            Sample { x: &[X], attrs: &[3.0, 1.0, 0.0, 1.0] },
-            Sample { x: &[X], attrs: &[f64::INFINITY, 1.0, 0.0, 1.0] },
+            Sample { x: &[X], attrs: &[1.0, 1.0, 0.0, 2.0] },
+            Sample { x: &[X], attrs: &[NONE, 0.0, 1.0] },
+            Sample { x: &[X], attrs: &[1.0, 0.0, 1.0, 3.0] },
+            Sample { x: &[X], attrs: &[1.0, 0.0, 1.0, f64::INFINITY] },
         ],
     },
     Spec {
         name: "logSumExp",
         doc: "log Σ exp(x) over the axes (all of them when left out), without overflow.",
-        namespace: "",
         inputs: &["x"],
-        attrs: AXES,
+        attrs: REDUCTION,
         dtypes: "float",
         build: |c| {
             c.need_float()?;
-            let (axes, keep_dims) = (c.axes(c.x[0].shape().ndim())?, c.bool()?);
+            let (axes, keep_dims) = c.reduction()?;
             let shape = c.x[0].shape();
             if axes.is_empty() {
                 return Ok(c.x[0]);
@@ -127,7 +117,6 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "softmax",
         doc: "exp(x) / Σ exp(x) along an axis, without overflow.",
-        namespace: "",
         inputs: &["x"],
         attrs: LAST,
         dtypes: "float",
@@ -142,7 +131,6 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "logSoftmax",
         doc: "x - log Σ exp(x) along an axis, without overflow.",
-        namespace: "",
         inputs: &["x"],
         attrs: LAST,
         dtypes: "float",
@@ -201,7 +189,7 @@ fn variance<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
 
 fn truth<'t>(c: &mut Call<'_, 't>, any: bool) -> Result<Var<'t>> {
     let x = c.x[0];
-    let (axes, keep_dims) = (c.axes(x.shape().ndim())?, c.bool()?);
+    let (axes, keep_dims) = c.reduction()?;
     let truth = x.test(Test::NotEqual, x.zero());
     let shape = x.shape();
     if shape.iter().enumerate().any(|(axis, &d)| d == 0 && axes.has(axis)) {
@@ -214,7 +202,7 @@ fn truth<'t>(c: &mut Call<'_, 't>, any: bool) -> Result<Var<'t>> {
 fn norm<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
     c.need_float()?;
     let x = c.x[0];
-    let (ord, axes, keep_dims) = (c.float()?, c.axes(x.shape().ndim())?, c.bool()?);
+    let ((axes, keep_dims), ord) = (c.reduction()?, c.float()?);
     if ord.is_nan() {
         return c.refuse(Code::Argument, "ord must be a number, got NaN");
     }
@@ -238,9 +226,9 @@ fn norm<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
 
 fn prod<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
     let x = c.x[0];
-    need_dtype("prod", x.dtype(), x.dtype() != DType::Bool, "float32, float64 or int32")?;
+    need_number("prod", x.dtype())?;
     let shape = x.shape();
-    let (axes, keep_dims) = (c.axes(shape.ndim())?, c.bool()?);
+    let (axes, keep_dims) = c.reduction()?;
     // The reduced axes last and as one, then halved until one element is left.
     let (inside, mut order): (Vec<usize>, Vec<usize>) = (0..shape.ndim()).partition(|&axis| axes.has(axis));
     let kept: Vec<usize> = order.iter().map(|&axis| shape[axis]).collect();

@@ -147,7 +147,7 @@ unsafe fn run<T: Vector, O: Copy>(
     // SAFETY: the caller's promise; positions stay within `len`.
     unsafe {
         if whole > 0 {
-            cursors.point(&x[..used], size_of::<T>(), width);
+            cursors.point::<T>(&x[..used]);
             // Copies of their own: the stores of the loop could otherwise change them.
             let (start, step) = (cursors.start, cursors.step);
             let mut at = 0;
@@ -161,7 +161,7 @@ unsafe fn run<T: Vector, O: Copy>(
             }
         }
         if whole < len {
-            finish(whole, len - whole, width, &x[..used], out, [size_of::<T>(), size_of::<O>()], again);
+            finish::<T, O>(whole, len - whole, &x[..used], out, again);
         }
     }
 }
@@ -192,39 +192,40 @@ impl Cursors {
     /// Sets the cursors to the operands. They point into this very place, which must not move.
     ///
     /// # Safety
-    /// At least one value of `size` bytes is readable in each operand.
+    /// At least one value of type T is readable in each operand.
     #[inline(never)]
-    unsafe fn point(&mut self, x: &[Operand], size: usize, width: usize) {
+    unsafe fn point<T: Vector>(&mut self, x: &[Operand]) {
         for (k, operand) in x.iter().enumerate() {
             self.start[k] = operand.start;
-            self.step[k] = size;
+            self.step[k] = size_of::<T>();
             if !operand.slice {
-                let block = self.blocks[k].as_mut_ptr().cast::<u8>();
-                for lane in 0..width {
-                    // SAFETY: the caller's promise; a block holds the widest vector.
-                    unsafe { std::ptr::copy_nonoverlapping(operand.start, block.add(lane * size), size) };
-                }
-                self.start[k] = block;
+                let block = self.blocks[k].as_mut_ptr().cast::<T>();
+                // SAFETY: the caller's promise; a block holds the widest vector.
+                unsafe { fill(block, 0, *operand.start.cast::<T>()) };
+                self.start[k] = block.cast();
                 self.step[k] = 0;
             }
         }
     }
 }
 
+/// Writes `x` to the lanes of a vector from `first` on.
+///
+/// # Safety
+/// `block` has room for one vector of T.
+unsafe fn fill<T: Vector>(block: *mut T, first: usize, x: T) {
+    for lane in first..T::V::WIDTH {
+        // SAFETY: the caller's promise.
+        unsafe { *block.add(lane) = x };
+    }
+}
+
 /// The `rest` elements after the whole vectors: copied to blocks of one vector, for which the kernel is called again.
 ///
 /// # Safety
-/// That of [`Kernel`]; `size` are the bytes of an operand's and of the result's elements.
+/// That of [`Kernel`] for elements T and results O.
 #[inline(never)]
-unsafe fn finish(
-    whole: usize,
-    rest: usize,
-    width: usize,
-    x: &[Operand],
-    out: *mut u8,
-    size: [usize; 2],
-    again: Kernel,
-) {
+unsafe fn finish<T: Vector, O: Copy>(whole: usize, rest: usize, x: &[Operand], out: *mut u8, again: Kernel) {
     let mut ends: [Block; MAX_OPERANDS] = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
     let mut result = Block::uninit();
     let mut operands = [Operand { start: std::ptr::null(), slice: false }; MAX_OPERANDS];
@@ -233,17 +234,20 @@ unsafe fn finish(
         for ((operand, end), x) in operands.iter_mut().zip(&mut ends).zip(x) {
             *operand = *x;
             if x.slice {
-                let end = end.as_mut_ptr().cast::<u8>();
-                // Whole vectors are read: what follows the rest is its first value again.
-                for lane in 0..width {
-                    let from = x.start.add((whole + if lane < rest { lane } else { 0 }) * size[0]);
-                    std::ptr::copy_nonoverlapping(from, end.add(lane * size[0]), size[0]);
+                let (from, end) = (x.start.cast::<T>().add(whole), end.as_mut_ptr().cast::<T>());
+                for k in 0..rest {
+                    *end.add(k) = *from.add(k);
                 }
-                operand.start = end;
+                // Whole vectors are read: what follows the rest is its first value again.
+                fill(end, rest, *from);
+                operand.start = end.cast();
             }
         }
-        again(width, &operands, result.as_mut_ptr().cast());
-        std::ptr::copy_nonoverlapping(result.as_ptr().cast::<u8>(), out.add(whole * size[1]), rest * size[1]);
+        again(T::V::WIDTH, &operands, result.as_mut_ptr().cast());
+        let (from, to) = (result.as_ptr().cast::<O>(), out.cast::<O>().add(whole));
+        for k in 0..rest {
+            *to.add(k) = *from.add(k);
+        }
     }
 }
 

@@ -195,13 +195,3 @@ fn joined<R: Reducer<T>, T: Copy>(lanes: &[T; LANES]) -> T {
 fn across<R: Reducer<T>, T: Copy>([a, b, c, d]: [T; LANES]) -> T {
     R::combine(R::combine(a, c), R::combine(b, d))
 }
-
-/// Whether any truth value (0 or 1) holds; false for none.
-pub fn any(x: &[u8]) -> bool {
-    x.chunks(BLOCK).any(|x| x.iter().fold(0, |a, b| a | b) != 0)
-}
-
-/// Whether all truth values (0 or 1) hold; true for none.
-pub fn all(x: &[u8]) -> bool {
-    x.chunks(BLOCK).all(|x| x.iter().fold(1, |a, b| a & b) != 0)
-}

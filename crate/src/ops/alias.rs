@@ -17,7 +17,6 @@ impl Primitive for Alias {
     const SPECS: &'static [Spec] = &[Spec {
         name: "stopGradient",
         doc: "x, as a constant: no derivative flows through.",
-        namespace: "",
         inputs: &["x"],
         attrs: &[],
         dtypes: "any",

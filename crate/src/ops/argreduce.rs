@@ -1,7 +1,7 @@
 //! The position of the largest and of the smallest element.
 
 use crate::array::Array;
-use crate::call::{Call, Kind, NONE, Operand, Sample, Spec, option};
+use crate::call::{Call, NONE, Operand, REDUCTION, Sample, Spec};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::kernels::reduce;
@@ -27,22 +27,14 @@ impl Primitive for ArgReduce {
         Spec {
             name: "argmax",
             doc: "The position of the largest element along an axis, the first on ties; NaN counts as the extreme. Without an axis, the position in row-major order. int32.",
-            namespace: "",
-            inputs: &["x"],
-            attrs: &[option("axis", Kind::Axes, "null"), option("keepDims", Kind::Bool, "false")],
-            dtypes: "any",
             build: |c| build(c, true),
-            samples: SAMPLES,
+            ..SPEC
         },
         Spec {
             name: "argmin",
             doc: "The position of the smallest element along an axis, the first on ties; NaN counts as the extreme. Without an axis, the position in row-major order. int32.",
-            namespace: "",
-            inputs: &["x"],
-            attrs: &[option("axis", Kind::Axes, "null"), option("keepDims", Kind::Bool, "false")],
-            dtypes: "any",
             build: |c| build(c, false),
-            samples: SAMPLES,
+            ..SPEC
         },
     ];
 
@@ -85,7 +77,16 @@ fn build<'t>(c: &mut Call<'_, 't>, max: bool) -> Result<Var<'t>> {
     c.tape.record(ArgReduce { max, axis, keep_dims }, &[x])
 }
 
-const SAMPLES: &[Sample] = &[
-    Sample { x: &[Operand::Real(&[3, 4], -2.0, 2.0)], attrs: &[1.0, 0.0, 0.0] },
-    Sample { x: &[Operand::Real(&[2, 3], -2.0, 2.0)], attrs: &[NONE, 0.0] },
-];
+/// What both calls have in common.
+const SPEC: Spec = Spec {
+    name: "",
+    doc: "",
+    inputs: &["x"],
+    attrs: REDUCTION,
+    dtypes: "any",
+    build: |c| build(c, true),
+    samples: &[
+        Sample { x: &[Operand::Real(&[3, 4], -2.0, 2.0)], attrs: &[1.0, 0.0, 0.0] },
+        Sample { x: &[Operand::Real(&[2, 3], -2.0, 2.0)], attrs: &[NONE, 0.0] },
+    ],
+};

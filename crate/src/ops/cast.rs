@@ -19,7 +19,6 @@ impl Primitive for Cast {
     const SPECS: &'static [Spec] = &[Spec {
         name: "to",
         doc: "x as another dtype: floats round to nearest, int32 truncates and saturates (NaN gives 0), bool is x ≠ 0.",
-        namespace: "",
         inputs: &["x"],
         attrs: &[param("dtype", Kind::DType)],
         dtypes: "any",

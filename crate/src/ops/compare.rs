@@ -6,7 +6,7 @@ use crate::array::Array;
 use crate::blocks;
 use crate::dtype::DType;
 use crate::elementwise::{Predicate, PredicateVisitor, Test};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, count};
 use crate::kernels::map::{self, Kernel, Vector};
 use crate::op::{Arrays, Aval, Primitive, broadcast, same_dtype};
 use crate::var::Var;
@@ -27,7 +27,7 @@ impl Primitive for Compare {
     fn infer(&self, x: &[Aval]) -> Result<Aval> {
         let arity = self.test.entry().2.len();
         if x.len() != arity {
-            let sentence = format!("needs {arity} operands, got {}", x.len());
+            let sentence = format!("needs {}, got {}", count(arity, "operand"), x.len());
             return Err(Error::new(Code::Argument, self.name(), sentence));
         }
         same_dtype(self.name(), x)?;

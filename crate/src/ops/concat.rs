@@ -24,7 +24,6 @@ impl Primitive for Concat {
     const SPECS: &'static [Spec] = &[Spec {
         name: "concat",
         doc: "The tensors one after the other along an axis; all other sizes are equal.",
-        namespace: "",
         inputs: &["..xs"],
         attrs: &[option("axis", Kind::Axis, "0")],
         dtypes: "any",

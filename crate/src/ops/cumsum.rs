@@ -5,7 +5,7 @@ use crate::call::{Kind, NONE, Operand, Sample, Spec, option};
 use crate::error::Result;
 use crate::kernels::reduce;
 use crate::layout::Layout;
-use crate::op::{Arrays, Aval, Primitive, need_dtype};
+use crate::op::{Arrays, Aval, Primitive, need_number};
 use crate::shape::Shape;
 use crate::var::Var;
 use crate::walk::Walk;
@@ -26,7 +26,6 @@ impl Primitive for Cumsum {
     const SPECS: &'static [Spec] = &[Spec {
         name: "cumsum",
         doc: "Running sums along an axis: y_i = Σ x_j over j ≤ i (j < i when exclusive; from the end when reverse). Without an axis, of all elements in row-major order.",
-        namespace: "",
         inputs: &["x"],
         attrs: &[
             option("axis", Kind::Axes, "null"),
@@ -52,8 +51,7 @@ impl Primitive for Cumsum {
     }
 
     fn infer(&self, x: &[Aval]) -> Result<Aval> {
-        let ok = with_number!(x[0].dtype, _T => true, else false);
-        need_dtype("cumsum", x[0].dtype, ok, "float32, float64 or int32")?;
+        need_number("cumsum", x[0].dtype)?;
         Ok(x[0])
     }
 

@@ -18,7 +18,6 @@ impl Primitive for Expand {
     const SPECS: &'static [Spec] = &[Spec {
         name: "broadcastTo",
         doc: "x repeated along new leading dimensions and along those of size 1; no copy.",
-        namespace: "",
         inputs: &["x"],
         attrs: &[param("shape", Kind::Shape)],
         dtypes: "any",

@@ -1,7 +1,7 @@
 //! The largest and the smallest element over axes.
 
 use crate::array::Array;
-use crate::call::{Kind, NONE, Operand, Sample, Spec, option};
+use crate::call::{Call, NONE, Operand, REDUCTION, Sample, Spec};
 use crate::elementwise::Test;
 use crate::error::{Code, Error, Result};
 use crate::kernels::reduce;
@@ -36,28 +36,14 @@ impl Primitive for Extremum {
         Spec {
             name: "max",
             doc: "The largest element over the axes (all of them when left out); NaN where there is one. Equal ones share the derivative equally.",
-            namespace: "",
-            inputs: &["x"],
-            attrs: &[option("axis", Kind::Axes, "null"), option("keepDims", Kind::Bool, "false")],
-            dtypes: "any",
-            build: |c| {
-                let (axes, keep_dims) = (c.axes(c.x[0].shape().ndim())?, c.bool()?);
-                c.tape.record(Extremum { max: true, axes, keep_dims }, c.x)
-            },
-            samples: SAMPLES,
+            build: |c| build(c, true),
+            ..SPEC
         },
         Spec {
             name: "min",
             doc: "The smallest element over the axes (all of them when left out); NaN where there is one. Equal ones share the derivative equally.",
-            namespace: "",
-            inputs: &["x"],
-            attrs: &[option("axis", Kind::Axes, "null"), option("keepDims", Kind::Bool, "false")],
-            dtypes: "any",
-            build: |c| {
-                let (axes, keep_dims) = (c.axes(c.x[0].shape().ndim())?, c.bool()?);
-                c.tape.record(Extremum { max: false, axes, keep_dims }, c.x)
-            },
-            samples: SAMPLES,
+            build: |c| build(c, false),
+            ..SPEC
         },
     ];
 
@@ -97,7 +83,21 @@ pub(crate) fn need_elements(op: &str, x: Aval, axes: AxisSet) -> Result<()> {
     Ok(())
 }
 
-const SAMPLES: &[Sample] = &[
-    Sample { x: &[Operand::Real(&[3, 4], -2.0, 2.0)], attrs: &[1.0, 1.0, 0.0] },
-    Sample { x: &[Operand::Real(&[2, 3, 2], -2.0, 2.0)], attrs: &[NONE, 1.0] },
-];
+/// What both calls have in common.
+const SPEC: Spec = Spec {
+    name: "",
+    doc: "",
+    inputs: &["x"],
+    attrs: REDUCTION,
+    dtypes: "any",
+    build: |c| build(c, true),
+    samples: &[
+        Sample { x: &[Operand::Real(&[3, 4], -2.0, 2.0)], attrs: &[1.0, 1.0, 0.0] },
+        Sample { x: &[Operand::Real(&[2, 3, 2], -2.0, 2.0)], attrs: &[NONE, 1.0] },
+    ],
+};
+
+fn build<'t>(c: &mut Call<'_, 't>, max: bool) -> Result<Var<'t>> {
+    let (axes, keep_dims) = c.reduction()?;
+    c.tape.record(Extremum { max, axes, keep_dims }, c.x)
+}

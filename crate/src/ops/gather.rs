@@ -18,19 +18,27 @@ use crate::with_dtype;
 pub struct Gather {
     /// The axis.
     pub axis: usize,
+    /// What the indices are to the user.
+    pub indices: Indices,
+}
+
+impl Gather {
+    /// Along an axis.
+    pub fn along(axis: usize) -> Gather {
+        Gather { axis, indices: Indices::of("gather") }
+    }
 }
 
 impl Primitive for Gather {
     const SPECS: &'static [Spec] = &[Spec {
         name: "gather",
         doc: "`y[i][j][k] = x[i][indices[i][j][k]][k]` (for axis 1), PyTorch's gather. Negative indices count from the end.",
-        namespace: "",
         inputs: &["x", "indices:int32"],
         attrs: &[param("axis", Kind::Axis)],
         dtypes: "any",
         build: |c| {
             let axis = c.axis(c.x[0].shape().ndim())?;
-            c.tape.record(Gather { axis }, c.x)
+            c.tape.record(Gather::along(axis), c.x)
         },
         samples: &[Sample { x: &[Operand::Real(&[3, 4], -1.0, 1.0), Operand::Index(&[2, 5], 4)], attrs: &[1.0] }],
     }];
@@ -45,7 +53,7 @@ impl Primitive for Gather {
     }
 
     fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
-        let picks = Picks::new("gather", self.axis, &x[0].layout, &x[1], Layout::contiguous(out.shape))?;
+        let picks = Picks::new(self.indices, self.axis, &x[0].layout, &x[1], Layout::contiguous(out.shape))?;
         with_dtype!(out.dtype, T => Array::build::<T>(out.shape, |out| {
             let from = x[0].buffer::<T>();
             picks.each(|to, at| out[to] = from[at]);
@@ -76,6 +84,24 @@ pub(crate) fn indices_fit(op: &str, axis: usize, x: Shape, indices: Aval) -> Res
     Ok(())
 }
 
+/// What the indices of an operation are to the user, for the sentence that refuses one that is out of range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Indices {
+    /// The operation that is called.
+    pub op: &'static str,
+    /// What it calls them.
+    pub name: &'static str,
+    /// Whether negative ones count from the end.
+    pub negative: bool,
+}
+
+impl Indices {
+    /// Those of an operation that counts negative ones from the end.
+    pub const fn of(op: &'static str) -> Indices {
+        Indices { op, name: "indices", negative: true }
+    }
+}
+
 /// Pairs of places: one in a dense array of the indices' shape, one in the array that is indexed.
 pub(crate) struct Picks<'a> {
     indices: &'a [i32],
@@ -87,24 +113,26 @@ pub(crate) struct Picks<'a> {
 impl<'a> Picks<'a> {
     /// `layout` is the indexed array's, `other` that of the array of the indices' shape. Errors: `value`, when an index
     /// is out of range; nothing has been written then.
-    pub fn new(op: &str, axis: usize, layout: &Layout, indices: &'a Array, other: Layout) -> Result<Picks<'a>> {
+    pub fn new(whose: Indices, axis: usize, layout: &Layout, indices: &'a Array, other: Layout) -> Result<Picks<'a>> {
         let size = layout.shape[axis];
+        let Indices { op, name, negative } = whose;
         let shape = indices.shape();
         let walk_indices = Walk::new(&[&indices.layout]);
         let values = indices.buffer::<i32>();
         let mut bad = None;
-        let n = size as i64;
+        let end = size as i64;
+        let first = if negative { -end } else { 0 };
         walk_indices.each(|at| {
             for k in 0..walk_indices.len as isize {
                 let index = values[at[0].wrapping_add_signed(k * walk_indices.steps[0])];
-                if !(-n..n).contains(&i64::from(index)) {
+                if !(first..end).contains(&i64::from(index)) {
                     bad = bad.or(Some(index));
                 }
             }
         });
         if let Some(index) = bad {
             let sentence =
-                format!("indices must be in [{}, {}] along axis {axis} of size {size}, got {index}", -n, n - 1);
+                format!("{name} must be in [{first}, {}] along axis {axis} of size {size}, got {index}", end - 1);
             return Err(Error::new(Code::Value, op, sentence).with_shapes([&layout.shape[..]]));
         }
         // Position 0 along the axis for every place of the indices; the index itself adds the rest.

@@ -24,9 +24,8 @@ pub struct Iota {
 
 impl Primitive for Iota {
     const SPECS: &'static [Spec] = &[Spec {
-        name: "iota",
+        name: "core.iota",
         doc: "start + k step for k < n, computed in double precision and rounded once to the dtype.",
-        namespace: "core",
         inputs: &[],
         attrs: &[
             param("n", Kind::Int),
@@ -43,11 +42,11 @@ impl Primitive for Iota {
     }];
 
     fn name(&self) -> &'static str {
-        "arange"
+        "core.iota"
     }
 
     fn infer(&self, _: &[Aval]) -> Result<Aval> {
-        Ok(Aval::new(Shape::new("arange", &[self.len])?, self.dtype))
+        Ok(Aval::new(Shape::new("core.iota", &[self.len])?, self.dtype))
     }
 
     fn eval(&self, _: Arrays, out: Aval) -> Result<Array> {

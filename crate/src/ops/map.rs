@@ -7,9 +7,9 @@ use smallvec::SmallVec;
 use crate::array::Array;
 use crate::blocks;
 use crate::elementwise::{Class, Func, Function, MAX_ARITY, Visitor};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, count};
 use crate::kernels::map::{self, Kernel, MAX_OPERANDS, Operand, Vector};
-use crate::op::{Arrays, Aval, Keeps, Op, Primitive, broadcast, need_dtype, need_float, same_dtype};
+use crate::op::{Arrays, Aval, Keeps, Op, Primitive, broadcast, need_float, need_number, same_dtype};
 use crate::real::Uses;
 use crate::var::Var;
 use crate::{with_float, with_number};
@@ -63,16 +63,13 @@ impl Primitive for Map {
     fn infer(&self, x: &[Aval]) -> Result<Aval> {
         let (op, entry) = (self.name(), self.func.entry());
         if x.len() != entry.args.len() {
-            let sentence = format!("needs {} operands, got {}", entry.args.len(), x.len());
+            let sentence = format!("needs {}, got {}", count(entry.args.len(), "operand"), x.len());
             return Err(Error::new(Code::Argument, op, sentence));
         }
         let dtype = same_dtype(op, x)?;
         match entry.class {
             Class::Float => need_float(op, dtype)?,
-            Class::Number => {
-                let ok = with_number!(dtype, _T => true, else false);
-                need_dtype(op, dtype, ok, "float32, float64 or int32")?;
-            }
+            Class::Number => need_number(op, dtype)?,
         }
         Ok(Aval::new(broadcast(op, x)?, dtype))
     }
@@ -109,6 +106,10 @@ impl Primitive for Map {
             };
         }
         sum
+    }
+
+    fn in_place(&self) -> bool {
+        true
     }
 
     fn keeps(&self, active: u32) -> Option<Keeps> {
@@ -157,13 +158,14 @@ impl Primitive for MapPartial {
                         }
                     };
                 }
+                const { assert!(MAX_ARITY == 6, "an arm below for each argument") };
                 by_argument!(0, 1, 2, 3, 4, 5)
             }
         }
         let y = blocks::result(&x, out.shape, out.dtype)?;
         let kernel: Option<Kernel> =
             with_float!(out.dtype, T => self.func.visit(Find::<T>(self.argument, PhantomData)), else None);
-        let Some(kernel) = kernel else { return Ok(y) };
+        let Some(kernel) = kernel else { return Err(not_differentiable(self.name())) };
         // The inputs go where the kernel expects them; what the derivative does not use is 0.
         let uses = self.func.uses(self.argument);
         let arguments = (0..MAX_ARITY).filter(|&k| uses.has(Uses::argument(k)));

@@ -25,7 +25,6 @@ impl Primitive for MatMul {
     const SPECS: &'static [Spec] = &[Spec {
         name: "matmul",
         doc: "Matrix product. `[.., m, k] · [.., k, n] -> [.., m, n]`; leading dimensions broadcast. A vector on the left is a row, on the right a column, and that dimension is gone from the result.",
-        namespace: "",
         inputs: &["a", "b"],
         attrs: &[],
         dtypes: "float",

@@ -46,7 +46,6 @@ impl Primitive for Pad {
     const SPECS: &'static [Spec] = &[Spec {
         name: "pad",
         doc: "x with `[before, after]` elements of `value` around each axis.",
-        namespace: "",
         inputs: &["x"],
         attrs: &[
             param("margins", Kind::Pairs),

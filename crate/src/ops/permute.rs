@@ -30,7 +30,6 @@ impl Primitive for Permute {
     const SPECS: &'static [Spec] = &[Spec {
         name: "permute",
         doc: "Dimension k of the result is dimension axes[k] of x; no copy.",
-        namespace: "",
         inputs: &["x"],
         attrs: &[param("axes", Kind::Axes)],
         dtypes: "any",

@@ -34,9 +34,8 @@ pub struct Random {
 impl Primitive for Random {
     const SPECS: &'static [Spec] = &[
         Spec {
-            name: "split",
+            name: "random.split",
             doc: "n independent keys from one: `[2] -> [n, 2]`.",
-            namespace: "random",
             inputs: &["key:int32"],
             attrs: &[option("n", Kind::Int, "2")],
             dtypes: "any",
@@ -47,9 +46,8 @@ impl Primitive for Random {
             samples: &[Sample { x: &[Operand::Key], attrs: &[3.0] }],
         },
         Spec {
-            name: "permutation",
+            name: "random.permutation",
             doc: "A random order of 0 to n - 1 for the shape `[n]`; int32.",
-            namespace: "random",
             inputs: &["key:int32"],
             attrs: &[param("shape", Kind::Shape)],
             dtypes: "any",

@@ -19,7 +19,6 @@ impl Primitive for Reshape {
     const SPECS: &'static [Spec] = &[Spec {
         name: "reshape",
         doc: "The same elements in row-major order in another shape of the same size; one size may be -1 and is worked out.",
-        namespace: "",
         inputs: &["x"],
         attrs: &[param("shape", Kind::Shape)],
         dtypes: "any",

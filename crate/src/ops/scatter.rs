@@ -6,8 +6,8 @@ use crate::call::{Kind, Operand, Sample, Spec, param};
 use crate::error::{Code, Error, Result};
 use crate::kernels::copy;
 use crate::kernels::reduce::{Reducer, Sum};
-use crate::op::{Arrays, Aval, Primitive, need_dtype, same_dtype};
-use crate::ops::gather::{Gather, Picks, indices_fit};
+use crate::op::{Arrays, Aval, Primitive, need_number, same_dtype};
+use crate::ops::gather::{Gather, Indices, Picks, indices_fit};
 use crate::var::Var;
 use crate::with_number;
 
@@ -23,7 +23,6 @@ impl Primitive for ScatterAdd {
     const SPECS: &'static [Spec] = &[Spec {
         name: "scatterAdd",
         doc: "x with `y[i][indices[i][j][k]][k] += updates[i][j][k]` (for axis 1), PyTorch's scatter_add; repeated indices add again.",
-        namespace: "",
         inputs: &["x", "indices:int32", "updates"],
         attrs: &[param("axis", Kind::Axis)],
         dtypes: "number",
@@ -42,9 +41,7 @@ impl Primitive for ScatterAdd {
     }
 
     fn infer(&self, x: &[Aval]) -> Result<Aval> {
-        let dtype = same_dtype("scatterAdd", &[x[0], x[2]])?;
-        let ok = with_number!(dtype, _T => true, else false);
-        need_dtype("scatterAdd", dtype, ok, "float32, float64 or int32")?;
+        need_number("scatterAdd", same_dtype("scatterAdd", &[x[0], x[2]])?)?;
         indices_fit("scatterAdd", self.axis, x[0].shape, x[1])?;
         if x[1].shape != x[2].shape {
             let sentence = format!("updates must have the shape of indices, got {} and {}", x[2].shape, x[1].shape);
@@ -59,7 +56,7 @@ impl Primitive for ScatterAdd {
         let mut y = reused;
         let updates = x.remove(2);
         let indices = x.remove(1);
-        let picks = Picks::new("scatterAdd", self.axis, &y.layout, &indices, updates.layout)?;
+        let picks = Picks::new(Indices::of("scatterAdd"), self.axis, &y.layout, &indices, updates.layout)?;
         with_number!(out.dtype, T => {
             if !in_place {
                 copy::gather(x[0].buffer::<T>(), &x[0].layout, y.values_mut::<T>());
@@ -76,7 +73,7 @@ impl Primitive for ScatterAdd {
     fn vjp<'t>(&self, i: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
         match i {
             0 => Some(g),
-            2 => Some(g.tape().apply(Gather { axis: self.axis }, &[g, x[1]])),
+            2 => Some(g.tape().apply(Gather::along(self.axis), &[g, x[1]])),
             _ => None,
         }
     }

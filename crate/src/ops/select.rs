@@ -18,7 +18,6 @@ impl Primitive for Select {
     const SPECS: &'static [Spec] = &[Spec {
         name: "where",
         doc: "a where c holds, else b. `c, a, b` broadcast; c is bool, a and b have one dtype. Both sides are computed: to keep NaN out of a derivative, guard the argument, not the result.",
-        namespace: "",
         inputs: &["c:bool", "a", "b"],
         attrs: &[],
         dtypes: "any",

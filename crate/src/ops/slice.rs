@@ -40,7 +40,6 @@ impl Primitive for Slice {
     const SPECS: &'static [Spec] = &[Spec {
         name: "slice",
         doc: "A part of each axis, `[start, stop, step]` or null for the whole; negative positions count from the end, a negative step runs backwards; no copy.",
-        namespace: "",
         inputs: &["x"],
         attrs: &[param("slices", Kind::Slices)],
         dtypes: "any",

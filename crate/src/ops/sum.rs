@@ -1,10 +1,10 @@
 //! Sums over axes.
 
 use crate::array::Array;
-use crate::call::{Kind, NONE, Operand, Sample, Spec, option};
+use crate::call::{NONE, Operand, REDUCTION, Sample, Spec};
 use crate::error::Result;
 use crate::kernels::reduce;
-use crate::op::{Arrays, Aval, Primitive, need_dtype};
+use crate::op::{Arrays, Aval, Primitive, need_number};
 use crate::reduction;
 use crate::shape::AxisSet;
 use crate::var::Var;
@@ -23,12 +23,11 @@ impl Primitive for Sum {
     const SPECS: &'static [Spec] = &[Spec {
         name: "sum",
         doc: "Σ x over the axes (all of them when left out), in a fixed pairwise order: the rounding error grows like the logarithm of the length.",
-        namespace: "",
         inputs: &["x"],
-        attrs: &[option("axis", Kind::Axes, "null"), option("keepDims", Kind::Bool, "false")],
+        attrs: REDUCTION,
         dtypes: "number",
         build: |c| {
-            let (axes, keep_dims) = (c.axes(c.x[0].shape().ndim())?, c.bool()?);
+            let (axes, keep_dims) = c.reduction()?;
             c.tape.record(Sum { axes, keep_dims }, c.x)
         },
         samples: &[
@@ -43,8 +42,7 @@ impl Primitive for Sum {
     }
 
     fn infer(&self, x: &[Aval]) -> Result<Aval> {
-        let ok = with_number!(x[0].dtype, _T => true, else false);
-        need_dtype("sum", x[0].dtype, ok, "float32, float64 or int32")?;
+        need_number("sum", x[0].dtype)?;
         Ok(Aval::new(x[0].shape.reduced(self.axes, self.keep_dims), x[0].dtype))
     }
 

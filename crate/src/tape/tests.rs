@@ -90,7 +90,7 @@ fn what_is_kept_is_read_off_the_rule() {
     for keep_dims in [false, true] {
         assert_eq!(keeps(x.apply(Extremum { max: true, axes, keep_dims }), 1), (1, true));
     }
-    assert_eq!(keeps(tape.record(Gather { axis: 0 }, &[x, indices]).unwrap(), 1), (2, false));
+    assert_eq!(keeps(tape.record(Gather::along(0), &[x, indices]).unwrap(), 1), (2, false));
 }
 
 #[test]

@@ -130,10 +130,6 @@ fn zeros_keep_their_sign_and_nothing_is_the_empty_result() {
     assert_eq!(fold::<Sum, f32>(&[-0.0]).to_bits(), (-0.0_f32).to_bits());
     assert_eq!(fold::<Sum, f32>(&[]).to_bits(), 0);
     assert_eq!(fold::<Prod, f64>(&[]), 1.0);
-    assert!(all(&[]) && !any(&[]) && all(&[1; 5000]) && !any(&[0; 5000]));
-    let mut x = vec![0; 5000];
-    x[4990] = 1;
-    assert!(any(&x) && !all(&x));
 }
 
 #[test]
