@@ -229,7 +229,7 @@ describe("operations", () => {
       "Tensor", "TensorError", "arange", "concat", "dispose", "einsum", "eye", "finiteDifference", "full", "fullLike",
       "grad", "gradCheck", "graph", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "keep", "linearize",
       "linspace", "manualSeed", "memory", "noGrad", "ones", "onesLike", "rand", "randn", "random", "resetPeak", "stack",
-      "tensor", "tidy", "toDot", "tree", "valueAndGrad", "vjp", "zeros", "zerosLike",
+      "tensor", "tidy", "toDot", "tree", "valueAndGrad", "vjp", "vmap", "zeros", "zerosLike",
     ];
     const free = Object.keys(w).filter((name) => !(name in Tensor.prototype));
     expect(free.filter((name) => !notMethods.includes(name))).toEqual([]);

@@ -32,4 +32,5 @@ export type { Mapped, Structure, Tensors, Tree } from "./structure.js";
 export { type BackwardOptions, Tensor, type TensorLike } from "./tensor.js";
 export * as tree from "./tree.js";
 export type { Definition } from "./tree.js";
+export { type MappedAxes, vmap, type VmapOptions } from "./vmap.js";
 export { hvp, jvp, linearize, type Pullback, type Pushforward, vjp } from "./vjp.js";

@@ -1,18 +1,20 @@
 // Whole Jacobians and Hessians.
-import { eye, zeros } from "./create.js";
+import { eye } from "./create.js";
 import { checkOptions, describe, TensorError } from "./errors.js";
 import { gradientOf } from "./grad.js";
-import { permute, reshape, slice, stack } from "./ops.gen.js";
+import { concat, permute, reshape, slice } from "./ops.gen.js";
 import { transform } from "./scope.js";
 import type { Tensor } from "./tensor.js";
 import {
   type Accepted,
   type AnyFunction,
   type Argnums,
+  batched,
   call,
   checkFloats,
   checkFunction,
   type Gradient,
+  mappedOver,
   outputsOf,
   pullBack,
   pushForward,
@@ -20,10 +22,12 @@ import {
 } from "./trace.js";
 import { at, build, type Mapped } from "./structure.js";
 
-/** By what a Jacobian differentiates. */
+/** By what a Jacobian differentiates, and how much of it at once. */
 export interface JacobianOptions<N extends Argnums> {
   /** Which arguments to differentiate by, from 0: one, or several in an array; the first if left out. */
   readonly argnums?: N;
+  /** How many rows or columns are computed together, which bounds the memory; all of them if left out. */
+  readonly chunk?: number;
 }
 
 /** Reverse mode makes a row for each element of the result, forward mode a column for each element of the arguments. */
@@ -48,9 +52,9 @@ export function jacrev<Y, A extends unknown[] = Tensor[], const N extends Argnum
 ): (...args: Accepted<A, N>) => Jacobian<Y, A, N>;
 export function jacrev(f: AnyFunction, options: JacobianOptions<Argnums> = {}): AnyFunction {
   checkFunction("jacrev", f);
-  checkOptions("jacrev", options, ["argnums"]);
-  const { argnums = 0 } = options;
-  return (...args) => jacobianOf("jacrev", f, args, argnums, "reverse");
+  checkOptions("jacrev", options, ["argnums", "chunk"]);
+  const { argnums = 0, chunk } = options;
+  return (...args) => jacobianOf("jacrev", f, args, argnums, "reverse", chunk);
 }
 
 /**
@@ -63,9 +67,9 @@ export function jacfwd<Y, A extends unknown[] = Tensor[], const N extends Argnum
 ): (...args: Accepted<A, N>) => Jacobian<Y, A, N>;
 export function jacfwd(f: AnyFunction, options: JacobianOptions<Argnums> = {}): AnyFunction {
   checkFunction("jacfwd", f);
-  checkOptions("jacfwd", options, ["argnums"]);
-  const { argnums = 0 } = options;
-  return (...args) => jacobianOf("jacfwd", f, args, argnums, "forward");
+  checkOptions("jacfwd", options, ["argnums", "chunk"]);
+  const { argnums = 0, chunk } = options;
+  return (...args) => jacobianOf("jacfwd", f, args, argnums, "forward", chunk);
 }
 
 /**
@@ -82,10 +86,10 @@ export function jacobian(
   options: JacobianOptions<Argnums> & { readonly mode?: Mode } = {},
 ): AnyFunction {
   checkFunction("jacobian", f);
-  checkOptions("jacobian", options, ["argnums", "mode"]);
-  const { argnums = 0, mode } = options;
+  checkOptions("jacobian", options, ["argnums", "chunk", "mode"]);
+  const { argnums = 0, chunk, mode } = options;
   if (mode !== undefined) checkMode("jacobian", mode);
-  return (...args) => jacobianOf("jacobian", f, args, argnums, mode);
+  return (...args) => jacobianOf("jacobian", f, args, argnums, mode, chunk);
 }
 
 /**
@@ -98,10 +102,10 @@ export function hessian<A extends unknown[] = Tensor[], const N extends Argnums 
 ): (...args: Accepted<A, N>) => Mapped<Gradient<A, N>, Gradient<A, N>>;
 export function hessian(f: AnyFunction, options: JacobianOptions<Argnums> = {}): AnyFunction {
   checkFunction("hessian", f);
-  checkOptions("hessian", options, ["argnums"]);
-  const { argnums = 0 } = options;
+  checkOptions("hessian", options, ["argnums", "chunk"]);
+  const { argnums = 0, chunk } = options;
   const gradient: AnyFunction = (...args) => gradientOf("hessian", f, args, argnums, false, false).gradient;
-  return (...args) => jacobianOf("hessian", gradient, args, argnums, "forward");
+  return (...args) => jacobianOf("hessian", gradient, args, argnums, "forward", chunk);
 }
 
 function jacobianOf(
@@ -110,14 +114,17 @@ function jacobianOf(
   args: readonly unknown[],
   argnums: Argnums,
   mode: Mode | undefined,
+  chunk = Infinity,
 ): unknown {
+  if (chunk !== Infinity && !(Number.isInteger(chunk) && chunk > 0))
+    throw new TensorError("argument", op, `chunk must be a whole number from 1, got ${describe(chunk)}`);
   return transform(op, () => {
     const inputs = variablesFor(op, args, argnums);
     const outputs = outputsOf(op, call(op, f, inputs.args));
     const [ys, xs] = [outputs.leaves, inputs.leaves];
     checkFloats(op, ys);
     const chosen = mode ?? (elements(xs) < elements(ys) ? "forward" : "reverse");
-    const blocks = chosen === "reverse" ? byRows(op, ys, xs) : byColumns(op, ys, xs);
+    const blocks = (chosen === "reverse" ? byRows : byColumns)(op, ys, xs, chunk);
     const byOutput = ys.map((_, i) => build<unknown>(inputs.definition, at(blocks, i)));
     return [build<unknown>(outputs.definition, byOutput), blocks.flat()];
   });
@@ -127,43 +134,39 @@ function elements(tensors: readonly Tensor[]): number {
   return tensors.reduce((sum, t) => sum + t.size, 0);
 }
 
-/** One backward pass with a one-hot cotangent per element of each output: block `[i][j]` for output i and input j. */
-function byRows(op: string, ys: readonly Tensor[], xs: readonly Tensor[]): Tensor[][] {
+/** Rows: the backward pass for one cotangent, batched over all one-hot cotangents of each output. */
+function byRows(op: string, ys: readonly Tensor[], xs: readonly Tensor[], chunk: number): Tensor[][] {
   return ys.map((y) => {
-    const rows = oneHots(y).map((cotangent) => pullBack(op, [y], [cotangent], xs));
-    return xs.map((x, j) =>
-      assemble(
-        rows.map((row) => at(row, j)),
-        [...y.shape, ...x.shape],
-        y,
-      ),
-    );
+    const rows = forEachElement(op, y, chunk, (cotangent) => pullBack(op, [y], [cotangent], xs));
+    return xs.map((x, j) => reshape(at(rows, j), [...y.shape, ...x.shape]));
   });
 }
 
-/** One forward pass with a one-hot tangent per element of each input: block `[i][j]` for output i and input j. */
-function byColumns(op: string, ys: readonly Tensor[], xs: readonly Tensor[]): Tensor[][] {
+/** Columns: the forward pass for one tangent, batched over all one-hot tangents of each input. */
+function byColumns(op: string, ys: readonly Tensor[], xs: readonly Tensor[], chunk: number): Tensor[][] {
   const byInput = xs.map((x) => {
-    const columns = oneHots(x).map((tangent) => pushForward(op, ys, [x], [tangent]));
+    const columns = forEachElement(op, x, chunk, (tangent) => pushForward(op, ys, [x], [tangent]));
     return ys.map((y, i) => {
-      const stacked = assemble(
-        columns.map((column) => at(column, i)),
-        [x.size, ...y.shape],
-        y,
-      );
-      const last = permute(stacked, [...y.shape.map((_, axis) => axis + 1), 0]);
+      const last = permute(at(columns, i), [...y.shape.map((_, axis) => axis + 1), 0]);
       return reshape(last, [...y.shape, ...x.shape]);
     });
   });
   return ys.map((_, i) => byInput.map((blocks) => at(blocks, i)));
 }
 
-/** The tensors of the shape of `x` that are one in one element and zero elsewhere. */
-function oneHots(x: Tensor): Tensor[] {
-  const unit = eye(x.size, { dtype: x.dtype });
-  return Array.from({ length: x.size }, (_, i) => reshape(slice(unit, [[i, i + 1]]), x.shape));
-}
-
-function assemble(parts: readonly Tensor[], shape: readonly number[], like: Tensor): Tensor {
-  return parts.length === 0 ? zeros(shape, like.dtype) : reshape(stack(parts), shape);
+/**
+ * The results of a pass for every tensor of the shape of `x` that is one in one element and zero elsewhere, along a new
+ * first axis: one program for all of them, or for `chunk` at a time.
+ */
+function forEachElement(op: string, x: Tensor, chunk: number, pass: (direction: Tensor) => Tensor[]): Tensor[] {
+  const unit = reshape(eye(x.size, { dtype: x.dtype }), [x.size, ...x.shape]);
+  const one = mappedOver(op, unit, 0);
+  const found = pass(one.example);
+  const axes = found.map(() => 0);
+  if (chunk >= x.size) return batched(op, [one], found, axes);
+  const parts = Array.from({ length: Math.ceil(x.size / chunk) }, (_, i) => {
+    const tensor = slice(unit, [[i * chunk, Math.min(x.size, (i + 1) * chunk)]]);
+    return batched(op, [{ ...one, tensor }], found, axes);
+  });
+  return found.map((_, i) => concat(parts.map((part) => at(part, i))));
 }

@@ -63,7 +63,8 @@ export function isPlainLeaf(value: unknown): value is Plain {
   return first !== value && (typeof first === "number" || typeof first === "boolean" || isNumericArray(first));
 }
 
-function isContainer(value: unknown): value is readonly unknown[] | Readonly<Record<string, unknown>> {
+/** Arrays and plain objects: what trees are made of. */
+export function isContainer(value: unknown): value is readonly unknown[] | Readonly<Record<string, unknown>> {
   return isArray(value) || isPlainObject(value);
 }
 

@@ -192,6 +192,37 @@ export function pushForward(
   return take(n);
 }
 
+/** A tensor that is mapped over an axis, and the one that stands for each of its slices inside. */
+export interface Mapped {
+  readonly example: Tensor;
+  readonly tensor: Tensor;
+  readonly axis: number;
+}
+
+/** The tensor that stands for each slice of `tensor` along an axis. */
+export function mappedOver(op: string, tensor: Tensor, axis: number): Mapped {
+  const handle = core.example(handleOf(tensor), axis);
+  return { example: handle === 0 ? raise(op) : made(handle), tensor, axis };
+}
+
+/** For outputs computed from examples the tensors of all their values, along the axes given; null where all are equal. */
+export function batched(
+  op: string,
+  mapped: readonly Mapped[],
+  ys: readonly Tensor[],
+  axes: readonly (number | null)[],
+): Tensor[] {
+  const [n, m] = [mapped.length, ys.length];
+  const slots = scratch(3 * n + 2 * m);
+  put(slots, 0, mapped.map(({ example }) => example));
+  put(slots, n, mapped.map(({ tensor }) => tensor));
+  mapped.forEach(({ axis }, i) => (slots[2 * n + i] = axis));
+  put(slots, 3 * n, ys);
+  axes.forEach((axis, i) => (slots[3 * n + m + i] = axis ?? NaN));
+  if (core.batch(n, m) === 0) raise(op);
+  return take(m);
+}
+
 /** Gives tensors the values that this transformation has recorded for them; all of them, or none where it throws. */
 export function replace(op: string, tensors: readonly Tensor[], values: readonly Tensor[]): void {
   const slots = scratch(2 * tensors.length);

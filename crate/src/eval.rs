@@ -63,7 +63,7 @@ impl Tape {
         let value = {
             let nodes = self.nodes.borrow();
             let node = &nodes.slots[id as usize];
-            let Some(op) = &node.op else { return Err(freed()) };
+            let Some(op) = &node.op else { return Err(if node.placeholder { many() } else { freed() }) };
             op.eval(x, node.aval).map_err(|e| if e.code() == Code::Memory { e.in_op(op.name()) } else { e })?
         };
         let mut nodes = self.nodes.borrow_mut();
@@ -93,6 +93,12 @@ impl Tape {
         slots[id as usize].inputs = inputs;
         x
     }
+}
+
+fn many() -> Error {
+    let sentence = "inside vmap a tensor stands for every example at once and has no value to read; \
+                    choose between values with where(), or read after vmap";
+    Error::new(Code::Trace, "vmap", sentence)
 }
 
 fn freed() -> Error {

@@ -8,6 +8,7 @@
 compile_error!("the kernels need SIMD: build with `npm run build`");
 
 pub mod array;
+pub mod batch;
 mod blocks;
 pub mod buffer;
 pub mod call;

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::array::Array;
+use crate::batch::{self, Batched};
 use crate::call::Spec;
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
@@ -84,6 +85,13 @@ pub trait Primitive: Clone + PartialEq + Into<Op> {
         terms.map(term).reduce(|a, b| a + b)
     }
 
+    /// The operation on many examples: the inputs that are mapped, at least one, have `size` examples along a dimension in
+    /// front, and so has the result. The default is right for operations that work on each element by itself.
+    fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
+        let _ = size;
+        batch::elementwise(self, x)
+    }
+
     /// The same operation with one more input, to which its result is added, if it can do that in one go.
     fn accumulating(&self) -> Option<Op> {
         None
@@ -162,6 +170,9 @@ macro_rules! primitives {
             }
             pub fn jvp<'t>(&self, x: &[Var<'t>], y: Var<'t>, t: &[Option<Var<'t>>]) -> Option<Var<'t>> {
                 match self { $(Op::$P(p) => p.jvp(x, y, t)),+ }
+            }
+            pub fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
+                match self { $(Op::$P(p) => p.batch(x, size)),+ }
             }
         }
     };

@@ -71,6 +71,13 @@ impl Shape {
         self
     }
 
+    /// The shape with one more dimension in front; a ninth is left for `infer` to refuse.
+    pub fn prepended(&self, size: usize) -> Shape {
+        let mut out = Shape::of(&[size]);
+        self.iter().for_each(|&d| out.push(d));
+        out
+    }
+
     /// The shape after a reduction over `axes`: ones in their place when they are kept, gone otherwise.
     pub fn reduced(&self, axes: AxisSet, keep_dims: bool) -> Shape {
         let mut out = Shape::SCALAR;
@@ -149,6 +156,11 @@ impl AxisSet {
     /// Whether no axis is in the set.
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// The same axes where one more dimension stands in front.
+    pub fn shifted(self) -> AxisSet {
+        AxisSet(self.0 << 1)
     }
 
     /// Adds `axis`; says whether it was new.

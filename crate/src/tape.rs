@@ -45,6 +45,8 @@ pub(crate) struct Node {
     pub value: Option<Array>,
     /// A number that a rule or a literal operand wrote down.
     pub constant: bool,
+    /// A leaf that stands for many values.
+    pub placeholder: bool,
     /// A gradient with respect to this node, or through it, can be asked for by `backward`.
     pub requires_grad: bool,
     /// What this node's rule keeps, once that has been counted.
@@ -130,6 +132,13 @@ impl Tape {
         self.push(aval, None, Inputs::new(), Some(value))
     }
 
+    /// Appends a leaf that stands for many values and has none: an example of a batch.
+    pub(crate) fn placeholder(&self, aval: Aval) -> Var<'_> {
+        let x = self.push(aval, None, Inputs::new(), None);
+        self.nodes.borrow_mut().slots[x.id() as usize].placeholder = true;
+        x
+    }
+
     /// Appends the scalar constant `c`.
     pub fn constant(&self, c: f64, dtype: DType) -> Result<Var<'_>> {
         let constant = self.leaf(Array::scalar(c, dtype)?);
@@ -211,6 +220,7 @@ impl Tape {
             inputs,
             value,
             constant: false,
+            placeholder: false,
             requires_grad,
             kept: None,
             spent: false,

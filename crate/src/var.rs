@@ -137,12 +137,27 @@ impl<'t> Var<'t> {
         if axes.iter().copied().eq(0..axes.len()) { self } else { self.apply(Permute::new(axes)) }
     }
 
+    /// Dimension `from` becomes dimension `to`, the others keep their order.
+    pub fn move_axis(self, from: usize, to: usize) -> Var<'t> {
+        let mut axes: Vec<usize> = (0..self.shape().ndim()).filter(|&axis| axis != from).collect();
+        axes.insert(to, from);
+        self.permute(&axes)
+    }
+
     /// Exchanges the last two dimensions.
     pub fn transpose_last(self) -> Var<'t> {
         let n = self.shape().ndim();
         let mut axes: Vec<usize> = (0..n).collect();
         axes.swap(n - 2, n - 1);
         self.permute(&axes)
+    }
+
+    /// The matrix product with one matrix, `[.., m, k] · [k, n] -> [.., m, n]`, as one product of all rows.
+    pub fn rows_matmul(self, other: Var<'t>) -> Var<'t> {
+        let (shape, n) = (self.shape(), other.shape()[1]);
+        let k = shape[shape.ndim() - 1];
+        let rows = shape[..shape.ndim() - 1].iter().product();
+        self.reshape(Shape::of(&[rows, k])).matmul(other).reshape(shape.with_dim(shape.ndim() - 1, n))
     }
 
     /// The matrix product.

@@ -269,6 +269,27 @@ pub fn end(results: u32, temporaries: u32, copies: u32, variables: u32) -> u32 {
     })
 }
 
+/// Inside a transformation: a tensor without a value that stands for each slice of a tensor along an axis.
+#[wasm_bindgen]
+pub fn example(h: f64, axis: f64) -> f64 {
+    run(|tape| Ok(tape.handle(tape.example(node(tape, h, "vmap", 0)?, axis)?)))
+}
+
+/// Appends the program for all examples. Scratch: `n` examples, their tensors, the axes; `m` outputs, their axes (NaN for
+/// none); then the handles of all their values. 1, or 0 when refused.
+#[wasm_bindgen]
+pub fn batch(n: u32, m: u32) -> u32 {
+    run(|tape| {
+        let (n, m) = (n as usize, m as usize);
+        let (examples, tensors) = (nodes(tape, "vmap", 0, n)?, nodes(tape, "vmap", n, n)?);
+        let axes = scratch_values(2 * n, n);
+        let mapped: Vec<_> = examples.into_iter().zip(tensors).zip(axes).map(|((e, x), axis)| (e, x, axis)).collect();
+        let results = tape.batched(&mapped, &nodes(tape, "vmap", 3 * n, m)?, &scratch_values(3 * n + m, m))?;
+        write_scratch(results.into_iter().map(|y| tape.handle(y)));
+        Ok(1)
+    })
+}
+
 /// Inside a transformation: gives tensors the values of others, in their own memory where that can be. Scratch: `n`
 /// tensors, then as many that were recorded for them. 1, or 0 when refused.
 #[wasm_bindgen]

@@ -61,7 +61,7 @@ pub const SPECS: &[Spec] = &[
             if !(0.0..=1.0).contains(&p) {
                 return c.refuse(Code::Argument, format!("p must be in [0, 1], got {p}"));
             }
-            let u = c.tape.record(Random { draw: Draw::Uniform, shape, dtype: DType::Float32 }, c.x)?;
+            let u = c.tape.record(Random::new(Draw::Uniform, shape, DType::Float32), c.x)?;
             Ok(u.lt(u.lit(p)))
         },
         samples: &[Sample { x: &[Operand::Key], attrs: &[1.0, 6.0, 0.3] }],
@@ -71,5 +71,5 @@ pub const SPECS: &[Spec] = &[
 fn uniform<'t>(c: &mut Call<'_, 't>, shape: Shape) -> Result<Var<'t>> {
     let dtype = c.dtype()?;
     op::need_float(c.op, dtype)?;
-    c.tape.record(Random { draw: Draw::Uniform, shape, dtype }, c.x)
+    c.tape.record(Random::new(Draw::Uniform, shape, dtype), c.x)
 }

@@ -1,6 +1,7 @@
 //! The position of the largest and of the smallest element.
 
 use crate::array::Array;
+use crate::batch::Batched;
 use crate::call::{Call, NONE, Operand, REDUCTION, Sample, Spec};
 use crate::dtype::DType;
 use crate::error::Result;
@@ -60,6 +61,10 @@ impl Primitive for ArgReduce {
                 *out = at as i32;
             }
         }))
+    }
+
+    fn batch<'t>(&self, x: &[Batched<'t>], _: usize) -> Option<Var<'t>> {
+        Some(x[0].var.apply(ArgReduce { axis: self.axis + 1, ..*self }))
     }
 
     fn vjp<'t>(&self, _: usize, _: &[Var<'t>], _: Var<'t>, _: Var<'t>) -> Option<Var<'t>> {

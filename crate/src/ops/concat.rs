@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::array::Array;
+use crate::batch::Batched;
 use crate::call::{Kind, Operand, Sample, Spec, option};
 use crate::error::{Code, Error, Result};
 use crate::kernels::copy;
@@ -67,6 +68,11 @@ impl Primitive for Concat {
                 start += len;
             }
         }))
+    }
+
+    fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
+        let stacked: Vec<Var<'t>> = x.iter().map(|x| x.stacked(size)).collect();
+        Some(x[0].var.tape().apply(Concat { axis: self.axis + 1 }, &stacked))
     }
 
     fn vjp<'t>(&self, i: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {

@@ -1,6 +1,7 @@
 //! Running sums.
 
 use crate::array::Array;
+use crate::batch::Batched;
 use crate::call::{Kind, NONE, Operand, Sample, Spec, option};
 use crate::error::Result;
 use crate::kernels::reduce;
@@ -80,6 +81,10 @@ impl Primitive for Cumsum {
                 }
             });
         }), else Ok(x[0].clone()))
+    }
+
+    fn batch<'t>(&self, x: &[Batched<'t>], _: usize) -> Option<Var<'t>> {
+        Some(x[0].var.apply(Cumsum { axis: self.axis + 1, ..*self }))
     }
 
     fn vjp<'t>(&self, _: usize, _: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {

@@ -1,6 +1,7 @@
 //! Broadcasting to a shape.
 
 use crate::array::Array;
+use crate::batch::Batched;
 use crate::call::{Kind, Operand, Sample, Spec, param};
 use crate::error::{Code, Error, Result};
 use crate::op::{Arrays, Aval, Primitive};
@@ -45,6 +46,11 @@ impl Primitive for Expand {
 
     fn eval(&self, x: Arrays, _: Aval) -> Result<Array> {
         Ok(x[0].view(x[0].layout.expand(self.shape)))
+    }
+
+    fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
+        let shape = self.shape.prepended(size);
+        Some(x[0].aligned(self.shape.ndim()).apply(Expand { shape }))
     }
 
     fn vjp<'t>(&self, _: usize, _: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {

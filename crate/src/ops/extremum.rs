@@ -1,6 +1,7 @@
 //! The largest and the smallest element over axes.
 
 use crate::array::Array;
+use crate::batch::Batched;
 use crate::call::{Call, NONE, Operand, REDUCTION, Sample, Spec};
 use crate::elementwise::Test;
 use crate::error::{Code, Error, Result};
@@ -63,6 +64,10 @@ impl Primitive for Extremum {
         } else {
             reduction::reduce::<reduce::Min, T>(x, axes, out)
         })
+    }
+
+    fn batch<'t>(&self, x: &[Batched<'t>], _: usize) -> Option<Var<'t>> {
+        Some(x[0].var.apply(Extremum { axes: self.axes.shifted(), ..*self }))
     }
 
     fn vjp<'t>(&self, _: usize, x: &[Var<'t>], y: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {

@@ -1,6 +1,7 @@
 //! Elements picked by index along an axis.
 
 use crate::array::Array;
+use crate::batch::Batched;
 use crate::call::{Kind, Operand, Sample, Spec, param};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
@@ -58,6 +59,11 @@ impl Primitive for Gather {
             let from = x[0].buffer::<T>();
             picks.each(|to, at| out[to] = from[at]);
         }))
+    }
+
+    fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
+        let [from, indices] = [x[0], x[1]].map(|x| x.stacked(size));
+        Some(from.tape().apply(Gather { axis: self.axis + 1, ..*self }, &[from, indices]))
     }
 
     fn vjp<'t>(&self, i: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {

@@ -1,6 +1,7 @@
 //! Evenly spaced numbers.
 
 use crate::array::Array;
+use crate::batch::Batched;
 use crate::call::{Kind, Sample, Spec, param};
 use crate::dtype::{DType, Elem};
 use crate::error::Result;
@@ -55,6 +56,10 @@ impl Primitive for Iota {
                 *out = T::from_f64(self.start + k as f64 * self.step);
             }
         }))
+    }
+
+    fn batch<'t>(&self, _: &[Batched<'t>], _: usize) -> Option<Var<'t>> {
+        None
     }
 
     fn vjp<'t>(&self, _: usize, _: &[Var<'t>], _: Var<'t>, _: Var<'t>) -> Option<Var<'t>> {

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::array::Array;
+use crate::batch::Batched;
 use crate::blocks;
 use crate::call::{Operand, Sample, Spec};
 use crate::error::{Code, Error, Result};
@@ -68,6 +69,21 @@ impl Primitive for MatMul {
         }
         with_float!(out.dtype, T => product::<T>(&x[0], &x[1], &y, self.accumulate)?, else ());
         Ok(y)
+    }
+
+    fn batch<'t>(&self, x: &[Batched<'t>], _: usize) -> Option<Var<'t>> {
+        let [a, b] = [x[0], x[1]];
+        let ndim = a.shape().ndim().max(b.shape().ndim());
+        let y = if !b.mapped && b.shape().ndim() == 2 {
+            a.var.rows_matmul(b.var)
+        } else if !a.mapped && a.shape().ndim() == 2 && b.shape()[b.shape().ndim() - 1] == 1 {
+            // Columns lie like rows: one product with all of them, for (a b)' = b' a'.
+            b.var.transpose_last().rows_matmul(a.var.transpose_last()).transpose_last()
+        } else {
+            a.aligned(ndim).matmul(b.aligned(ndim))
+        };
+        let Some(acc) = x.get(2) else { return Some(y) };
+        Some(y + acc.aligned(y.shape().ndim() - 1))
     }
 
     fn vjp<'t>(&self, i: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {

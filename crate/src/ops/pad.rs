@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::array::Array;
+use crate::batch::Batched;
 use crate::call::{Kind, Operand, Sample, Spec, option, param};
 use crate::dtype::Elem;
 use crate::error::{Code, Error, Result};
@@ -92,6 +93,12 @@ impl Primitive for Pad {
             out.fill(T::from_f64(self.value));
             copy::copy(x.buffer::<T>(), &x.layout, out, &place);
         }))
+    }
+
+    fn batch<'t>(&self, x: &[Batched<'t>], _: usize) -> Option<Var<'t>> {
+        let mut margins = self.margins.clone();
+        margins.insert(0, Margin::default());
+        Some(x[0].var.apply(Pad { margins, value: self.value }))
     }
 
     fn vjp<'t>(&self, _: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {

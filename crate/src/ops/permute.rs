@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::array::Array;
+use crate::batch::Batched;
 use crate::call::{Kind, Operand, Sample, Spec, param};
 use crate::error::{Code, Error, Result};
 use crate::op::{Arrays, Aval, Primitive};
@@ -58,6 +59,11 @@ impl Primitive for Permute {
 
     fn eval(&self, x: Arrays, _: Aval) -> Result<Array> {
         Ok(x[0].view(x[0].layout.permute(&self.axes())))
+    }
+
+    fn batch<'t>(&self, x: &[Batched<'t>], _: usize) -> Option<Var<'t>> {
+        let axes: Vec<usize> = std::iter::once(0).chain(self.axes().iter().map(|axis| axis + 1)).collect();
+        Some(x[0].var.permute(&axes))
     }
 
     fn vjp<'t>(&self, _: usize, _: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {

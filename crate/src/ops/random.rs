@@ -1,6 +1,7 @@
 //! Random numbers from a counter: a function of the key and the position, nothing else.
 
 use crate::array::Array;
+use crate::batch::Batched;
 use crate::call::{Kind, Operand, Sample, Spec, option, param};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
@@ -25,10 +26,19 @@ pub enum Draw {
 pub struct Random {
     /// What is drawn.
     pub draw: Draw,
-    /// Shape of the result.
+    /// Shape of what each key gives.
     pub shape: Shape,
     /// dtype of the result.
     pub dtype: DType,
+    /// Shape of the keys: a scalar for one key, `[2]`; the results of many follow each other.
+    pub keys: Shape,
+}
+
+impl Random {
+    /// With one key.
+    pub fn new(draw: Draw, shape: Shape, dtype: DType) -> Random {
+        Random { draw, shape, dtype, keys: Shape::SCALAR }
+    }
 }
 
 impl Primitive for Random {
@@ -41,7 +51,7 @@ impl Primitive for Random {
             dtypes: "any",
             build: |c| {
                 let shape = Shape::new("split", &[c.size("n")?, 2])?;
-                c.tape.record(Random { draw: Draw::Keys, shape, dtype: DType::Int32 }, c.x)
+                c.tape.record(Random::new(Draw::Keys, shape, DType::Int32), c.x)
             },
             samples: &[Sample { x: &[Operand::Key], attrs: &[3.0] }],
         },
@@ -56,7 +66,7 @@ impl Primitive for Random {
                 if shape.ndim() != 1 {
                     return c.refuse(Code::Shape, format!("the shape must have one dimension, got {shape}"));
                 }
-                c.tape.record(Random { draw: Draw::Permutation, shape, dtype: DType::Int32 }, c.x)
+                c.tape.record(Random::new(Draw::Permutation, shape, DType::Int32), c.x)
             },
             samples: &[Sample { x: &[Operand::Key], attrs: &[1.0, 10.0] }],
         },
@@ -71,65 +81,78 @@ impl Primitive for Random {
     }
 
     fn infer(&self, x: &[Aval]) -> Result<Aval> {
-        if x[0].dtype != DType::Int32 || x[0].shape[..] != [2] {
+        let mut keys = self.keys;
+        keys.push(2);
+        if x[0].dtype != DType::Int32 || x[0].shape != keys {
             let sentence = format!(
-                "the key must be int32 of shape [2], as random.key(seed) makes it, got {} of shape {}",
+                "the key must be int32 of shape {keys}, as random.key(seed) makes it, got {} of shape {}",
                 x[0].dtype.name(),
                 x[0].shape
             );
             return Err(Error::new(Code::Argument, self.name(), sentence).with_shapes([&x[0].shape[..]]));
         }
-        Ok(Aval::new(self.shape, self.dtype))
+        let dims: Vec<usize> = self.keys.iter().chain(self.shape.iter()).copied().collect();
+        Ok(Aval::new(Shape::new(self.name(), &dims)?, self.dtype))
     }
 
     fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
-        let words = x[0].contiguous()?;
-        let key = match words.values::<i32>() {
-            Some(&[a, b]) => [a as u32, b as u32],
-            _ => [0, 0],
-        };
-        let at = |k: usize| threefry(key, [((k as u64) >> 32) as u32, k as u32]);
+        let keys = x[0].contiguous()?;
+        let keys = keys.values::<i32>().unwrap_or(&[]).as_chunks::<2>().0;
+        let n = self.shape.size();
+        // The k-th pair of words for a key.
+        let at = |&[a, b]: &[i32; 2], k: usize| threefry([a as u32, b as u32], [((k as u64) >> 32) as u32, k as u32]);
         match (self.draw, out.dtype) {
             (Draw::Uniform, DType::Float64) => Array::build::<f64>(out.shape, |out| {
-                for (k, out) in out.iter_mut().enumerate() {
-                    let [high, low] = at(k);
-                    let bits = (u64::from(high) << 32 | u64::from(low)) >> 12;
-                    *out = f64::from_bits(bits | 1.0f64.to_bits()) - 1.0;
+                for (key, out) in keys.iter().zip(out.chunks_mut(n.max(1))) {
+                    for (k, out) in out.iter_mut().enumerate() {
+                        let [high, low] = at(key, k);
+                        let bits = (u64::from(high) << 32 | u64::from(low)) >> 12;
+                        *out = f64::from_bits(bits | 1.0f64.to_bits()) - 1.0;
+                    }
                 }
             }),
             (Draw::Uniform, _) => Array::build::<f32>(out.shape, |out| {
-                for (k, out) in out.iter_mut().enumerate() {
-                    let [a, b] = at(k);
-                    *out = f32::from_bits((a ^ b) >> 9 | 1.0f32.to_bits()) - 1.0;
+                for (key, out) in keys.iter().zip(out.chunks_mut(n.max(1))) {
+                    for (k, out) in out.iter_mut().enumerate() {
+                        let [a, b] = at(key, k);
+                        *out = f32::from_bits((a ^ b) >> 9 | 1.0f32.to_bits()) - 1.0;
+                    }
                 }
             }),
             (Draw::Keys, _) => Array::build::<i32>(out.shape, |out| {
-                for (k, out) in out.chunks_exact_mut(2).enumerate() {
-                    let [a, b] = at(k);
-                    out.copy_from_slice(&[a as i32, b as i32]);
+                for (key, out) in keys.iter().zip(out.chunks_mut(n.max(1))) {
+                    for (k, out) in out.chunks_exact_mut(2).enumerate() {
+                        let [a, b] = at(key, k);
+                        out.copy_from_slice(&[a as i32, b as i32]);
+                    }
                 }
             }),
             (Draw::Permutation, _) => {
-                // Sorting by 64 random bits; equal bits keep their order.
-                let sort_key = |k: usize| {
-                    let [high, low] = at(k);
-                    (u64::from(high) << 32 | u64::from(low), k as i32)
-                };
-                let n = out.shape.size();
                 let mut order: Vec<(u64, i32)> = Vec::new();
                 order.try_reserve_exact(n).map_err(|_| {
                     let sentence = format!("the order of {n} elements needs more memory than there is");
                     Error::new(Code::Memory, self.name(), sentence)
                 })?;
-                order.extend((0..n).map(sort_key));
-                order.sort_unstable();
                 Array::build::<i32>(out.shape, |out| {
-                    for (out, (_, k)) in out.iter_mut().zip(order) {
-                        *out = k;
+                    for (key, out) in keys.iter().zip(out.chunks_mut(n.max(1))) {
+                        // Sorting by 64 random bits; equal bits keep their order.
+                        order.clear();
+                        order.extend((0..n).map(|k| {
+                            let [high, low] = at(key, k);
+                            (u64::from(high) << 32 | u64::from(low), k as i32)
+                        }));
+                        order.sort_unstable();
+                        for (out, (_, k)) in out.iter_mut().zip(&order) {
+                            *out = *k;
+                        }
                     }
                 })
             }
         }
+    }
+
+    fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
+        Some(x[0].var.apply(Random { keys: self.keys.prepended(size), ..*self }))
     }
 
     fn vjp<'t>(&self, _: usize, _: &[Var<'t>], _: Var<'t>, _: Var<'t>) -> Option<Var<'t>> {

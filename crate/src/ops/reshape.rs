@@ -1,6 +1,7 @@
 //! The same elements in the same order under another shape.
 
 use crate::array::Array;
+use crate::batch::Batched;
 use crate::call::{Kind, Operand, Sample, Spec, param};
 use crate::error::{Code, Error, Result};
 use crate::layout::Layout;
@@ -65,6 +66,10 @@ impl Primitive for Reshape {
             None => x[0].contiguous()?,
         };
         Ok(x.view(Layout::contiguous(out.shape)))
+    }
+
+    fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
+        Some(x[0].var.apply(Reshape { shape: self.shape.prepended(size) }))
     }
 
     fn vjp<'t>(&self, _: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {

@@ -1,6 +1,7 @@
 //! Elements added by index along an axis: the dual of gather.
 
 use crate::array::Array;
+use crate::batch::Batched;
 use crate::blocks;
 use crate::call::{Kind, Operand, Sample, Spec, param};
 use crate::error::{Code, Error, Result};
@@ -68,6 +69,11 @@ impl Primitive for ScatterAdd {
             picks.each(|update, at| to[at] = <Sum as Reducer<T>>::combine(to[at], from[update]));
         }, else ());
         Ok(y)
+    }
+
+    fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
+        let [to, indices, updates] = [x[0], x[1], x[2]].map(|x| x.stacked(size));
+        Some(to.tape().apply(ScatterAdd { axis: self.axis + 1 }, &[to, indices, updates]))
     }
 
     fn vjp<'t>(&self, i: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::array::Array;
+use crate::batch::Batched;
 use crate::call::{Kind, Operand, Sample, Spec, param};
 use crate::error::{Code, Result};
 use crate::op::{Arrays, Aval, Primitive};
@@ -85,6 +86,12 @@ impl Primitive for Slice {
         let part =
             |layout: crate::layout::Layout, (axis, r): (usize, &Range)| layout.slice(axis, r.start, r.len, r.step);
         Ok(x[0].view(self.ranges.iter().enumerate().fold(x[0].layout, part)))
+    }
+
+    fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
+        let mut ranges = self.ranges.clone();
+        ranges.insert(0, Range { start: 0, len: size, step: 1 });
+        Some(x[0].var.apply(Slice { ranges }))
     }
 
     fn vjp<'t>(&self, _: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {

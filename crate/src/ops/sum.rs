@@ -1,6 +1,7 @@
 //! Sums over axes.
 
 use crate::array::Array;
+use crate::batch::Batched;
 use crate::call::{NONE, Operand, REDUCTION, Sample, Spec};
 use crate::error::Result;
 use crate::kernels::reduce;
@@ -48,6 +49,10 @@ impl Primitive for Sum {
 
     fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
         with_number!(out.dtype, T => reduction::reduce::<reduce::Sum, T>(&x[0], self.axes, out), else Ok(x[0].clone()))
+    }
+
+    fn batch<'t>(&self, x: &[Batched<'t>], _: usize) -> Option<Var<'t>> {
+        Some(x[0].var.apply(Sum { axes: self.axes.shifted(), ..*self }))
     }
 
     fn vjp<'t>(&self, _: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
