@@ -16,6 +16,7 @@ export {
   zeros,
   zerosLike,
 } from "./create.js";
+export { checkpoint, customJvp, customVjp } from "./custom.js";
 export { type DifferenceOptions, finiteDifference } from "./difference.js";
 export { type Graph, graph, type GraphEdge, type GraphNode, toDot } from "./dot.js";
 export type { DType, TensorData } from "./dtype.js";

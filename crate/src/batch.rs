@@ -61,7 +61,7 @@ impl Tape {
         let along = axis("vmap", along, shape.ndim())?;
         let dims: SmallVec<[usize; MAX_DIMS]> =
             shape.iter().enumerate().filter(|&(k, _)| k != along).map(|(_, &d)| d).collect();
-        Ok(self.placeholder(Aval::new(Shape::of(&dims), x.dtype())))
+        Ok(self.placeholder(Aval::new(Shape::of(&dims), x.dtype()), "vmap"))
     }
 
     /// For each y, which was computed from the examples, the tensor of all its values, with the examples along the axis
@@ -132,6 +132,11 @@ impl Tape {
                 self.fail(Error::new(Code::Shape, "vmap", sentence));
                 return vec![None; ys.len()];
             }
+            // A rule is recorded on placeholders of one example; on all of them it needs placeholders of all.
+            let of_rule = node.is_placeholder().filter(|_| example.is_none());
+            let example = example.or_else(|| {
+                of_rule.map(|whose| self.placeholder(Aval::new(node.shape().prepended(size), node.dtype()), whose))
+            });
             all.push(example.or_else(|| op.and_then(|op| op.batch(&x, size))));
         }
         ys.iter().map(|y| position(y.id()).and_then(|p| all[p])).collect()

@@ -3,6 +3,8 @@
 //! Both passes append ordinary nodes, so their results can be differentiated again, in either mode. No pass knows an
 //! operation: the rules are in the entries and files of the operations.
 
+use std::cell::Cell;
+
 use smallvec::SmallVec;
 
 use crate::error::Result;
@@ -16,6 +18,8 @@ struct Paths<'t> {
     order: Vec<Id>,
     /// For each node in `order`, whether it depends on the nodes that are differentiated by.
     active: Vec<bool>,
+    /// The search whose marks on the nodes are those of this list.
+    epoch: Cell<u32>,
 }
 
 impl<'t> Paths<'t> {
@@ -41,8 +45,9 @@ impl<'t> Paths<'t> {
                 active[k] = node.inputs.iter().enumerate().any(depends);
             }
         }
+        let epoch = Cell::new(nodes.epoch());
         drop(nodes);
-        Paths { tape, order, active }
+        Paths { tape, order, active, epoch }
     }
 
     /// Place of a node on the paths, if it is on one.
@@ -50,12 +55,13 @@ impl<'t> Paths<'t> {
         self.at(x.id())
     }
 
-    /// Place among `order`. Positions were set by the search and later passes may have moved them, so the tape's
-    /// record is checked against the list.
+    /// Place among `order`. The search marked the nodes with it; a rule that searches itself has left marks of its own.
     fn at(&self, id: Id) -> Option<usize> {
-        let nodes = self.tape.nodes.borrow();
-        let place = nodes.slots[id as usize].position as usize;
-        (self.order.get(place) == Some(&id) && self.active[place]).then_some(place)
+        let mut nodes = self.tape.nodes.borrow_mut();
+        if nodes.epoch() != self.epoch.get() {
+            self.epoch.set(nodes.mark(&self.order));
+        }
+        nodes.position(id).filter(|&place| self.active[place])
     }
 
     /// The operation of the `k`-th node with its inputs, when the node is on a path and no leaf.
@@ -95,9 +101,12 @@ pub fn vjp<'t>(tape: &'t Tape, ys: &[Var<'t>], gs: &[Var<'t>], xs: &[Var<'t>]) -
     for k in (0..paths.order.len()).rev() {
         let (Some(g), Some((op, x))) = (cotangents[k], paths.step(k)) else { continue };
         let y = Var::new(tape, paths.order[k]);
-        for (i, input) in x.iter().enumerate() {
-            let Some(p) = paths.at(input.id()).filter(|_| op.active(i)) else { continue };
-            if let Some(c) = op.vjp(i, &x, y, g) {
+        let places: SmallVec<[Option<usize>; 3]> =
+            x.iter().enumerate().map(|(i, input)| paths.at(input.id()).filter(|_| op.active(i))).collect();
+        let wanted = places.iter().enumerate().filter(|(_, p)| p.is_some()).fold(0, |bits, (i, _)| bits | bit(i));
+        let found = op.pullback(wanted, &x, y, g);
+        for ((&place, c), input) in places.iter().zip(found).zip(&x) {
+            if let (Some(p), Some(c)) = (place, c) {
                 // A rule may pass on g itself, which others get as well.
                 cotangents[p] = Some(accumulate(cotangents[p], c.sum_to(input.shape()), c != g));
             }

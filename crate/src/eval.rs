@@ -2,7 +2,7 @@
 
 use crate::error::{Code, Error, Result};
 use crate::op::Arrays;
-use crate::tape::{Id, Node, Nodes, Tape};
+use crate::tape::{Edges, Id, Node, Nodes, Tape};
 
 /// Whether the evaluation is the last that reads the nodes it runs over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ impl Tape {
     ///
     /// Errors: `memory`, and `value` from operations that index. Values that were there before stay as they are.
     pub(crate) fn evaluate(&self, targets: &[Id], reads: Reads) -> Result<()> {
-        let order = self.ancestors(targets, |node| node.value.is_none());
+        let order = self.reached(targets, Edges::Read, |_, node| node.value.is_none());
         if order.is_empty() {
             return Ok(());
         }
@@ -50,7 +50,8 @@ impl Tape {
             let Some(op) = node.op.as_ref().filter(|_| !node.requires_grad && node.value.is_none()) else {
                 return Ok(false);
             };
-            let values = node.inputs.iter().map(|&input| nodes.slots[input as usize].value.clone());
+            let read = node.inputs.iter().enumerate().filter(|&(i, _)| op.reads(i));
+            let values = read.map(|(_, &input)| nodes.slots[input as usize].value.clone());
             let Some(x) = values.collect::<Option<Arrays>>() else { return Ok(false) };
             op.eval(x, node.aval).map_err(|e| if e.code() == Code::Memory { e.in_op(op.name()) } else { e })?
         };
@@ -63,7 +64,7 @@ impl Tape {
         let value = {
             let nodes = self.nodes.borrow();
             let node = &nodes.slots[id as usize];
-            let Some(op) = &node.op else { return Err(if node.placeholder { many() } else { freed() }) };
+            let Some(op) = &node.op else { return Err(node.placeholder.map_or_else(freed, unknown)) };
             op.eval(x, node.aval).map_err(|e| if e.code() == Code::Memory { e.in_op(op.name()) } else { e })?
         };
         let mut nodes = self.nodes.borrow_mut();
@@ -76,6 +77,7 @@ impl Tape {
         let mut nodes = self.nodes.borrow_mut();
         let Nodes { slots, began, .. } = &mut *nodes;
         let inputs = std::mem::take(&mut slots[id as usize].inputs);
+        let op = slots[id as usize].op.take();
         let mut take = |&input: &Id| {
             let node: &mut Node = &mut slots[input as usize];
             node.pending -= 1;
@@ -89,16 +91,25 @@ impl Tape {
             };
             value.ok_or_else(freed)
         };
-        let x = inputs.iter().map(&mut take).collect();
+        let read = inputs.iter().enumerate().filter(|&(i, _)| op.as_ref().is_none_or(|op| op.reads(i)));
+        let x = read.map(|(_, input)| input).map(&mut take).collect();
+        slots[id as usize].op = op;
         slots[id as usize].inputs = inputs;
         x
     }
 }
 
-fn many() -> Error {
-    let sentence = "inside vmap a tensor stands for every example at once and has no value to read; \
-                    choose between values with where(), or read after vmap";
-    Error::new(Code::Trace, "vmap", sentence)
+fn unknown(whose: &'static str) -> Error {
+    let sentence = if whose == "vmap" {
+        "inside vmap a tensor stands for every example at once and has no value to read; \
+         choose between values with where(), or read afterwards"
+            .to_string()
+    } else {
+        format!(
+            "the rule of {whose} is recorded before its tangents or cotangents are known: they have no value to read"
+        )
+    };
+    Error::new(Code::Trace, whose, sentence)
 }
 
 fn freed() -> Error {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::array::Array;
 use crate::error::{Result, camel, json_string};
-use crate::tape::{Id, Tape, bit};
+use crate::tape::{Edges, Id, Tape, bit};
 use crate::var::Var;
 
 /// Values of more elements than this are left out.
@@ -18,7 +18,7 @@ const SMALL: usize = 64;
 /// and "constant" for a number; `vjp` has the derivative by each input as the table writes it. After a `backward` from y
 /// that kept its graph, `gradient` is there for every node. Errors: `memory`.
 pub fn to_json(tape: &Tape, y: Var<'_>) -> Result<String> {
-    let order = tape.ancestors(&[y.id()], |_| true);
+    let order = tape.reached(&[y.id()], Edges::Read, |_, _| true);
     let place: HashMap<Id, usize> = order.iter().enumerate().map(|(k, &id)| (id, k)).collect();
     let gradients = adjoints(tape, y, &order)?;
     let nodes = tape.nodes.borrow();
@@ -56,7 +56,7 @@ pub fn to_json(tape: &Tape, y: Var<'_>) -> Result<String> {
     let mut comma = "";
     for (to, &id) in order.iter().enumerate() {
         for (i, input) in nodes.slots[id as usize].inputs.iter().enumerate() {
-            let from = place.get(input).copied().unwrap_or(0);
+            let Some(from) = place.get(input) else { continue };
             let _ = write!(text, "{comma}{{\"from\":{from},\"to\":{to},\"input\":{i}}}");
             comma = ",";
         }

@@ -13,6 +13,7 @@ use crate::ops::cast::Cast;
 use crate::ops::compare::Compare;
 use crate::ops::concat::Concat;
 use crate::ops::cumsum::Cumsum;
+use crate::ops::custom::Custom;
 use crate::ops::expand::Expand;
 use crate::ops::extremum::Extremum;
 use crate::ops::gather::Gather;
@@ -28,6 +29,7 @@ use crate::ops::select::Select;
 use crate::ops::slice::Slice;
 use crate::ops::sum::Sum;
 use crate::shape::Shape;
+use crate::tape::bit;
 use crate::var::Var;
 
 /// The abstract value of a node: what is known of a tensor before it is computed.
@@ -63,6 +65,12 @@ pub trait Primitive: Clone + PartialEq + Into<Op> {
     /// The value. After `infer` only memory can fail, and values that index.
     fn eval(&self, x: Arrays, out: Aval) -> Result<Array>;
 
+    /// Whether the value depends on that of input `i`; `eval` is given only the inputs of which this holds.
+    fn reads(&self, i: usize) -> bool {
+        let _ = i;
+        true
+    }
+
     /// Whether a derivative can flow through input `i` (if it is a float and so is the result).
     fn active(&self, i: usize) -> bool {
         let _ = i;
@@ -72,6 +80,12 @@ pub trait Primitive: Clone + PartialEq + Into<Op> {
     /// The pullback: the cotangent of input `i` from the cotangent `g` of the result. May have any shape that
     /// broadcasting made of the input's; the pass undoes that. `None` where the derivative is zero.
     fn vjp<'t>(&self, i: usize, x: &[Var<'t>], y: Var<'t>, g: Var<'t>) -> Option<Var<'t>>;
+
+    /// The pullbacks by the inputs in `wanted` (bits), where one program makes them all; else those of [`Primitive::vjp`].
+    fn pullback<'t>(&self, wanted: u32, x: &[Var<'t>], y: Var<'t>, g: Var<'t>) -> SmallVec<[Option<Var<'t>>; 3]> {
+        let each = |i: usize| (wanted & bit(i) != 0).then(|| self.vjp(i, x, y, g)).flatten();
+        (0..x.len()).map(each).collect()
+    }
 
     /// The pushforward: the tangent of the result from those of the inputs (`None` is zero). The default is right for
     /// every operation that is linear in each input: the sum over `i` of the operation with the tangent in place `i`.
@@ -160,6 +174,7 @@ macro_rules! primitives {
             pub fn name(&self) -> &'static str { match self { $(Op::$P(p) => p.name()),+ } }
             pub fn infer(&self, x: &[Aval]) -> Result<Aval> { match self { $(Op::$P(p) => p.infer(x)),+ } }
             pub fn eval(&self, x: Arrays, out: Aval) -> Result<Array> { match self { $(Op::$P(p) => p.eval(x, out)),+ } }
+            pub fn reads(&self, i: usize) -> bool { match self { $(Op::$P(p) => p.reads(i)),+ } }
             pub fn in_place(&self) -> bool { match self { $(Op::$P(p) => p.in_place()),+ } }
             pub fn active(&self, i: usize) -> bool { match self { $(Op::$P(p) => p.active(i)),+ } }
             pub fn accumulating(&self) -> Option<Op> { match self { $(Op::$P(p) => p.accumulating()),+ } }
@@ -167,6 +182,11 @@ macro_rules! primitives {
             pub fn formula(&self, i: usize) -> Option<&'static str> { match self { $(Op::$P(p) => p.formula(i)),+ } }
             pub fn vjp<'t>(&self, i: usize, x: &[Var<'t>], y: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
                 match self { $(Op::$P(p) => p.vjp(i, x, y, g)),+ }
+            }
+            pub fn pullback<'t>(
+                &self, wanted: u32, x: &[Var<'t>], y: Var<'t>, g: Var<'t>,
+            ) -> SmallVec<[Option<Var<'t>>; 3]> {
+                match self { $(Op::$P(p) => p.pullback(wanted, x, y, g)),+ }
             }
             pub fn jvp<'t>(&self, x: &[Var<'t>], y: Var<'t>, t: &[Option<Var<'t>>]) -> Option<Var<'t>> {
                 match self { $(Op::$P(p) => p.jvp(x, y, t)),+ }
@@ -180,7 +200,7 @@ macro_rules! primitives {
 
 primitives!(
     Map, MapPartial, Compare, Select, Cast, Alias, Sum, Extremum, ArgReduce, Cumsum, MatMul, Reshape, Permute, Expand,
-    Slice, Pad, Concat, Gather, ScatterAdd, Iota, Random,
+    Slice, Pad, Concat, Gather, ScatterAdd, Iota, Random, Custom,
 );
 
 /// Refuses operands of different dtypes, with the conversion to write.

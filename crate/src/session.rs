@@ -8,8 +8,9 @@ use crate::blocks;
 use crate::diff;
 use crate::error::{Code, Error, Result};
 use crate::eval::Reads;
-use crate::op::Op;
+use crate::op::{Op, Primitive};
 use crate::ops::alias::Alias;
+use crate::ops::custom::{Custom, Rule};
 use smallvec::SmallVec;
 
 use crate::tape::{Id, Node, Tape};
@@ -75,8 +76,13 @@ impl Tape {
     pub fn end(&self, results: &[Var<'_>]) -> Result<()> {
         if self.ends_outermost()? {
             let ids: Vec<Id> = results.iter().map(|y| y.id()).collect();
-            self.evaluate(&ids, Reads::Last)?;
-            ids.into_iter().for_each(|id| self.cut(id));
+            // What was made for `backward` stays connected, and may be computed again from what is there now.
+            let tracked = |y: &Var<'_>| y.requires_grad() && y.op().is_some();
+            for y in results.iter().filter(|y| tracked(y)) {
+                self.keep(y.id(), self.input_bits(y.id(), |input| input.requires_grad));
+            }
+            self.evaluate(&ids, if results.iter().any(tracked) { Reads::Again } else { Reads::Last })?;
+            results.iter().filter(|y| !tracked(y)).for_each(|y| self.cut(y.id()));
         }
         Ok(())
     }
@@ -98,6 +104,64 @@ impl Tape {
         self.set_depth(self.depth().saturating_sub(1));
         self.take_failure()?;
         Ok(self.depth() == 0)
+    }
+
+    /// A result with a derivative of its own, see [`Custom`]: the value `y` of `arguments`, and what the rule needs. With
+    /// `eager`, in a transformation that was opened for nothing else, `backward` goes through it.
+    ///
+    /// Errors: `argument` where the parts of the rule do not fit.
+    pub fn custom<'t>(
+        &'t self,
+        rule: Rule,
+        arguments: &[Var<'t>],
+        y: Var<'t>,
+        rest: &[Var<'t>],
+        eager: bool,
+    ) -> Result<Var<'t>> {
+        let custom = Custom { rule, arguments: arguments.len() };
+        let needed = if rule == Rule::Checkpoint { 0 } else { arguments.len() + 1 };
+        if rest.len() != needed || arguments.is_empty() {
+            let sentence = format!("the rule needs {needed} parts and an argument, got {}", rest.len());
+            return Err(Error::new(Code::Argument, custom.name(), sentence));
+        }
+        let inputs: Vec<Var<'t>> = arguments.iter().copied().chain([y]).chain(rest.iter().copied()).collect();
+        let made = self.record(custom, &inputs)?;
+        if eager && !self.is_no_grad() {
+            self.track(made.id());
+        }
+        Ok(made)
+    }
+
+    /// Lets `backward` go through what the outermost transformation has recorded for `id`, which it does not otherwise.
+    fn track(&self, id: Id) {
+        let began = self.nodes.borrow().began;
+        for id in self.ancestors(&[id], |node| node.seq > began && node.aval.dtype.is_float()) {
+            let tracked = self.input_bits(id, |input| input.requires_grad) != 0;
+            self.nodes.borrow_mut().slots[id as usize].requires_grad |= tracked;
+        }
+    }
+
+    /// The time of the tape: what is recorded later has a later one.
+    pub fn clock(&self) -> u64 {
+        self.nodes.borrow().clock()
+    }
+
+    /// y as a result whose program since `start` is run again by reverse mode; its arguments are whatever that program
+    /// takes from before.
+    pub fn checkpoint<'t>(&'t self, y: Var<'t>, start: u64, eager: bool) -> Result<Var<'t>> {
+        let program = self.ancestors(&[y.id()], |node| node.seq > start);
+        let arguments: Vec<Var<'t>> = {
+            let nodes = self.nodes.borrow();
+            let mut found: Vec<Id> = Vec::new();
+            for &input in program.iter().flat_map(|&id| &nodes.slots[id as usize].inputs) {
+                let node = &nodes.slots[input as usize];
+                if node.seq <= start && !node.constant && !found.contains(&input) {
+                    found.push(input);
+                }
+            }
+            found.into_iter().map(|id| Var::new(self, id)).collect()
+        };
+        if arguments.is_empty() { Ok(y) } else { self.custom(Rule::Checkpoint, &arguments, y, &[], eager) }
     }
 
     /// [`diff::vjp`] with missing cotangents taken as ones; zeros where nothing depends on an x.

@@ -45,8 +45,8 @@ pub(crate) struct Node {
     pub value: Option<Array>,
     /// A number that a rule or a literal operand wrote down.
     pub constant: bool,
-    /// A leaf that stands for many values.
-    pub placeholder: bool,
+    /// The function that a leaf without a value was made for.
+    pub placeholder: Option<&'static str>,
     /// A gradient with respect to this node, or through it, can be asked for by `backward`.
     pub requires_grad: bool,
     /// What this node's rule keeps, once that has been counted.
@@ -132,10 +132,10 @@ impl Tape {
         self.push(aval, None, Inputs::new(), Some(value))
     }
 
-    /// Appends a leaf that stands for many values and has none: an example of a batch.
-    pub(crate) fn placeholder(&self, aval: Aval) -> Var<'_> {
+    /// Appends a leaf without a value: what a program is recorded on before that is known, for the function `whose`.
+    pub fn placeholder(&self, aval: Aval, whose: &'static str) -> Var<'_> {
         let x = self.push(aval, None, Inputs::new(), None);
-        self.nodes.borrow_mut().slots[x.id() as usize].placeholder = true;
+        self.nodes.borrow_mut().slots[x.id() as usize].placeholder = Some(whose);
         x
     }
 
@@ -220,7 +220,7 @@ impl Tape {
             inputs,
             value,
             constant: false,
-            placeholder: false,
+            placeholder: None,
             requires_grad,
             kept: None,
             spent: false,
@@ -264,6 +264,11 @@ impl Tape {
     /// Whether rules may append nodes that have no derivative themselves.
     pub fn is_last_pass(&self) -> bool {
         self.last_pass.get()
+    }
+
+    /// Whether operations outside transformations are left out of `backward`'s graph.
+    pub(crate) fn is_no_grad(&self) -> bool {
+        self.no_grad.get()
     }
 
     /// Runs `f` with [`Tape::is_last_pass`] set to `last`.
@@ -422,6 +427,44 @@ impl Tape {
         bits.fold(0, |bits, (i, _)| bits | bit(i))
     }
 
+    /// Records the program of `targets` again: all of it after `xs` or, where there are none, what depends on the first of
+    /// each pair in `with`, with the second in its place (repeated to its shape).
+    pub(crate) fn replay<'t>(
+        &'t self,
+        targets: &[Var<'t>],
+        xs: &[Var<'t>],
+        with: &[(Var<'t>, Var<'t>)],
+    ) -> Vec<Var<'t>> {
+        let ends: SmallVec<[Id; 8]> = targets.iter().map(|y| y.id()).collect();
+        let order = self.reached(&ends, Edges::All, |id, _| !xs.iter().any(|x| x.id() == id));
+        let position = |id: Id| self.nodes.borrow().position(id);
+        let mut again: Vec<Option<Var<'t>>> = Vec::with_capacity(order.len());
+        for &id in &order {
+            let (op, inputs) = {
+                let nodes = self.nodes.borrow();
+                let node = &nodes.slots[id as usize];
+                (node.op.clone(), node.inputs.clone())
+            };
+            let new = |&input: &Id| position(input).and_then(|p| again[p]);
+            let replaced = with.iter().find(|(from, _)| from.id() == id).map(|&(from, to)| to.expand(from.shape()));
+            let op = op.filter(|_| !xs.is_empty() || inputs.iter().any(|id| new(id).is_some()));
+            let made = replaced.or_else(|| {
+                let x: SmallVec<[Var<'t>; 4]> =
+                    inputs.iter().map(|id| new(id).unwrap_or_else(|| Var::new(self, *id))).collect();
+                op.map(|op| self.apply(op, &x))
+            });
+            again.push(made);
+        }
+        targets.iter().map(|&y| position(y.id()).and_then(|p| again[p]).unwrap_or(y)).collect()
+    }
+
+    /// Whether one of `ys` is made from one of `xs`.
+    pub(crate) fn depends(&self, ys: &[Var<'_>], xs: &[Var<'_>]) -> bool {
+        let ends: SmallVec<[Id; 8]> = ys.iter().map(|y| y.id()).collect();
+        let first = xs.iter().map(|x| self.nodes.borrow().slots[x.id() as usize].seq).min().unwrap_or(u64::MAX);
+        self.ancestors(&ends, |node| node.seq >= first).iter().any(|id| xs.iter().any(|x| x.id() == *id))
+    }
+
     /// Replaces a value by the same one in another layout.
     pub(crate) fn set_value(&self, x: Var<'_>, value: Array) {
         self.nodes.borrow_mut().slots[x.id() as usize].value = Some(value);
@@ -446,6 +489,11 @@ impl Tape {
     /// All nodes that `targets` are made from, in evaluation order, as far as `within` lets the search through. Their
     /// [`Node::position`] is the place in the list; [`Node::pending`] counts the uses among them.
     pub(crate) fn ancestors(&self, targets: &[Id], within: impl Fn(&Node) -> bool) -> Vec<Id> {
+        self.reached(targets, Edges::All, |_, node| within(node))
+    }
+
+    /// As [`Tape::ancestors`], along some edges only.
+    pub(crate) fn reached(&self, targets: &[Id], edges: Edges, within: impl Fn(Id, &Node) -> bool) -> Vec<Id> {
         let mut nodes = self.nodes.borrow_mut();
         nodes.epoch = nodes.epoch.wrapping_add(1);
         let epoch = nodes.epoch;
@@ -458,7 +506,7 @@ impl Tape {
                 node.epoch = epoch;
                 node.pending = 0;
                 node.position = Id::MAX;
-                if within(node) {
+                if within(id, node) {
                     node.position = 0;
                     stack.push(id);
                 }
@@ -472,8 +520,12 @@ impl Tape {
             sorted = false;
             found.push(id);
             for k in 0..nodes.slots[id as usize].inputs.len() {
-                let input = nodes.slots[id as usize].inputs[k];
-                visit(&mut nodes, &mut stack, input, 1);
+                let node = &nodes.slots[id as usize];
+                let read = edges == Edges::All || node.op.as_ref().is_none_or(|op| op.reads(k));
+                let input = node.inputs[k];
+                if read {
+                    visit(&mut nodes, &mut stack, input, 1);
+                }
             }
         }
         if !sorted {
@@ -489,6 +541,15 @@ impl Tape {
     }
 }
 
+/// Which inputs of a node a search goes on to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Edges {
+    /// All of them.
+    All,
+    /// Those that its value depends on.
+    Read,
+}
+
 /// The bit of input `i`; those past the last share one.
 pub(crate) fn bit(i: usize) -> u32 {
     1u32.checked_shl(i as u32).unwrap_or(1 << 31)
@@ -499,6 +560,22 @@ impl Nodes {
     pub fn position(&self, id: Id) -> Option<usize> {
         let node = &self.slots[id as usize];
         (node.epoch == self.epoch && node.position != Id::MAX).then_some(node.position as usize)
+    }
+
+    /// The search that marked nodes last.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Marks nodes with their places in a list, as a search does that found them; gives its number.
+    pub fn mark(&mut self, order: &[Id]) -> u32 {
+        self.epoch = self.epoch.wrapping_add(1);
+        for (place, &id) in order.iter().enumerate() {
+            let node = &mut self.slots[id as usize];
+            node.epoch = self.epoch;
+            node.position = place as u32;
+        }
+        self.epoch
     }
 
     fn each_kept(&mut self, id: Id, keeps: Keeps, f: impl Fn(&mut Node)) {

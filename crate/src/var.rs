@@ -83,6 +83,11 @@ impl<'t> Var<'t> {
         node.constant.then(|| node.value.as_ref().map(Array::item)).flatten()
     }
 
+    /// The function for which this is a leaf without a value.
+    pub(crate) fn is_placeholder(self) -> Option<&'static str> {
+        self.tape.nodes.borrow().slots[self.id as usize].placeholder
+    }
+
     /// One operation on this node.
     pub fn apply(self, op: impl Into<Op>) -> Var<'t> {
         self.tape.apply(op, &[self])

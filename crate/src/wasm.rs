@@ -14,6 +14,7 @@ use crate::call;
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::graph;
+use crate::ops::custom::Rule;
 use crate::shape::Shape;
 use crate::tape::Tape;
 use crate::var::Var;
@@ -288,6 +289,39 @@ pub fn batch(n: u32, m: u32) -> u32 {
         write_scratch(results.into_iter().map(|y| tape.handle(y)));
         Ok(1)
     })
+}
+
+/// Inside a transformation: a tensor like `h` without a value, for the recording of a rule: 0 of `customVjp`, 1 of
+/// `customJvp`.
+#[wasm_bindgen]
+pub fn placeholder(h: f64, rule: u32) -> f64 {
+    let whose = if rule == 0 { "customVjp" } else { "customJvp" };
+    run(|tape| Ok(tape.handle(tape.placeholder(node(tape, h, whose, 0)?.aval(), whose))))
+}
+
+/// Inside a transformation: a value with a rule. Scratch: `n` arguments, the value, then `m` parts of the rule: 0 the
+/// cotangent's placeholder and a cotangent per argument, 1 a tangent's placeholder per argument and the value's tangent.
+/// With `eager`, `backward` goes through it.
+#[wasm_bindgen]
+pub fn custom(rule: u32, n: u32, m: u32, eager: u32) -> f64 {
+    let (rule, whose) = if rule == 0 { (Rule::Vjp, "customVjp") } else { (Rule::Jvp, "customJvp") };
+    run(|tape| {
+        let (n, m) = (n as usize, m as usize);
+        let all = nodes(tape, whose, 0, n + 1 + m)?;
+        Ok(tape.handle(tape.custom(rule, &all[..n], all[n], &all[n + 1..], eager != 0)?))
+    })
+}
+
+/// The time of the tape, for [`checkpoint`].
+#[wasm_bindgen]
+pub fn clock() -> f64 {
+    TAPE.with(|tape| tape.clock() as f64)
+}
+
+/// Inside a transformation: a tensor whose program since `start` is run again by reverse mode.
+#[wasm_bindgen]
+pub fn checkpoint(h: f64, start: f64, eager: u32) -> f64 {
+    run(|tape| Ok(tape.handle(tape.checkpoint(node(tape, h, "checkpoint", 0)?, start as u64, eager != 0)?)))
 }
 
 /// Inside a transformation: gives tensors the values of others, in their own memory where that can be. Scratch: `n`

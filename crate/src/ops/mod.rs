@@ -6,6 +6,7 @@ pub mod cast;
 pub mod compare;
 pub mod concat;
 pub mod cumsum;
+pub mod custom;
 pub mod expand;
 pub mod extremum;
 pub mod gather;

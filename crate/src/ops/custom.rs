@@ -1,0 +1,158 @@
+//! Results whose derivative is said by a program of its own: custom rules, and checkpoints.
+//!
+//! A rule is recorded when its function is called, on placeholders for what is not known yet: the cotangent of the result,
+//! or the tangents of the arguments. A pass replays that program with the real ones. What is recorded is ordinary nodes,
+//! so derivatives of every order follow; and since a rule is linear in its placeholders, differentiating it by them gives
+//! the rule of the other mode (the transposition of Radul et al., "You only linearize once", 2023).
+
+use smallvec::SmallVec;
+
+use crate::array::Array;
+use crate::batch::Batched;
+use crate::diff;
+use crate::error::{Code, Error, Result};
+use crate::op::{Arrays, Aval, Keeps, Primitive};
+use crate::tape::{Tape, bit};
+use crate::var::Var;
+
+/// How the derivative is said, and which inputs follow the arguments and the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// The placeholder of the cotangent, then the cotangent of each argument.
+    Vjp,
+    /// The placeholder of each argument's tangent, then the tangent of the value.
+    Jvp,
+    /// Nothing: the program from the arguments to the value is the rule. Reverse mode runs it again rather than keep what
+    /// it computed (A. Griewank, "Achieving logarithmic growth of temporal and spatial complexity", 1992).
+    Checkpoint,
+}
+
+/// The value of input `arguments`, as a function of those before it with a derivative by [`Rule`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Custom {
+    /// Where the derivative comes from.
+    pub rule: Rule,
+    /// Number of arguments.
+    pub arguments: usize,
+}
+
+impl Primitive for Custom {
+    fn name(&self) -> &'static str {
+        match self.rule {
+            Rule::Vjp => "customVjp",
+            Rule::Jvp => "customJvp",
+            Rule::Checkpoint => "checkpoint",
+        }
+    }
+
+    fn infer(&self, x: &[Aval]) -> Result<Aval> {
+        Ok(x[self.arguments])
+    }
+
+    fn eval(&self, x: Arrays, _: Aval) -> Result<Array> {
+        Ok(x[0].clone())
+    }
+
+    fn reads(&self, i: usize) -> bool {
+        i == self.arguments
+    }
+
+    fn active(&self, i: usize) -> bool {
+        i < self.arguments
+    }
+
+    fn keeps(&self, _: u32) -> Option<Keeps> {
+        // The program starts from the arguments again.
+        Some(Keeps { inputs: (0..self.arguments).fold(0, |bits, i| bits | bit(i)), output: false })
+    }
+
+    fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
+        // Placeholders have been given examples in front, so the results of the rule have them too.
+        let all = x.iter().enumerate().map(|(i, x)| if i < self.arguments { x.var } else { x.stacked(size) });
+        let all: SmallVec<[Var<'t>; 8]> = all.collect();
+        Some(all[0].tape().apply(*self, &all))
+    }
+
+    fn pullback<'t>(&self, wanted: u32, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> SmallVec<[Option<Var<'t>>; 3]> {
+        let (tape, n) = (g.tape(), self.arguments);
+        let by: Vec<usize> = (0..n).filter(|&i| wanted & bit(i) != 0).collect();
+        let pick = |from: usize| by.iter().map(|&i| x[from + i]).collect::<Vec<_>>();
+        let found = match self.rule {
+            Rule::Vjp => {
+                let found = tape.replay(&pick(n + 2), &[], &[(x[n + 1], g)]);
+                found.into_iter().map(Some).collect()
+            }
+            Rule::Jvp => {
+                let found = diff::vjp(tape, &[x[2 * n + 1]], &[g], &pick(n + 1));
+                self.linear(tape, found, &x[n + 1..=2 * n])
+            }
+            Rule::Checkpoint => {
+                let again = tape.replay(&[x[n]], &x[..n], &[]);
+                diff::vjp(tape, &again, &[g], &pick(0)).unwrap_or_else(|e| {
+                    tape.fail(e);
+                    Vec::new()
+                })
+            }
+        };
+        let mut all = SmallVec::from_elem(None, x.len());
+        by.into_iter().zip(found).for_each(|(i, c)| all[i] = c);
+        all
+    }
+
+    fn vjp<'t>(&self, i: usize, x: &[Var<'t>], y: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
+        self.pullback(bit(i), x, y, g)[i]
+    }
+
+    fn jvp<'t>(&self, x: &[Var<'t>], y: Var<'t>, t: &[Option<Var<'t>>]) -> Option<Var<'t>> {
+        let (tape, n) = (y.tape(), self.arguments);
+        let moving: Vec<(usize, Var<'t>)> = (0..n).filter_map(|i| t[i].map(|t| (i, t))).collect();
+        let found = match self.rule {
+            Rule::Vjp => {
+                let cotangents: Vec<Var<'t>> = moving.iter().map(|&(i, _)| x[n + 2 + i]).collect();
+                let tangents: Vec<Var<'t>> = moving.iter().map(|&(i, t)| t.expand(x[n + 2 + i].shape())).collect();
+                let found = diff::vjp(tape, &cotangents, &tangents, &[x[n + 1]]);
+                self.linear(tape, found, &[x[n + 1]])
+            }
+            Rule::Jvp => {
+                let tangents: Vec<(Var<'t>, Var<'t>)> =
+                    (0..n).map(|i| (x[n + 1 + i], t[i].unwrap_or_else(|| x[i].full_like(0.0)))).collect();
+                tape.replay(&[x[2 * n + 1]], &[], &tangents).into_iter().map(Some).collect()
+            }
+            Rule::Checkpoint => {
+                let (xs, ts): (Vec<Var<'t>>, Vec<Var<'t>>) = moving.iter().map(|&(i, t)| (x[i], t)).unzip();
+                diff::jvp(tape, &[x[n]], &xs, &ts).unwrap_or_else(|e| {
+                    tape.fail(e);
+                    Vec::new()
+                })
+            }
+        };
+        found.first().copied().flatten()
+    }
+}
+
+impl Custom {
+    /// What transposing a rule gave, if it no longer depends on the rule's placeholders.
+    fn linear<'t>(
+        self,
+        tape: &'t Tape,
+        found: Result<Vec<Option<Var<'t>>>>,
+        placeholders: &[Var<'t>],
+    ) -> Vec<Option<Var<'t>>> {
+        match found {
+            Ok(found) => {
+                let made: Vec<Var<'t>> = found.iter().copied().flatten().collect();
+                if tape.depends(&made, placeholders) {
+                    let name = self.name();
+                    let sentence = format!("the rule of {name} must be linear, because the other mode transposes it");
+                    tape.fail(Error::new(Code::Gradient, self.name(), sentence));
+                    return Vec::new();
+                }
+                found
+            }
+            Err(e) => {
+                tape.fail(e);
+                Vec::new()
+            }
+        }
+    }
+}
