@@ -116,7 +116,7 @@ describe("operands", () => {
       "slices",
       () => ones([2]).slice(anything([["a"]])),
       "argument",
-      "slice: slices must be a list with [start, stop, step] or null for each axis, got an array of 1",
+      "slice: slices must be a list with [start, stop, step], of integers, or null for each axis, got an array of 1",
     ],
     ["text", () => w.einsum(anything(3), ones([2])), "argument", "einsum: equation must be a string, got 3"],
   ];

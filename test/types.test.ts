@@ -68,5 +68,6 @@ it("trees may be typed by interfaces", () => {
   const state = optimizer.init(params);
   expectTypeOf(state.mean).toEqualTypeOf<Params>();
   expectTypeOf(optimizer.update(params, state, params)[0]).toEqualTypeOf<Params>();
-  new Adam(params).step(params);
+  const own = tree.map((x) => tensor(x), params);
+  new Adam(own).step(own);
 });

@@ -88,7 +88,7 @@ export function encode(op: string, attribute: Attribute, value: unknown, slots: 
       slots.push(...(pairs(given) ?? refuse("a list of pairs of integers, such as [[1, 1], [0, 0]]")));
       break;
     case "slices":
-      slots.push(...(slices(given) ?? refuse("a list with [start, stop, step] or null for each axis")));
+      slots.push(...(slices(given) ?? refuse("a list with [start, stop, step], of integers, or null for each axis")));
       break;
     case "text":
       if (typeof given !== "string") return refuse("a string");
@@ -129,7 +129,7 @@ function slices(value: unknown): number[] | undefined {
     if (!isArray(parts) || parts.length > 3) return undefined;
     for (let i = 0; i < 3; i++) {
       const part = parts[i];
-      if (part !== undefined && typeof part !== "number") return undefined;
+      if (part !== undefined && !isInteger(part)) return undefined;
       slots.push(part ?? leftOut);
     }
   }

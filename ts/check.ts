@@ -1,8 +1,8 @@
 // Checking derivatives: reverse and forward mode against central differences in float64, to any order.
-import { unravel } from "./convert.js";
+import { isArray, unravel } from "./convert.js";
 import { tensor } from "./create.js";
 import { isFloat } from "./dtype.js";
-import { checkOptions, describe, TensorError } from "./errors.js";
+import { checkNumber, checkOptions, describe, TensorError } from "./errors.js";
 import { noGrad } from "./grad.js";
 import { checkMode, type Mode } from "./jacobian.js";
 import { tidy } from "./scope.js";
@@ -66,6 +66,12 @@ export function gradCheck<A extends unknown[]>(
   checkFunction("gradCheck", f);
   checkOptions("gradCheck", options, ["eps", "rtol", "atol", "modes", "order", "seed"]);
   const { eps = 1e-6, rtol = 1e-3, atol = 1e-5, modes = ["reverse", "forward"], order = 1 } = options;
+  for (const [name, value] of Object.entries({ eps, rtol, atol })) checkNumber("gradCheck", name, value, 0);
+  checkNumber("gradCheck", "seed", options.seed ?? 0);
+  if (order !== 1 && order !== 2)
+    throw new TensorError("argument", "gradCheck", `order must be 1 or 2, got ${describe(order)}`);
+  if (!isArray(args))
+    throw new TensorError("argument", "gradCheck", `the arguments must be an array, got ${describe(args)}`);
   if (!Array.isArray(modes) || modes.length === 0)
     throw new TensorError("argument", "gradCheck", `modes must name a mode to check, got ${describe(modes)}`);
   for (const mode of modes) checkMode("gradCheck", mode);

@@ -134,7 +134,13 @@ export function fromData(op: string, data: unknown, dtype?: DType, shape?: reado
     throw new TensorError("shape", op, sentence, [sizes]);
   }
   const { handle, values } = createFor(op, as, sizes);
-  write(values, as, plain.values);
+  try {
+    write(values, as, plain.values);
+  } catch (error) {
+    scratch(1)[0] = handle;
+    core.release(1);
+    throw new TensorError("argument", op, `the data could not be read: ${String(error)}`);
+  }
   return handle;
 }
 
@@ -162,7 +168,9 @@ function flatten(op: string, data: unknown): Flat {
       throw new TensorError("shape", op, `nested arrays must be at most ${maxDims} deep, got more`);
     first = first[0];
   }
-  const values = new Float64Array(shape.reduce((product, n) => product * n, 1));
+  const size = shape.reduce((product, n) => product * n, 1);
+  if (size > 2 ** 31) throw new TensorError("memory", op, `the data must have at most 2^31 elements, got ${size}`, [shape]);
+  const values = new Float64Array(size);
   const leaf = typeof first === "boolean" ? "boolean" : "number";
   const path: number[] = []; // to `item`
   let at = 0;

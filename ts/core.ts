@@ -7,9 +7,17 @@ import type { Exports } from "./load.js";
 let wasm: Exports | null = null;
 let unusable = new TensorError("memory", "wengert", "the core must be loaded before it is used; import wengert first");
 
+/** What the core calls on this side; set where it is known how. */
+export const host = {
+  /** Takes the handles of a node and of its gradient to that of the gradient which goes on; 0 for a failure. */
+  hook: (_node: number, gradient: number): number => gradient,
+};
+
 /** Connects the layer to an instantiated core; done once, by the entry of the package. */
 export function attach(exports: Exports): void {
-  wasm ??= exports; // handles belong to one core, so the first stays
+  if (wasm !== null) return; // handles belong to one core, so the first stays
+  wasm = exports;
+  exports.connect(host);
 }
 
 function live(): Exports {
@@ -68,6 +76,7 @@ export const core = {
   usage: guard((c) => c.usage),
   variable: guard((c) => c.variable),
   vjp: guard((c) => c.vjp),
+  watch: guard((c) => c.watch),
 };
 
 let slots = new Float64Array(0);

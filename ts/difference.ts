@@ -2,7 +2,7 @@
 import { asTensor } from "./apply.js";
 import { tensor } from "./create.js";
 import { isFloat } from "./dtype.js";
-import { describe, TensorError } from "./errors.js";
+import { checkNumber, checkOptions, describe, shapeText, TensorError } from "./errors.js";
 import { noGrad } from "./grad.js";
 import { tidy } from "./scope.js";
 import type { Tensor, TensorLike } from "./tensor.js";
@@ -26,8 +26,10 @@ const stencils = { forward: [0, 1], backward: [-1, 0], central: [-1, 1] } as con
  */
 export function finiteDifference(f: (x: Tensor) => TensorLike, x: TensorLike, options: DifferenceOptions = {}): Tensor {
   checkFunction("finiteDifference", f);
+  checkOptions("finiteDifference", options, ["scheme", "h"]);
   const { scheme = "central" } = options;
-  if (!(scheme in stencils)) {
+  if (options.h !== undefined) checkNumber("finiteDifference", "h", options.h, Number.MIN_VALUE);
+  if (!Object.hasOwn(stencils, scheme)) {
     throw new TensorError(
       "argument",
       "finiteDifference",
@@ -49,12 +51,16 @@ export function finiteDifference(f: (x: Tensor) => TensorLike, x: TensorLike, op
     const epsilon = dtype === "float64" ? 2 ** -52 : 2 ** -23;
     const h = options.h ?? (scheme === "central" ? Math.cbrt(epsilon) : Math.sqrt(epsilon));
     const center = point.data();
-    const evaluate = (i: number, value: number): Sample => {
+    const evaluate = (i: number, value: number, steps: number): Sample => {
       const moved = center.slice();
       moved[i] = value;
+      if (steps !== 0 && moved[i] === center[i]) {
+        const must = `h must be large enough to move x, got ${h} beside ${center[i] ?? NaN} in ${dtype}`;
+        throw new TensorError("argument", "finiteDifference", must);
+      }
       return sample(f, () => tensor(moved, { dtype, shape }), moved[i] ?? 0);
     };
-    const pairs = Array.from(center, (value, i) => stencils[scheme].map((steps) => evaluate(i, value + steps * h)));
+    const pairs = Array.from(center, (value, i) => stencils[scheme].map((steps) => evaluate(i, value + steps * h, steps)));
     const outputs = pairs[0]?.[0] ?? sample(f, () => point, 0); // what f returns for an empty x has a shape too
     const columns = pairs.map(([from = outputs, to = outputs]) => quotient(from, to));
     const rows = outputs.values.length;
@@ -86,5 +92,10 @@ function sample(f: (x: Tensor) => TensorLike, x: () => Tensor, at: number): Samp
 }
 
 function quotient(from: Sample, to: Sample): number[] {
+  if (shapeText(from.shape) !== shapeText(to.shape)) {
+    const got = `${shapeText(from.shape)} and ${shapeText(to.shape)}`;
+    const must = `the function must return the same shape everywhere, got ${got}`;
+    throw new TensorError("shape", "finiteDifference", must, [from.shape, to.shape]);
+  }
   return Array.from(to.values, (value, i) => (value - (from.values[i] ?? NaN)) / (to.at - from.at));
 }

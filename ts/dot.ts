@@ -107,7 +107,8 @@ const longest = 28; // characters of a value that is written out
  * is one; on the edges the derivative of the operation by that input.
  */
 export function toDot(g: Graph): string {
-  if (!isArray(g?.nodes) || !isArray(g.edges)) {
+  const isNode = (node: GraphNode | null): boolean => typeof node?.op === "string" && isArray(node.vjp);
+  if (!isArray(g?.nodes) || !isArray(g.edges) || !g.nodes.every(isNode)) {
     throw new TensorError("argument", "toDot", `the argument must be what graph(y) returns, got ${foreign(g)}`);
   }
   const byId = new Map(g.nodes.map((node) => [node.id, node]));

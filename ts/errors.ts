@@ -43,6 +43,8 @@ export function fromJson(json: string, user?: string): TensorError {
 /** How a value that should not be there is named in a sentence: `undefined`, `"abc"`, `a function`, `an array`. */
 export function describe(value: unknown): string {
   switch (typeof value) {
+    case "bigint":
+      return `${value}n`;
     case "string":
       return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
     case "function":
@@ -86,4 +88,17 @@ export function checkOptions(op: string, options: unknown, known: readonly strin
   if (unknown === undefined) return;
   const names = known.length === 0 ? "no options are known" : `the options are ${list(known)}`;
   throw new TensorError("argument", op, `${names}, got ${describe(unknown)}`);
+}
+
+/** Refuses what is no function. */
+export function checkFunction(op: string, f: unknown): void {
+  if (typeof f !== "function")
+    throw new TensorError("argument", op, `the first argument must be a function, got ${describe(f)}`);
+}
+
+/** Refuses what is no finite number, or one below `least`. */
+export function checkNumber(op: string, name: string, value: unknown, least = -Infinity): void {
+  if (typeof value === "number" && Number.isFinite(value) && value >= least) return;
+  const must = least === -Infinity ? "a number" : `a number of at least ${least}`;
+  throw new TensorError("argument", op, `${name} must be ${must}, got ${describe(value)}`);
 }

@@ -4,7 +4,7 @@ import { isArray } from "./convert.js";
 import { core } from "./core.js";
 import { checkOptions, refusePromise, shapeText, TensorError } from "./errors.js";
 import { stopGradient as stop } from "./ops.gen.js";
-import { alive, isTensor, own, tensorsIn, transform } from "./scope.js";
+import { alive, depth, isTensor, own, refuseTapes, tensorsIn, transform } from "./scope.js";
 import type { Tensor } from "./tensor.js";
 import {
   type Accepted,
@@ -90,6 +90,7 @@ export function gradientOf(
     const result = call(op, f, inputs.args);
     const [y, aux] = hasAux ? pair(op, result) : [result, undefined];
     const value = own(oneNumber(op, y));
+    if (depth() === 1) refuseTapes(op, aux);
     const gradients = pullBack(op, [value], [null], inputs.leaves);
     const outcome = { value, aux, gradient: build(inputs.definition, gradients) };
     return [outcome, [...(wanted ? [value] : []), ...tensorsIn(aux), ...gradients]];

@@ -1,4 +1,5 @@
 // wengert: what programs import. The entries in entry/ bring the core to life and hand all of this on.
+export { explain } from "./explain.js";
 export { gradCheck, type Discrepancy, type GradCheckOptions, type GradCheckResult } from "./check.js";
 export type { Axes, Pairs, Slices } from "./attributes.js";
 export type { NestedArray, NestedValues, NumericArray, Shape } from "./convert.js";
@@ -17,11 +18,13 @@ export {
   zerosLike,
 } from "./create.js";
 export { checkpoint, customJvp, customVjp } from "./custom.js";
+export { detectAnomaly, type Leak, leakReport, type LeakReport } from "./diagnose.js";
 export { type DifferenceOptions, finiteDifference } from "./difference.js";
 export { type Graph, graph, type GraphEdge, type GraphNode, toDot } from "./dot.js";
 export type { DType, TensorData } from "./dtype.js";
 export { type ErrorCode, TensorError } from "./errors.js";
 export { grad, type GradOptions, noGrad, stopGradient, valueAndGrad } from "./grad.js";
+export type { Hook, Registration } from "./hooks.js";
 export { hessian, jacfwd, jacobian, type Jacobian, type JacobianOptions, jacrev, type Mode } from "./jacobian.js";
 export { type AxisOptions, split, unstack } from "./lists.js";
 export { type Memory, memory, resetPeak } from "./memory.js";

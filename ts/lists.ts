@@ -1,5 +1,6 @@
 // Operations with several results: parts of a tensor.
 import { asTensor } from "./apply.js";
+import { isArray } from "./convert.js";
 import { checkOptions, describe, shapeText, TensorError } from "./errors.js";
 import { reshape, slice } from "./ops.gen.js";
 import { tidy } from "./scope.js";
@@ -20,6 +21,10 @@ export function split(
     const t = asTensor("split", x);
     const axis = axisOf("split", t, options);
     const size = t.shape[axis] ?? 0;
+    if (typeof parts !== "number" && !isArray(parts)) {
+      const must = `the second argument must be a number of parts or a list of sizes, got ${describe(parts)}`;
+      throw new TensorError("argument", "split", must);
+    }
     const equal = typeof parts === "number" && parts >= 1 && parts <= size;
     const sizes = typeof parts !== "number" ? parts : equal ? Array.from({ length: parts }, () => size / parts) : [];
     const total = sizes.reduce((sum, n) => sum + n, 0);

@@ -1,15 +1,15 @@
 // Bringing the core to life: from wengert.wasm to the functions of the boundary. The hosts differ only in how they come
 // by the file, which is said in entry/.
 import {
-  apply, apply1, apply2, backward, batch, begin, checkpoint, clock, create, custom, data, end, error, example,
+  apply, apply1, apply2, backward, batch, begin, checkpoint, clock, connect, create, custom, data, end, error, example,
   get_grad, graph, info, initSync, jvp, placeholder, record, release, reset_peak, same, scratch, set, update,
-  usage, variable, vjp,
+  usage, variable, vjp, watch,
 } from "../build/wasm/wengert.js";
 
 const functions = {
-  apply, apply1, apply2, backward, batch, begin, checkpoint, clock, create, custom, data, end, error, example,
+  apply, apply1, apply2, backward, batch, begin, checkpoint, clock, connect, create, custom, data, end, error, example,
   get_grad, graph, info, jvp, placeholder, record, release, reset_peak, same, scratch, set, update, usage,
-  variable, vjp,
+  variable, vjp, watch,
 };
 
 /** What the Rust core exports (crate/src/wasm.rs says what each function does) and its linear memory. */

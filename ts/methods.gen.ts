@@ -176,8 +176,8 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * x, but at least min and at most max (max wins); the derivative by x is 1 from min to max with both ends, by a bound
-   * it is 1 where that bound is the value.
+   * x, but at least min and at most max (max wins); NaN where one of them is; the derivative by x is 1 from min to max
+   * with both ends, by a bound it is 1 where that bound is the value.
    */
   clip(this: Tensor, min: TensorLike, max: TensorLike): Tensor {
     return clip(this, min, max);

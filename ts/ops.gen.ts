@@ -475,8 +475,8 @@ export function minimum(a: TensorLike, b: TensorLike): Tensor {
 }
 
 /**
- * x, but at least min and at most max (max wins); the derivative by x is 1 from min to max with both ends, by a bound
- * it is 1 where that bound is the value.
+ * x, but at least min and at most max (max wins); NaN where one of them is; the derivative by x is 1 from min to max
+ * with both ends, by a bound it is 1 where that bound is the value.
  */
 export function clip(x: TensorLike, min: TensorLike, max: TensorLike): Tensor {
   return apply(clipOp, [x, min, max]);

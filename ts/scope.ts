@@ -53,9 +53,21 @@ export function depth(): number {
   return transformations;
 }
 
+/** Sees every tensor that is made, with its handle, while somebody looks. */
+export type Observer = (tensor: Tensor, handle: number) => void;
+let observer: Observer | null = null;
+
+/** Sets who sees tensors that are made; gives who did before. */
+export function observe(next: Observer | null): Observer | null {
+  const before = observer;
+  observer = next;
+  return before;
+}
+
 /** A new Tensor for a handle of the core, owned by the innermost scope, else by the garbage collector. */
 export function made(handle: number): Tensor {
   const tensor = construct(handle);
+  if (observer !== null) observer(tensor, handle);
   if (top === null) registry.register(tensor, handle);
   else top.tensors.push(tensor);
   return tensor;
@@ -116,15 +128,32 @@ export function owns(owner: object, tensors: readonly Handle[]): void {
   owners.set(owner, tensors);
 }
 
-/** The tensors in any nesting of arrays, maps, sets and objects. */
-export function tensorsIn(value: unknown, found: Handle[] = [], seen = new Set<unknown>()): Handle[] {
+/** Refuses what is to outlive a transformation and holds a pullback, whose tape ends with the transformation. */
+export function refuseTapes(op: string, value: unknown): void {
+  const found: unknown[] = [];
+  tensorsIn(value, [], new Set(), found);
+  if (found.length === 0) return;
+  const must = "a pullback or pushforward ends with the transformation that it was made in; call it inside";
+  throw new TensorError("trace", op, must);
+}
+
+/** The tensors in any nesting of arrays, maps, sets and objects; functions that live by tensors go to `tapes`. */
+export function tensorsIn(
+  value: unknown,
+  found: Handle[] = [],
+  seen = new Set<unknown>(),
+  tapes: unknown[] = [],
+): Handle[] {
   if ((typeof value !== "object" && typeof value !== "function") || value === null || seen.has(value)) return found;
   seen.add(value);
   if (isTensor(value)) found.push(value);
-  else if (typeof value === "function") found.push(...(owners.get(value) ?? []));
-  else if (value instanceof Map || value instanceof Set)
-    for (const item of value.values()) tensorsIn(item, found, seen);
-  else if (!ArrayBuffer.isView(value)) for (const item of Object.values(value)) tensorsIn(item, found, seen);
+  else if (typeof value === "function") {
+    const tensors = owners.get(value) ?? [];
+    if (tensors.length > 0) tapes.push(value);
+    found.push(...tensors);
+  } else if (value instanceof Map || value instanceof Set)
+    for (const item of value.values()) tensorsIn(item, found, seen, tapes);
+  else if (!ArrayBuffer.isView(value)) for (const item of Object.values(value)) tensorsIn(item, found, seen, tapes);
   return found;
 }
 
@@ -264,15 +293,17 @@ export function tidy(f: () => unknown): unknown {
   if (typeof f !== "function") throw new TensorError("argument", "tidy", "the argument must be a function");
   const scope = open("tidy", false);
   let result: unknown;
+  let results: readonly Handle[] = [];
   try {
     result = f();
     if (transformations > 0) refusePromise("tidy inside a transformation", result);
+    if (!isPromise(result)) results = tensorsIn(result);
   } catch (error) {
     abandon(scope);
     throw error;
   }
   if (isPromise(result)) return settle(scope, result);
-  close(scope, tensorsIn(result));
+  close(scope, results);
   return result;
 }
 
@@ -299,6 +330,7 @@ async function settle(scope: Scope, promise: PromiseLike<unknown>): Promise<unkn
  * argument back. Inside a transformation they are computed when it ends.
  */
 export function keep<T>(value: T): T {
+  if (transformations > 0) refuseTapes("keep", value);
   for (const tensor of tensorsIn(value)) {
     alive("keep", tensor);
     for (let scope = top; scope !== null; scope = scope.parent) {

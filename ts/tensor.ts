@@ -3,7 +3,8 @@ import { asTensor, tensorBrand } from "./apply.js";
 import { nest, type NestedValues, type Plain } from "./convert.js";
 import { core, memoryView, raise, scratch } from "./core.js";
 import { type DType, dtypes, type TensorData } from "./dtype.js";
-import { describe, shapeText, TensorError } from "./errors.js";
+import { checkOptions, describe, shapeText, TensorError } from "./errors.js";
+import { type Hook, registerHook, type Registration, rethrow } from "./hooks.js";
 import { type AxisOptions, split, unstack } from "./lists.js";
 import { TensorOps } from "./methods.gen.js";
 import { print } from "./print.js";
@@ -173,13 +174,23 @@ export class Tensor extends TensorOps {
    * the pass, unless `retainGraph` or `createGraph` is set.
    */
   backward(gradient?: TensorLike | null, options: BackwardOptions = {}): void {
+    checkOptions("backward", options, ["retainGraph", "createGraph"]);
     const handle = alive("backward", this);
     const flags = (options.retainGraph === true ? 1 : 0) + (options.createGraph === true ? 2 : 0);
     const given = gradient ?? null;
     const g = given === null ? null : asTensor("backward", given, "the gradient", this.dtype);
     const done = core.backward(handle, g === null ? 0 : handleOf(g), flags);
     if (g !== null && g !== given) dispose(g);
-    if (done === 0) raise("backward");
+    rethrow();
+    if (done === 0) raise();
+  }
+
+  /**
+   * Calls `hook` with the gradient of this tensor whenever `backward` has it; what the hook returns, if anything, goes on
+   * in its place. The registration's `remove` ends that.
+   */
+  registerHook(hook: Hook): Registration {
+    return registerHook(this, hook);
   }
 
   /** Forgets the accumulated gradient; a tensor that was read from `grad` stays valid. */
@@ -194,7 +205,10 @@ export class Tensor extends TensorOps {
     return this;
   }
 
-  /** Gives this Tensor another value of the same shape; not while an open tape holds it. */
+  /**
+   * Gives this Tensor another value of the same shape: the numbers only, no gradient flows to where they came from. Not
+   * inside a transformation, and not while an open tape holds the value.
+   */
   assign(value: TensorLike): this {
     const next = asTensor("assign", value, "the value", this.#read("assign").dtype);
     try {

@@ -2,7 +2,7 @@
 import { asTensor } from "./apply.js";
 import { unravel } from "./convert.js";
 import { isFloat } from "./dtype.js";
-import { shapeText } from "./errors.js";
+import { checkNumber, checkOptions, shapeText } from "./errors.js";
 import { formatNumber } from "./print.js";
 import { tidy } from "./scope.js";
 import type { Tensor, TensorLike } from "./tensor.js";
@@ -23,6 +23,10 @@ export interface CloseOptions {
  * value. NaN equals NaN.
  */
 export function expectClose(actual: unknown, expected: unknown, options: CloseOptions = {}): void {
+  checkOptions("expectClose", options, ["rtol", "atol"]);
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined) checkNumber("expectClose", name, value, 0);
+  }
   tidy(() => {
     const paths: string[] = [];
     const { leaves, definition } = flattenTree("expectClose", actual, "actual", (op, value, path) => {

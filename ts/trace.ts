@@ -1,9 +1,11 @@
 // What the transformations share: variables for arguments, the function's outputs, and the two passes.
 import { asTensor, foreign } from "./apply.js";
-import { fromData, type Plain } from "./convert.js";
+import { fromData, isArray, type Plain } from "./convert.js";
 import { core, raise, scratch } from "./core.js";
 import { isFloat } from "./dtype.js";
 import { describe, refusePromise, TensorError } from "./errors.js";
+
+export { checkFunction } from "./errors.js";
 import { alive, depth, handleOf, isTensor, made, own, variable } from "./scope.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 import {
@@ -47,12 +49,6 @@ export type Gradient<A extends readonly unknown[], N extends Argnums> = N extend
     ? { -readonly [K in keyof N]: Tensors<A[Extract<N[K], number>]> }
     : never;
 
-/** Refuses what is no function. */
-export function checkFunction(op: string, f: unknown): void {
-  if (typeof f !== "function")
-    throw new TensorError("argument", op, `the first argument must be a function, got ${describe(f)}`);
-}
-
 /** The arguments of a function with variables in place of the leaves to differentiate by. */
 export interface Inputs {
   readonly args: readonly unknown[];
@@ -65,6 +61,14 @@ export interface Inputs {
 /** Variables for the leaves of the arguments `argnums`; the other arguments stay as they are. */
 export function variablesFor(op: string, args: readonly unknown[], argnums: Argnums): Inputs {
   const several = typeof argnums === "number" ? [argnums] : argnums;
+  if (!isArray(several)) {
+    const must = `argnums must be the number of an argument, or an array of such, got ${describe(several)}`;
+    throw new TensorError("argument", op, must);
+  }
+  if (args.length === 0 && several.length > 0)
+    throw new TensorError("argument", op, "there must be an argument to differentiate by, got none");
+  if (new Set(several).size !== several.length)
+    throw new TensorError("argument", op, `argnums must name each argument once, got ${several.join(", ")}`);
   const leaves: Tensor[] = [];
   const items: Structure[] = [];
   const replaced = [...args];

@@ -1,6 +1,7 @@
 // Trees: a tensor, or arrays and plain objects of tensors nested to any depth. Results of transformations have the
 // structure of what they belong to.
-import { TensorError } from "./errors.js";
+import { isArray } from "./convert.js";
+import { checkFunction, describe, TensorError } from "./errors.js";
 import {
   at,
   build,
@@ -26,6 +27,7 @@ export function map<T, U>(
   t: T & Tree<T>,
   ...rest: readonly (T & Tree<T>)[]
 ): Mapped<T, U> {
+  checkFunction("tree.map", f);
   const { leaves: firsts, definition } = flattenTree("tree.map", t, "the tree", tensorLeaf);
   const others = rest.map((tree, i) => leavesLike("tree.map", definition, tree, `tree ${i + 2}`, tensorLeaf));
   const results = firsts.map((first, i) => f(first, ...others.map((leaves) => at(leaves, i))));
@@ -45,6 +47,10 @@ export function flatten<T>(t: T & Tree<T>): [leaves: Tensor[], definition: Defin
 
 /** The tree with this structure and these leaves: the inverse of `flatten`. */
 export function unflatten<T>(definition: Definition<T>, leaves: readonly Tensor[]): T {
+  if (typeof definition?.kind !== "string" || !isArray(leaves)) {
+    const must = `a structure made by flatten and an array of leaves are needed, got ${describe(definition)} and ${describe(leaves)}`;
+    throw new TensorError("argument", "tree.unflatten", must);
+  }
   const count = countLeaves(definition);
   if (count !== leaves.length) {
     throw new TensorError(

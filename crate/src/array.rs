@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::buffer::Buffer;
 use crate::dtype::{DType, Elem};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::kernels::copy;
 use crate::layout::Layout;
 use crate::shape::Shape;
@@ -23,7 +23,11 @@ pub struct Array {
 impl Array {
     /// A contiguous array whose contents are unspecified. Errors: `memory`.
     pub fn new(shape: Shape, dtype: DType) -> Result<Array> {
-        let buffer = Rc::new(Buffer::new(shape.size().saturating_mul(dtype.size()))?);
+        let Some(bytes) = shape.size().checked_mul(dtype.size()) else {
+            let sentence = format!("a tensor of shape {shape} {} is larger than the address space", dtype.name());
+            return Err(Error::new(Code::Memory, "memory", sentence));
+        };
+        let buffer = Rc::new(Buffer::new(bytes)?);
         Ok(Array { buffer, layout: Layout::contiguous(shape), dtype })
     }
 

@@ -99,8 +99,13 @@ pub fn vjp<'t>(tape: &'t Tape, ys: &[Var<'t>], gs: &[Var<'t>], xs: &[Var<'t>]) -
         }
     }
     for k in (0..paths.order.len()).rev() {
-        let (Some(g), Some((op, x))) = (cotangents[k], paths.step(k)) else { continue };
+        let Some(g) = cotangents[k].filter(|_| paths.active[k]).map(|g| tape.hooked(paths.order[k], g)) else {
+            continue;
+        };
+        cotangents[k] = Some(g);
+        let Some((op, x)) = paths.step(k) else { continue };
         let y = Var::new(tape, paths.order[k]);
+        let _origin = tape.watching(y.id());
         let places: SmallVec<[Option<usize>; 3]> =
             x.iter().enumerate().map(|(i, input)| paths.at(input.id()).filter(|_| op.active(i))).collect();
         let wanted = places.iter().enumerate().filter(|(_, p)| p.is_some()).fold(0, |bits, (i, _)| bits | bit(i));

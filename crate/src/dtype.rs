@@ -100,6 +100,11 @@ impl DType {
         with_dtype!(self, T => size_of::<T>())
     }
 
+    /// Whether the type has this number as it is; floats round.
+    pub fn holds(self, x: f64) -> bool {
+        self.is_float() || with_dtype!(self, T => T::from_f64(x).to_f64() == x)
+    }
+
     /// Whether the type carries derivatives.
     pub fn is_float(self) -> bool {
         matches!(self, DType::Float32 | DType::Float64)

@@ -142,7 +142,7 @@ elementwise! {
         /// -x.
         Neg = neg(x) -> y { -x } d { -x.one() } on -2.0..2.0;
         /// |x|; the derivative at 0 is 0.
-        Abs = abs(x) -> y { x.abs() } d { signum(x) } on -2.0..2.0;
+        Abs = abs(x) -> y { R::select(x.le(x.zero()), x.zero() - x, x) } d { signum(x) } on -2.0..2.0;
         /// -1, 0 or 1 as x is negative, zero or positive; the derivative is 0 everywhere.
         Sign = sign(x) -> y { R::select(x.eq(x.zero()) | x.is_nan(), x, signum(x)) } d { x.zero() } on -2.0..2.0;
         /// x².
@@ -151,8 +151,8 @@ elementwise! {
         Maximum = maximum(a, b) -> y { R::select(a.gt(b) | a.is_nan(), a, b) } d { share(b, a), share(a, b) } on -2.0..2.0, -2.0..2.0;
         /// The smaller of a and b, NaN where one is NaN; where they are equal each gets half of the derivative.
         Minimum = minimum(a, b) -> y { R::select(a.lt(b) | a.is_nan(), a, b) } d { share(a, b), share(b, a) } on -2.0..2.0, -2.0..2.0;
-        /// x, but at least min and at most max (max wins); the derivative by x is 1 from min to max with both ends, by a bound it is 1 where that bound is the value.
-        Clip = clip(x, min, max) -> y { R::select(max.lt(x), max, R::select(x.lt(min), R::select(max.lt(min), max, min), x)) }
+        /// x, but at least min and at most max (max wins); NaN where one of them is; the derivative by x is 1 from min to max with both ends, by a bound it is 1 where that bound is the value.
+        Clip = clip(x, min, max) -> y { at_most(R::select(x.lt(min) | min.is_nan(), min, x), max) }
             d { indicator(x, min.le(x) & x.le(max)), indicator(x, x.lt(min) & min.le(max)), indicator(x, max.lt(x) | (x.lt(min) & max.lt(min))) }
             on -2.0..2.0, -1.5..-0.5, 0.5..1.5;
         /// x where x > 0, else 0; the derivative at 0 is 0.
@@ -249,6 +249,12 @@ elementwise! {
 #[inline(always)]
 fn squared<R: Real>(x: R) -> R {
     x * x
+}
+
+/// x, but at most max; NaN where one is.
+#[inline(always)]
+fn at_most<R: Real>(x: R, max: R) -> R {
+    R::select(max.lt(x) | max.is_nan(), max, x)
 }
 
 /// x where x < 0, else 0.

@@ -1,7 +1,8 @@
 //! The evaluator: computes what nodes need, each value only from its first to its last use.
 
+use crate::array::Array;
 use crate::error::{Code, Error, Result};
-use crate::op::Arrays;
+use crate::op::{Arrays, Aval, Op};
 use crate::tape::{Edges, Id, Node, Nodes, Tape};
 
 /// Whether the evaluation is the last that reads the nodes it runs over.
@@ -53,7 +54,7 @@ impl Tape {
             let read = node.inputs.iter().enumerate().filter(|&(i, _)| op.reads(i));
             let values = read.map(|(_, &input)| nodes.slots[input as usize].value.clone());
             let Some(x) = values.collect::<Option<Arrays>>() else { return Ok(false) };
-            op.eval(x, node.aval).map_err(|e| if e.code() == Code::Memory { e.in_op(op.name()) } else { e })?
+            self.run(id, op, x, node.aval)?
         };
         self.nodes.borrow_mut().slots[id as usize].value = Some(value);
         Ok(true)
@@ -65,11 +66,18 @@ impl Tape {
             let nodes = self.nodes.borrow();
             let node = &nodes.slots[id as usize];
             let Some(op) = &node.op else { return Err(node.placeholder.map_or_else(freed, unknown)) };
-            op.eval(x, node.aval).map_err(|e| if e.code() == Code::Memory { e.in_op(op.name()) } else { e })?
+            self.run(id, op, x, node.aval)?
         };
         let mut nodes = self.nodes.borrow_mut();
         nodes.slots[id as usize].value = Some(value);
         Ok(())
+    }
+
+    fn run(&self, id: Id, op: &Op, x: Arrays, out: Aval) -> Result<Array> {
+        let seen = self.inputs_seen(&x);
+        let y = op.eval(x, out).map_err(|e| if e.code() == Code::Memory { e.in_op(op.name()) } else { e })?;
+        self.look_at(id, op, &y, seen)?;
+        Ok(y)
     }
 
     /// The values of a node's inputs; those at their last use are handed over.

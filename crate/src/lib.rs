@@ -31,3 +31,4 @@ pub mod tape;
 pub mod var;
 pub mod walk;
 pub mod wasm;
+mod watch;

@@ -347,6 +347,15 @@ impl Tape {
         Ok(())
     }
 
+    /// Sets whether `backward` calls hooks on the gradient of this node. Errors: `gradient` where it does not require one.
+    pub fn set_hooked(&self, x: Var<'_>, on: bool) -> Result<()> {
+        if on && !x.requires_grad() {
+            return Err(Error::new(Code::Gradient, "registerHook", "the tensor must require a gradient"));
+        }
+        self.nodes.borrow_mut().slots[x.id() as usize].hooked = on;
+        Ok(())
+    }
+
     /// Gives a node a name, for pictures.
     pub fn set_name(&self, x: Var<'_>, name: &str) {
         self.nodes.borrow_mut().slots[x.id() as usize].name = Some(name.into());
@@ -363,23 +372,25 @@ impl Tape {
     pub fn assign(&self, x: Var<'_>, value: Var<'_>) -> Result<()> {
         like("assign", "value", value, x)?;
         let value = self.read(value)?;
-        // Inside a transformation what uses x has yet to be computed; outside only rules still ask for its value.
-        let held = self.depth() > 0 && self.nodes.borrow().slots[x.id() as usize].uses > 0;
-        self.assignable("assign", x, held)?;
+        if self.depth() > 0 {
+            let sentence =
+                "inside a transformation values are not known yet and tensors cannot change; use the new one";
+            return Err(Error::new(Code::Gradient, "assign", sentence));
+        }
+        self.assignable("assign", x)?;
         self.set_value(x, value);
         Ok(())
     }
 
-    /// Refuses to assign to x when it was computed from others, or when an open tape needs the value it has: `held`, or
-    /// a rule keeps it.
-    fn assignable(&self, op: &str, x: Var<'_>, held: bool) -> Result<()> {
+    /// Refuses to assign to x when it was computed from others, or when a rule of an open tape keeps the value it has.
+    fn assignable(&self, op: &str, x: Var<'_>) -> Result<()> {
         let nodes = self.nodes.borrow();
         let node = &nodes.slots[x.id() as usize];
         let refuse = |sentence| Err(Error::new(Code::Gradient, op, sentence));
         if node.op.is_some() {
             return refuse("only a tensor that was not computed from others can be assigned to");
         }
-        if held || node.keeps > 0 {
+        if node.keeps > 0 {
             return refuse(
                 "the tensor is held by an open tape; call backward, dispose what was computed from it, or use noGrad",
             );
@@ -400,7 +411,7 @@ impl Tape {
         }
         for (&x, &y) in xs.iter().zip(ys) {
             like("step", "new value", y, x)?;
-            self.assignable("step", x, false)?;
+            self.assignable("step", x)?;
         }
         let ids = |vars: &[Var<'t>]| -> SmallVec<[Id; 16]> { vars.iter().map(|v| v.id()).collect() };
         let (xs, ys) = (ids(xs), ids(ys));

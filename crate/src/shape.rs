@@ -38,6 +38,19 @@ impl Shape {
         }
     }
 
+    /// [`Shape::new`] of sizes as they cross the boundary. Errors: `shape` for what is no size, `memory` for too many.
+    pub fn from_numbers(op: &str, dims: &[f64]) -> Result<Shape> {
+        if let Some(d) = dims.iter().find(|&&d| d.fract() != 0.0 || d < 0.0 || d.is_nan()) {
+            let sentence = format!("sizes must be whole numbers that are not negative, got {d}");
+            return Err(Error::new(Code::Shape, op, sentence));
+        }
+        if dims.iter().any(|&d| d > isize::MAX as f64) {
+            let sentence = format!("a tensor of shape {dims:?} is larger than the address space");
+            return Err(Error::new(Code::Memory, op, sentence));
+        }
+        Shape::new(op, &dims.iter().map(|&d| d as usize).collect::<Vec<_>>())
+    }
+
     /// A shape from dimensions that are known to be valid (a part or a rearrangement of a valid shape).
     pub(crate) fn of(dims: &[usize]) -> Shape {
         let mut shape = Shape::SCALAR;

@@ -4,6 +4,7 @@
 //! it; its value lives while a handle or a rule that will be differentiated needs it. The tape knows no derivatives.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use smallvec::SmallVec;
 
@@ -12,6 +13,7 @@ use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::op::{Aval, Keeps, Op};
 use crate::var::Var;
+use crate::watch::Watch;
 
 /// Place of a node in the tape.
 pub type Id = u32;
@@ -55,6 +57,8 @@ pub(crate) struct Node {
     pub spent: bool,
     /// Whether `backward` stores the gradient although this is no leaf.
     pub retain_grad: bool,
+    /// Whether `backward` calls hooks on the gradient.
+    pub hooked: bool,
     /// The value is about to be replaced: its last reader may overwrite it.
     pub donated: bool,
     /// What users call the tensor.
@@ -93,7 +97,16 @@ pub struct Tape {
     time: Cell<Option<u64>>,
     /// The first refusal inside a rule or a composed operation.
     failure: RefCell<Option<Error>>,
+    /// Passes under way that call out to the host: what they have made is not swept meanwhile.
+    busy: Cell<u32>,
+    /// What runs the hooks of a node on its gradient.
+    hook: RefCell<Option<Rc<Hook>>>,
+    /// Where NaN is looked for, while it is.
+    pub(crate) watch: RefCell<Option<Watch>>,
 }
+
+/// Takes the handle of a node and its gradient to the gradient that goes on from there.
+pub type Hook = dyn for<'t> Fn(&'t Tape, f64, Var<'t>) -> Result<Var<'t>>;
 
 impl Default for Tape {
     fn default() -> Tape {
@@ -121,6 +134,9 @@ impl Tape {
             no_grad: Cell::new(false),
             time: Cell::new(None),
             failure: RefCell::new(None),
+            busy: Cell::new(0),
+            hook: RefCell::new(None),
+            watch: RefCell::new(None),
         }
     }
 
@@ -225,6 +241,7 @@ impl Tape {
             kept: None,
             spent: false,
             retain_grad: false,
+            hooked: false,
             donated: false,
             name: None,
             grad: None,
@@ -247,6 +264,7 @@ impl Tape {
         };
         nodes.young.push(id);
         drop(nodes);
+        self.watched(id);
         Var::new(self, id)
     }
 
@@ -298,9 +316,13 @@ impl Tape {
     pub fn handle(&self, x: Var<'_>) -> f64 {
         let mut nodes = self.nodes.borrow_mut();
         nodes.handles += 1;
-        let node = &mut nodes.slots[x.id() as usize];
-        node.handles += 1;
-        f64::from(node.generation) * SLOTS + f64::from(x.id())
+        nodes.hold(x.id());
+        nodes.number(x.id())
+    }
+
+    /// The number that handles to a node have.
+    pub(crate) fn number(&self, id: Id) -> f64 {
+        self.nodes.borrow().number(id)
     }
 
     /// The node of a handle; `None` when it is stale or was never one.
@@ -338,8 +360,34 @@ impl Tape {
         self.len() == 0
     }
 
+    /// Sets what runs hooks.
+    pub fn set_hook(&self, hook: Rc<Hook>) {
+        self.hook.replace(Some(hook));
+    }
+
+    /// The gradient `g` of a node after its hooks; `g` itself where it has none.
+    pub(crate) fn hooked<'t>(&'t self, id: Id, g: Var<'t>) -> Var<'t> {
+        let handle = {
+            let nodes = self.nodes.borrow();
+            let node = &nodes.slots[id as usize];
+            node.hooked.then(|| nodes.number(id))
+        };
+        let hook = self.hook.borrow().clone();
+        let (Some(handle), Some(hook)) = (handle, hook) else { return g };
+        self.busy.set(self.busy.get() + 1);
+        let found = hook(self, handle, g);
+        self.busy.set(self.busy.get() - 1);
+        found.unwrap_or_else(|e| {
+            self.fail(e);
+            g
+        })
+    }
+
     /// Frees what was created since the last call and has found no owner: the end of every call from outside.
     pub fn sweep(&self) {
+        if self.busy.get() > 0 {
+            return;
+        }
         let mut nodes = self.nodes.borrow_mut();
         while let Some(id) = nodes.young.pop() {
             nodes.slots[id as usize].young = false;
@@ -350,6 +398,11 @@ impl Tape {
     /// Number of nodes created since the last [`Tape::sweep`].
     pub(crate) fn young(&self) -> usize {
         self.nodes.borrow().young.len()
+    }
+
+    /// Those created since there were `first` of them.
+    pub(crate) fn young_since(&self, first: usize) -> Vec<Id> {
+        self.nodes.borrow().young.get(first..).unwrap_or(&[]).to_vec()
     }
 
     /// Runs `f` on the first `n` of them.
@@ -588,6 +641,10 @@ impl Nodes {
                 f(&mut self.slots[input as usize]);
             }
         }
+    }
+
+    pub fn number(&self, id: Id) -> f64 {
+        f64::from(self.slots[id as usize].generation) * SLOTS + f64::from(id)
     }
 
     pub fn clock(&self) -> u64 {

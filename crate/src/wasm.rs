@@ -4,6 +4,7 @@
 //! through a scratch area of doubles that both sides see. No operation adds an export: they are called by code.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use smallvec::SmallVec;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -84,14 +85,10 @@ fn operands<'t>(tape: &'t Tape, code: usize, given: &[[f64; 2]]) -> Result<Vars<
     let dtype = beside().map(|x| x.dtype()).find(|&d| d != DType::Bool).or_else(|| beside().next().map(|x| x.dtype()));
     let dtype = dtype.unwrap_or(DType::Float32);
     let literal = |&[_, number]: &[f64; 2]| {
-        let (fits, what) = match dtype {
-            DType::Int32 => (f64::from(number as i32) == number, "a whole number of 32 bits"),
-            DType::Bool => (number == 0.0 || number == 1.0, "0, 1 or a truth value"),
-            DType::Float32 | DType::Float64 => (true, ""),
-        };
-        if fits {
+        if dtype.holds(number) {
             return tape.constant(number, dtype);
         }
+        let what = if dtype == DType::Int32 { "a whole number of 32 bits" } else { "0, 1 or a truth value" };
         let name = dtype.name();
         let sentence = format!("a number beside {name} must be {what}, got {number}; convert with .to(\"float32\")");
         Err(Error::new(Code::DType, op, sentence).with_dtypes([name]))
@@ -100,8 +97,10 @@ fn operands<'t>(tape: &'t Tape, code: usize, given: &[[f64; 2]]) -> Result<Vars<
 }
 
 fn perform(tape: &Tape, code: u32, given: &[[f64; 2]], attrs: &[f64]) -> Result<f64> {
+    let first = tape.young();
     let x = operands(tape, code as usize, given)?;
     let y = call::call(tape, code as usize, &x, attrs)?;
+    tape.watched_call(first, call::name(code as usize), y.id());
     tape.settle(&[y])?;
     Ok(tape.handle(y))
 }
@@ -146,20 +145,11 @@ pub fn apply2(op: u32, a: f64, b: f64, literal: u32) -> f64 {
 #[wasm_bindgen]
 pub fn create(dtype: u32, ndim: u32) -> f64 {
     run(|tape| {
-        let dims = scratch_values(0, ndim as usize);
-        if let Some(d) = dims.iter().find(|&&d| d.fract() != 0.0 || d < 0.0 || d.is_nan()) {
-            return Err(Error::new(
-                Code::Shape,
-                "tensor",
-                format!("sizes must be whole numbers that are not negative, got {d}"),
-            ));
-        }
-        let dims: SmallVec<[usize; 8]> =
-            dims.iter().map(|&d| if d < usize::MAX as f64 { d as usize } else { usize::MAX }).collect();
+        let shape = Shape::from_numbers("tensor", &scratch_values(0, ndim as usize))?;
         let Some(dtype) = DType::from_code(dtype) else {
             return Err(Error::new(Code::DType, "tensor", "the dtype must be float32, float64, int32 or bool"));
         };
-        let value = Array::new(Shape::new("tensor", &dims)?, dtype).map_err(|e| e.in_op("tensor"))?;
+        let value = Array::new(shape, dtype).map_err(|e| e.in_op("tensor"))?;
         Ok(tape.handle(tape.leaf(value)))
     })
 }
@@ -356,7 +346,7 @@ pub fn get_grad(h: f64) -> f64 {
 }
 
 /// Sets a property: 0 requires a gradient (0 or 1), 1 forget the gradient, 2 retain the gradient, 3 assign the value of a
-/// handle, 4 a name of `value` UTF-16 units in the scratch area.
+/// handle, 4 a name of `value` UTF-16 units in the scratch area, 5 whether `backward` calls the hooks of the node.
 #[wasm_bindgen]
 pub fn set(h: f64, what: u32, value: f64) -> u32 {
     run(|tape| {
@@ -365,6 +355,7 @@ pub fn set(h: f64, what: u32, value: f64) -> u32 {
             0 => tape.set_requires_grad(x, value != 0.0)?,
             1 => tape.zero_grad(x),
             2 => tape.retain_grad(x)?,
+            5 => tape.set_hooked(x, value != 0.0)?,
             4 => {
                 let units: Vec<u16> = scratch_values(0, value as usize).iter().map(|&c| c as u16).collect();
                 tape.set_name(x, &String::from_utf16_lossy(&units));
@@ -373,6 +364,32 @@ pub fn set(h: f64, what: u32, value: f64) -> u32 {
         }
         Ok(1)
     })
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// The host's side of hooks.
+    pub type Host;
+    /// The handle of the gradient that goes on from a node with this handle; 0 when the hook threw. Takes both handles.
+    #[wasm_bindgen(method)]
+    fn hook(this: &Host, node: f64, gradient: f64) -> f64;
+}
+
+/// Says who runs hooks.
+#[wasm_bindgen]
+pub fn connect(host: Host) {
+    TAPE.with(|tape| {
+        tape.set_hook(Rc::new(move |tape, handle, g| {
+            let made = host.hook(handle, tape.handle(g));
+            tape.lookup(made).ok_or_else(|| Error::new(Code::Gradient, "backward", "a hook threw"))
+        }));
+    });
+}
+
+/// Begins (1) or ends (0) to look for the first NaN or infinity; the handle of the result at fault, 0 when there is none.
+#[wasm_bindgen]
+pub fn watch(on: u32) -> f64 {
+    TAPE.with(|tape| tape.set_watch(on != 0).map_or(0.0, |id| tape.number(id)))
 }
 
 /// Whether two handles are of one node.

@@ -187,7 +187,7 @@ fn a_kept_pushforward_runs_any_number_of_times_where_only_it_needs_a_value() {
     tape.begin();
     let x = tape.leaf(float64(&[2], &[1.0, 2.0]));
     let indices = tape.leaf(array(&[1], DType::Int32, &[1.0]));
-    let y = tape.apply(ScatterAdd { axis: 0 }, &[x, indices, tape.leaf(float64(&[1], &[5.0]))]);
+    let y = tape.apply(ScatterAdd::along(0), &[x, indices, tape.leaf(float64(&[1], &[5.0]))]);
     let handles = [tape.handle(x), tape.handle(y)];
     tape.end_connected(&[], &[x], &[y]).unwrap();
     tape.sweep();

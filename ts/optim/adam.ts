@@ -41,11 +41,11 @@ function rule(name: string, options: AdamOptions): Rule<AdamSlot, Corrections> {
   const eps = atLeastZero(name, "eps", options.eps ?? 1e-8);
   const weightDecay = atLeastZero(name, "weightDecay", options.weightDecay ?? 0);
   const { betas = [0.9, 0.999], amsgrad = false } = options;
-  if (betas.length !== 2 || !betas.every((beta) => beta >= 0 && beta < 1)) {
+  if (!Array.isArray(betas) || betas.length !== 2 || !betas.every((beta) => beta >= 0 && beta < 1)) {
     throw new TensorError(
       "argument",
       name,
-      `betas must be two numbers from 0 to below 1, got ${betas.map(describe).join(" and ")}`,
+      `betas must be two numbers from 0 to below 1, got ${Array.isArray(betas) ? betas.map(describe).join(" and ") : describe(betas)}`,
     );
   }
   const [beta1, beta2] = betas;

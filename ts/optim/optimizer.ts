@@ -1,8 +1,8 @@
 // What all optimizers share: a rule for one parameter, used by an object that updates parameters in place, and by a
 // pair of functions that takes parameters to new ones.
 import { full, zerosLike } from "../create.js";
-import { describe, shapeText, TensorError } from "../errors.js";
-import { dispose, keep, tidy, transform } from "../scope.js";
+import { checkOptions, describe, shapeText, TensorError } from "../errors.js";
+import { alive, depth, dispose, keep, tidy, transform } from "../scope.js";
 import type { Tensor, TensorLike } from "../tensor.js";
 import { replace } from "../trace.js";
 import {
@@ -40,6 +40,14 @@ export interface Rule<S extends string, C> {
   ): readonly Tensor[];
 }
 
+/** A parameter that a step moves. */
+interface Moving {
+  readonly i: number;
+  readonly parameter: Tensor;
+  readonly gradient: Tensor;
+  readonly slots: readonly Tensor[];
+}
+
 /** Updates parameters in place: the same Tensor objects get new values. */
 export class Optimizer<P> {
   readonly #rule: Rule<string, unknown>;
@@ -47,10 +55,13 @@ export class Optimizer<P> {
   readonly #structure: Structure;
   // Parameters that a step leaves out stand still, so each has its own count.
   readonly #steps: number[];
-  readonly #slots: (readonly Tensor[])[] = [];
+  readonly #slots = new Map<number, readonly Tensor[]>();
 
   protected constructor(rule: Rule<string, unknown>, parameters: P & Tree<P>) {
     const { leaves, definition } = flattenTree(rule.name, parameters, "the parameters", tensorLeaf);
+    const twice = leaves.findIndex((p, i) => leaves.indexOf(p) < i);
+    if (twice >= 0)
+      throw new TensorError("argument", rule.name, `each parameter must be given once, got number ${twice + 1} again`);
     this.#rule = rule;
     this.#parameters = leaves;
     this.#structure = definition;
@@ -73,10 +84,29 @@ export class Optimizer<P> {
   step(grads?: unknown): void {
     const gradients = this.#gradients(grads);
     const op = `${this.#rule.name}.step`;
+    if (depth() > 0) {
+      const must = "parameters cannot change inside a transformation; use the functional form of the optimizer";
+      throw new TensorError("gradient", op, must);
+    }
+    const before = new Set(this.#slots.keys());
     const moving = this.#parameters.flatMap((parameter, i) => {
       const gradient = gradients[i] ?? null;
       return gradient === null ? [] : [{ i, parameter, gradient, slots: this.#slotsOf(i, parameter) }];
     });
+    try {
+      this.#move(op, moving);
+    } catch (error) {
+      for (const { i, slots } of moving) {
+        if (before.has(i)) continue;
+        slots.forEach(dispose);
+        this.#slots.delete(i);
+      }
+      throw error;
+    }
+    for (const { i } of moving) this.#steps[i] = (this.#steps[i] ?? 0) + 1;
+  }
+
+  #move(op: string, moving: readonly Moving[]): void {
     transform(op, () => {
       const values = moving.flatMap(({ i, parameter, gradient, slots }) =>
         this.#rule.update(parameter, gradient, slots, this.#rule.prepare((this.#steps[i] ?? 0) + 1), asIs),
@@ -84,12 +114,13 @@ export class Optimizer<P> {
       replace(op, moving.flatMap(({ parameter, slots }) => [parameter, ...slots]), values);
       return [undefined, []];
     });
-    for (const { i } of moving) this.#steps[i] = (this.#steps[i] ?? 0) + 1;
   }
 
   /** What is kept for a parameter: zeros at first. */
   #slotsOf(i: number, parameter: Tensor): readonly Tensor[] {
-    return (this.#slots[i] ??= keep(this.#rule.slots.map(() => zerosLike(parameter))));
+    const slots = this.#slots.get(i) ?? keep(this.#rule.slots.map(() => zerosLike(parameter)));
+    this.#slots.set(i, slots);
+    return slots;
   }
 
   #gradients(grads: unknown): readonly (Tensor | null)[] {
@@ -100,10 +131,8 @@ export class Optimizer<P> {
         : leavesLike(op, this.#structure, grads, "the gradients", gradientLeaf).map((g) => g.tensor);
     this.#parameters.forEach((p, i) => {
       const g = gradients[i] ?? null;
-      if (g === null || (shapeText(g.shape) === shapeText(p.shape) && g.dtype === p.dtype)) return;
-      const [wanted, got] = [p, g].map(({ shape, dtype }) => `${shapeText(shape)} ${dtype}`);
-      const sentence = `a gradient must have its parameter's shape and dtype, ${wanted ?? ""}, got ${got ?? ""}`;
-      throw new TensorError("shape", op, sentence, [p.shape, g.shape], [p.dtype, g.dtype]);
+      alive(op, p, `parameter ${i + 1}`);
+      if (g !== null) checkGradient(op, p, g, i);
     });
     return gradients;
   }
@@ -115,9 +144,19 @@ export class Optimizer<P> {
 
   /** Frees what the optimizer keeps for the parameters, not the parameters; the next step begins anew. */
   dispose(): void {
-    this.#slots.splice(0).flat().forEach(dispose);
+    [...this.#slots.values()].flat().forEach(dispose);
+    this.#slots.clear();
     this.#steps.fill(0);
   }
+}
+
+/** Refuses a gradient that is not like its parameter. */
+function checkGradient(op: string, p: Tensor, g: Tensor, i: number): void {
+  alive(op, g, `the gradient of parameter ${i + 1}`);
+  if (shapeText(g.shape) === shapeText(p.shape) && g.dtype === p.dtype) return;
+  const [wanted, got] = [p, g].map(({ shape, dtype }) => `${shapeText(shape)} ${dtype}`);
+  const sentence = `a gradient must have its parameter's shape and dtype, ${wanted ?? ""}, got ${got ?? ""}`;
+  throw new TensorError("shape", op, sentence, [p.shape, g.shape], [p.dtype, g.dtype]);
 }
 
 const asIs = (x: TensorLike): TensorLike => x;
@@ -161,6 +200,10 @@ export function functional<S extends string, C>(rule: Rule<S, C>): Functional<S>
       tidy(() => {
         const { leaves: parameters, definition } = flattenTree(name, params, "the parameters", tensorLeaf);
         const gradients = leavesLike(name, definition, grads, "the gradients", tensorLeaf);
+        parameters.forEach((p, i) => {
+          checkGradient(name, p, at(gradients, i), i);
+        });
+        checkOptions(name, state, ["step", ...slots]);
         const kept = slots.map((slot) => leavesLike(name, definition, state[slot], `the state's ${slot}`, tensorLeaf));
         const step = state.step.add(1);
         const prepared = rule.prepare(step);

@@ -1,5 +1,5 @@
 // Stochastic gradient descent with momentum, as PyTorch defines it.
-import { checkOptions, TensorError } from "../errors.js";
+import { checkOptions, describe, TensorError } from "../errors.js";
 import { add, equal, mul, sub } from "../ops.gen.js";
 import type { Tensor, TensorLike } from "../tensor.js";
 import type { Tree } from "../structure.js";
@@ -32,6 +32,10 @@ function rule(name: string, options: SGDOptions): Rule<SGDSlot, TensorLike> {
   const momentum = atLeastZero(name, "momentum", options.momentum ?? 0);
   const weightDecay = atLeastZero(name, "weightDecay", options.weightDecay ?? 0);
   const { dampening = 0, nesterov = false } = options;
+  if (typeof dampening !== "number" || Number.isNaN(dampening) || typeof nesterov !== "boolean") {
+    const got = `${describe(dampening)} and ${describe(nesterov)}`;
+    throw new TensorError("argument", name, `dampening must be a number and nesterov true or false, got ${got}`);
+  }
   if (nesterov && (momentum === 0 || dampening !== 0)) {
     throw new TensorError(
       "argument",

@@ -183,6 +183,9 @@ fn variance<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
     c.need_float()?;
     let x = c.x[0];
     let (axes, correction, keep_dims) = (c.axes(x.shape().ndim())?, c.float()?, c.bool()?);
+    if !correction.is_finite() {
+        return c.refuse(Code::Argument, format!("correction must be a finite number, got {correction}"));
+    }
     let total = (x - mean(x, axes, true)).square().sum(axes, keep_dims);
     Ok(total / total.lit((count(x, axes) - correction).max(0.0)))
 }

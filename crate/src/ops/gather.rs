@@ -67,8 +67,12 @@ impl Primitive for Gather {
     }
 
     fn vjp<'t>(&self, i: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
-        let scatter =
-            || g.tape().apply(ScatterAdd { axis: self.axis }, &[x[0].full_like(0.0).cast(g.dtype()), x[1], g]);
+        let scatter = || {
+            g.tape().apply(
+                ScatterAdd { axis: self.axis, indices: self.indices },
+                &[x[0].full_like(0.0).cast(g.dtype()), x[1], g],
+            )
+        };
         (i == 0).then(scatter)
     }
 }

@@ -56,6 +56,10 @@ impl Primitive for Pad {
         dtypes: "any",
         build: |c| {
             let (pairs, _, value) = (c.pairs()?, c.choice(1)?, c.float()?);
+            let dtype = c.x[0].dtype();
+            if !dtype.holds(value) {
+                return c.refuse(Code::Argument, format!("value must be one that {} holds, got {value}", dtype.name()));
+            }
             let ndim = c.x[0].shape().ndim();
             if pairs.len() != ndim {
                 return c.refuse(

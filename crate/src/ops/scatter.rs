@@ -18,6 +18,15 @@ use crate::with_number;
 pub struct ScatterAdd {
     /// The axis.
     pub axis: usize,
+    /// What the indices are to the user.
+    pub indices: Indices,
+}
+
+impl ScatterAdd {
+    /// Along an axis.
+    pub fn along(axis: usize) -> ScatterAdd {
+        ScatterAdd { axis, indices: Indices::of("scatterAdd") }
+    }
 }
 
 impl Primitive for ScatterAdd {
@@ -29,7 +38,7 @@ impl Primitive for ScatterAdd {
         dtypes: "number",
         build: |c| {
             let axis = c.axis(c.x[0].shape().ndim())?;
-            c.tape.record(ScatterAdd { axis }, c.x)
+            c.tape.record(ScatterAdd::along(axis), c.x)
         },
         samples: &[Sample {
             x: &[Operand::Real(&[3, 4], -1.0, 1.0), Operand::Index(&[2, 5], 4), Operand::Real(&[2, 5], -1.0, 1.0)],
@@ -57,7 +66,7 @@ impl Primitive for ScatterAdd {
         let mut y = reused;
         let updates = x.remove(2);
         let indices = x.remove(1);
-        let picks = Picks::new(Indices::of("scatterAdd"), self.axis, &y.layout, &indices, updates.layout)?;
+        let picks = Picks::new(self.indices, self.axis, &y.layout, &indices, updates.layout)?;
         with_number!(out.dtype, T => {
             if !in_place {
                 copy::gather(x[0].buffer::<T>(), &x[0].layout, y.values_mut::<T>());
@@ -73,13 +82,13 @@ impl Primitive for ScatterAdd {
 
     fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
         let [to, indices, updates] = [x[0], x[1], x[2]].map(|x| x.stacked(size));
-        Some(to.tape().apply(ScatterAdd { axis: self.axis + 1 }, &[to, indices, updates]))
+        Some(to.tape().apply(ScatterAdd { axis: self.axis + 1, ..*self }, &[to, indices, updates]))
     }
 
     fn vjp<'t>(&self, i: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
         match i {
             0 => Some(g),
-            2 => Some(g.tape().apply(Gather::along(self.axis), &[g, x[1]])),
+            2 => Some(g.tape().apply(Gather { axis: self.axis, indices: self.indices }, &[g, x[1]])),
             _ => None,
         }
     }

@@ -1,0 +1,70 @@
+// Functions that see, and may replace, the gradient of a tensor while `backward` runs.
+import { foreign } from "./apply.js";
+import { core, host, raise } from "./core.js";
+import { checkFunction, shapeText, TensorError } from "./errors.js";
+import { alive, handleOf, isTensor, made } from "./scope.js";
+import type { Tensor } from "./tensor.js";
+
+/** Sees a gradient; what it returns, if anything, takes its place. */
+export type Hook = (gradient: Tensor) => Tensor | undefined;
+
+/** Ends what it was returned for. */
+export interface Registration {
+  /** Removes the hook; a second time does nothing. */
+  remove(): void;
+}
+
+/** The hooks of each node, by its number, in the order in which they were registered. */
+const hooks = new Map<number, readonly Hook[]>();
+const property = 5;
+let failure: { readonly error: unknown } | null = null;
+
+/** Registers a hook on the gradient of a tensor. */
+export function registerHook(tensor: Tensor, hook: Hook): Registration {
+  checkFunction("registerHook", hook);
+  const node = alive("registerHook", tensor);
+  if (core.set(node, property, 1) === 0) raise("registerHook");
+  hooks.set(node, [...(hooks.get(node) ?? []), hook]);
+  return {
+    remove: () => {
+      const rest = (hooks.get(node) ?? []).filter((other) => other !== hook);
+      if (rest.length > 0) hooks.set(node, rest);
+      else hooks.delete(node);
+      // The tensor may be gone, and its hooks with it.
+      if (rest.length === 0 && core.set(node, property, 0) === 0) core.error();
+    },
+  };
+}
+
+/** Throws what a hook has thrown since the last call, if one has. */
+export function rethrow(): void {
+  const thrown = failure;
+  failure = null;
+  if (thrown !== null) {
+    core.error();
+    throw thrown.error;
+  }
+}
+
+// An exception must not pass through the core, which would leave its work half-done.
+host.hook = (node, gradient) => {
+  try {
+    let g = made(gradient);
+    for (const hook of hooks.get(node) ?? []) g = replaced(g, hook(g));
+    return handleOf(g);
+  } catch (error) {
+    failure ??= { error };
+    return 0;
+  }
+};
+
+function replaced(g: Tensor, by: unknown): Tensor {
+  if (by === undefined) return g;
+  if (!isTensor(by))
+    throw new TensorError("argument", "registerHook", `a hook must return a tensor or nothing, got ${foreign(by)}`);
+  alive("registerHook", by, "what the hook returns");
+  if (shapeText(by.shape) === shapeText(g.shape) && by.dtype === g.dtype) return by;
+  const [wanted, got] = [g, by].map(({ shape, dtype }) => `${shapeText(shape)} ${dtype}`);
+  const must = `a hook must return a gradient of shape and dtype ${wanted ?? ""}, got ${got ?? ""}`;
+  throw new TensorError("shape", "registerHook", must, [g.shape, by.shape], [g.dtype, by.dtype]);
+}
