@@ -11,7 +11,7 @@ const matches = (name, word) => name === word || name.startsWith(`${word} `);
  * @returns {{ wanted: (name: string) => boolean, quick: boolean, save: string, peers: string[] }}
  */
 export function parseOptions(argv) {
-  const list = families.map(({ name }) => name).join(", ");
+  const list = [...families.map(({ name }) => name), "costs"].join(", ");
   const command = new Command("npm run bench --")
     .description("Measures wengert beside other ways to do the same.")
     .argument("[names...]", `families (${list}) or workloads, such as exp or "matmul 512"; all when left out`)
@@ -24,7 +24,7 @@ export function parseOptions(argv) {
     command.parse(argv, { from: "user" });
     const { quick, save, peers } = command.opts();
     const names = command.args;
-    const all = families.flatMap((family) => [family.name, ...family.cases.map(({ name }) => name)]);
+    const all = ["costs", ...families.flatMap((family) => [family.name, ...family.cases.map(({ name }) => name)])];
     const unknown = names.find((word) => !all.some((name) => matches(name, word)));
     if (unknown !== undefined) throw refusal(`there is no family or workload '${unknown}'; families are ${list}`);
     const chosen = peers.split(",");

@@ -8,6 +8,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { costs } from "./costs.mjs";
 import { efforts } from "./harness.mjs";
 import { buildLimits } from "./limits/build.mjs";
 import { parseOptions } from "./options.mjs";
@@ -37,8 +38,10 @@ for (const family of chosen) {
   done.push({ family, rows });
 }
 
+const spent = wanted("costs") ? costs(effort) : [];
+
 const folder = fileURLToPath(new URL("results/", import.meta.url));
 mkdirSync(folder, { recursive: true });
-writeFileSync(join(folder, `${save}.json`), `${JSON.stringify(toJson(done, peers, quick), null, 2)}\n`);
+writeFileSync(join(folder, `${save}.json`), `${JSON.stringify({ ...toJson(done, peers, quick), costs: spent }, null, 2)}\n`);
 for (const { family, rows } of done) writeFileSync(join(folder, `${save}-${family.name}.svg`), await plot(family, rows, peers, machine));
 console.log(`\nwritten: bench/results/${save}.json and ${done.map(({ family }) => `${save}-${family.name}.svg`).join(", ")}`);

@@ -39,6 +39,8 @@ export interface Discrepancy {
   readonly numeric: number;
   /** |analytic - numeric|. */
   readonly error: number;
+  /** The differences to the two sides of the point, where they differ: then it lies at or near a kink. */
+  readonly kink: readonly [before: number, after: number] | null;
 }
 
 /** What `gradCheck` found. */
@@ -77,16 +79,17 @@ export function gradCheck<A extends unknown[]>(
   for (const mode of modes) checkMode("gradCheck", mode);
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
   const random = uniform(seed);
-  let worst: Discrepancy = { argument: 0, path: "argument 1", index: [], mode: "", analytic: 0, numeric: 0, error: 0 };
+  let worst: Discrepancy = { argument: 0, path: "argument 1", index: [], mode: "", analytic: 0, numeric: 0, error: 0, kink: null };
   let excess = 0; // of the worst, relative to what is allowed
   tidy(() => {
     const { leaves, names, rebuilt } = leavesOf(args);
-    const consider = (name: Name, index: readonly number[], mode: string, analytic: number, numeric: number): void => {
+    const consider = (name: Name, index: readonly number[], mode: string, analytic: number, slopes: Slopes): void => {
+      const { numeric } = slopes;
       const error = Math.abs(analytic - numeric);
       const ratio = error / (atol + rtol * Math.abs(numeric));
       if (ratio <= excess) return;
       excess = Number.isNaN(ratio) ? Infinity : ratio;
-      worst = { ...name, index, mode, analytic, numeric, error };
+      worst = { ...name, index, mode, analytic, numeric, error, kink: kinkIn(slopes, atol, rtol) };
     };
     const check = (g: Flat, order: number, over: string): void => {
       const weights = tidy(() =>
@@ -100,15 +103,15 @@ export function gradCheck<A extends unknown[]>(
       const rows = modes.includes("reverse") ? tidy(() => gradient(...leaves).map((t) => t.data())) : [];
       leaves.forEach((x, k) => {
         for (const i of chosen(x.size, random)) {
-          const numeric = slope(g, leaves, k, i, eps, weights);
+          const slopes = slopesAt(g, leaves, k, i, eps, weights);
           const index = unravel(i, x.shape);
-          if (modes.includes("reverse")) consider(at(names, k), index, `reverse${over}`, rows[k]?.[i] ?? NaN, numeric);
+          if (modes.includes("reverse")) consider(at(names, k), index, `reverse${over}`, rows[k]?.[i] ?? NaN, slopes);
           if (modes.includes("forward")) {
             const analytic = tidy(() => {
               const hot = leaves.map((leaf, j) => oneHot(leaf, j === k ? i : -1));
               return weighted(jvp<Tensor[], Tensor[]>((...vs) => g(...vs), leaves, hot)[1], weights);
             });
-            consider(at(names, k), index, `forward${over}`, analytic, numeric);
+            consider(at(names, k), index, `forward${over}`, analytic, slopes);
           }
         }
       });
@@ -118,11 +121,12 @@ export function gradCheck<A extends unknown[]>(
     };
     check((...xs) => floats(call("gradCheck", f, rebuilt(xs))), order, "");
   });
-  const { path, index, mode, analytic, numeric, error } = worst;
+  const { path, index, mode, analytic, numeric, error, kink } = worst;
   const ok = excess <= 1;
   const report =
     `gradCheck: ${ok ? "all derivatives agree" : "derivatives differ"}, most at ${path} [${index.join(", ")}]: ` +
-    `${mode} ${analytic}, central difference ${numeric}, error ${error} (seed ${seed})`;
+    `${mode} ${analytic}, central difference ${numeric}, error ${error} (seed ${seed})` +
+    (ok || kink === null ? "" : `; the point is near a kink: ${kink[0]} before it, ${kink[1]} after`);
   return { ok, worst, seed, report };
 }
 
@@ -184,15 +188,27 @@ function pulled(g: Flat, xs: readonly Tensor[], weights: readonly Tensor[]): Ten
   }
 }
 
-/** The central difference of the weighted outputs by element `i` of leaf `k`. */
-function slope(
+/** Differences of the weighted outputs by one element: central, and to either side. */
+interface Slopes {
+  readonly numeric: number;
+  readonly before: number;
+  readonly after: number;
+}
+
+/** The differences to the two sides, if they differ by far more than a smooth function's would. */
+function kinkIn({ before, after, numeric }: Slopes, atol: number, rtol: number): readonly [number, number] | null {
+  return Math.abs(after - before) > 10 * (atol + rtol * Math.abs(numeric)) ? [before, after] : null;
+}
+
+/** The differences of the weighted outputs by element `i` of leaf `k`. */
+function slopesAt(
   g: Flat,
   leaves: readonly Tensor[],
   k: number,
   i: number,
   eps: number,
   weights: readonly Tensor[],
-): number {
+): Slopes {
   const value = (step: number): number =>
     tidy(() => {
       const x = at(leaves, k);
@@ -204,7 +220,8 @@ function slope(
         weights,
       );
     });
-  return (value(eps) - value(-eps)) / (2 * eps);
+  const [below, here, above] = [value(-eps), value(0), value(eps)];
+  return { numeric: (above - below) / (2 * eps), before: (here - below) / eps, after: (above - here) / eps };
 }
 
 function weighted(ys: readonly Tensor[], weights: readonly Tensor[]): number {

@@ -108,3 +108,9 @@ export function raise(op?: string): never {
     ? new TensorError("value", op ?? "wengert", "the core refused and gave no reason")
     : fromJson(json, op);
 }
+
+/** Gives a node of the core a name, for pictures; says whether it was there. */
+export function setName(handle: number, name: string): boolean {
+  scratch(name.length).set(Array.from({ length: name.length }, (_, i) => name.charCodeAt(i)));
+  return core.set(handle, 4, name.length) !== 0;
+}

@@ -1,12 +1,13 @@
 // The graph that led to a tensor, as plain data and as a DOT picture.
 import { asTensor, foreign } from "./apply.js";
 import { isArray, nest, type NestedValues } from "./convert.js";
-import { core, raise } from "./core.js";
+import { core, raise, setName } from "./core.js";
 import type { DType } from "./dtype.js";
 import { TensorError } from "./errors.js";
+import { type Drawn, fold } from "./fold.js";
 import { readable } from "./formula.js";
 import { formatNumber } from "./print.js";
-import { alive, dispose } from "./scope.js";
+import { alive, dispose, handleOf, variables } from "./scope.js";
 import type { TensorLike } from "./tensor.js";
 
 /** Values of a small tensor; a number or boolean where there are no axes. */
@@ -64,6 +65,7 @@ interface Raw {
  */
 export function graph(y: TensorLike): Graph {
   const tensor = asTensor("graph", y);
+  for (const { tensor, given, path } of variables()) setName(handleOf(tensor), given.name ?? placeName(path));
   const json = core.graph(alive("graph", tensor));
   if (tensor !== y) dispose(tensor);
   if (json === "") raise("graph");
@@ -78,6 +80,12 @@ export function graph(y: TensorLike): Graph {
     })),
     edges,
   };
+}
+
+/** The name of a variable by its place in the arguments: `w1` for `argument 1.w1`, x1 for the whole of argument 1. */
+function placeName(path: string): string {
+  const [, number = "", rest = ""] = /^argument (\d+)\.?(.*)$/.exec(path) ?? [];
+  return rest === "" ? `x${number}` : rest;
 }
 
 function valuesOf(
@@ -104,27 +112,34 @@ const longest = 28; // characters of a value that is written out
 
 /**
  * A picture of a graph in DOT: a box for each value with its operation or name, its value, and its adjoint where there
- * is one; on the edges the derivative of the operation by that input.
+ * is one; on the edges the derivative of the operation by that input. In large graphs blocks of operations that follow
+ * each other again and again are one box, with their number.
  */
 export function toDot(g: Graph): string {
   const isNode = (node: GraphNode | null): boolean => typeof node?.op === "string" && isArray(node.vjp);
   if (!isArray(g?.nodes) || !isArray(g.edges) || !g.nodes.every(isNode)) {
     throw new TensorError("argument", "toDot", `the argument must be what graph(y) returns, got ${foreign(g)}`);
   }
-  const byId = new Map(g.nodes.map((node) => [node.id, node]));
+  const { nodes, edges } = fold(g);
+  const byId = new Map(nodes.map((node) => [node.id, node]));
   const lines = [
     "digraph {",
     `  graph [rankdir=LR, ranksep=0.55, nodesep=0.3, bgcolor="transparent", fontname="${font}"];`,
     `  node [shape=plain, fontname="${font}", fontsize=12];`,
     `  edge [color="${colors.line}", arrowsize=0.7, fontname="${font}", fontsize=10, fontcolor="${colors.note}"];`,
-    ...g.nodes.map((node) => `  n${node.id} [label=<${box(node)}>];`),
-    ...g.edges.map((edge) => `  n${edge.from} -> n${edge.to}${label(edge, byId.get(edge.to))};`),
+    ...nodes.map((node) => `  n${node.id} [label=<${box(node)}>];`),
+    ...edges.map((edge) => `  n${edge.from} -> n${edge.to}${label(edge, byId.get(edge.to))};`),
     "}",
   ];
   return `${lines.join("\n")}\n`;
 }
 
-function box(node: GraphNode): string {
+function box(node: Drawn): string {
+  if (node.folded !== undefined) {
+    const { ops, times, others } = node.folded;
+    const note = others === 0 ? [] : [`<font color="${colors.note}">with ${others} other values</font>`];
+    return table(colors.op, [`<b>${escape(ops.join(", "))}</b>`, `${times} times`, ...note]);
+  }
   const value = text(node.value, node);
   if (node.op === "constant" && node.name === null) return table(colors.constant, [value]);
   const leaf = node.op === "leaf";

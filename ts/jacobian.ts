@@ -75,12 +75,12 @@ export function jacfwd(f: AnyFunction, options: JacobianOptions<Argnums> = {}): 
 /**
  * The Jacobian of `f`: of shape `[...y.shape, ...x.shape]`, with an array of `argnums` an array of such, for trees a
  * tree of blocks, outputs outside and inputs inside. Without `mode` the cheaper side is taken: reverse mode, unless the
- * arguments have fewer elements than the result.
+ * arguments have fewer elements than the result; the function that is returned has it as its `mode` after a call.
  */
 export function jacobian<Y, A extends unknown[] = Tensor[], const N extends Argnums = 0>(
   f: (...args: A) => Y,
   options?: JacobianOptions<N> & { readonly mode?: Mode },
-): (...args: Accepted<A, N>) => Jacobian<Y, A, N>;
+): ((...args: Accepted<A, N>) => Jacobian<Y, A, N>) & { readonly mode: Mode | null };
 export function jacobian(
   f: AnyFunction,
   options: JacobianOptions<Argnums> & { readonly mode?: Mode } = {},
@@ -89,7 +89,14 @@ export function jacobian(
   checkOptions("jacobian", options, ["argnums", "chunk", "mode"]);
   const { argnums = 0, chunk, mode } = options;
   if (mode !== undefined) checkMode("jacobian", mode);
-  return (...args) => jacobianOf("jacobian", f, args, argnums, mode, chunk);
+  const jacobian: AnyFunction & { mode: Mode | null } = Object.assign(
+    (...args: readonly unknown[]): unknown =>
+      jacobianOf("jacobian", f, args, argnums, mode, chunk, (chosen) => {
+        jacobian.mode = chosen;
+      }),
+    { mode: mode ?? null },
+  );
+  return jacobian;
 }
 
 /**
@@ -115,6 +122,7 @@ function jacobianOf(
   argnums: Argnums,
   mode: Mode | undefined,
   chunk = Infinity,
+  tell: (chosen: Mode) => void = () => undefined,
 ): unknown {
   if (chunk !== Infinity && !(Number.isInteger(chunk) && chunk > 0))
     throw new TensorError("argument", op, `chunk must be a whole number from 1, got ${describe(chunk)}`);
@@ -124,6 +132,7 @@ function jacobianOf(
     const [ys, xs] = [outputs.leaves, inputs.leaves];
     checkFloats(op, ys);
     const chosen = mode ?? (elements(xs) < elements(ys) ? "forward" : "reverse");
+    tell(chosen);
     const blocks = (chosen === "reverse" ? byRows : byColumns)(op, ys, xs, chunk);
     const byOutput = ys.map((_, i) => build<unknown>(inputs.definition, at(blocks, i)));
     return [build<unknown>(outputs.definition, byOutput), blocks.flat()];

@@ -35,6 +35,15 @@ export function constructWith(constructor: (handle: number) => Tensor): void {
   construct = constructor;
 }
 
+/** A variable of a transformation. */
+export interface Variable {
+  readonly tensor: Handle;
+  /** The tensor that was given for it. */
+  readonly given: Tensor;
+  /** Where that stands: `argument 1.w`. */
+  readonly path: string;
+}
+
 interface Scope {
   readonly name: string;
   readonly transforms: boolean;
@@ -43,6 +52,8 @@ interface Scope {
   tensors: Handle[];
   /** Results of a transformation by `keep`. */
   kept: Handle[];
+  /** The variables of a transformation, with their tensors and places in its arguments: names for pictures. */
+  variables: Variable[];
 }
 
 let top: Scope | null = null;
@@ -158,7 +169,7 @@ export function tensorsIn(
 }
 
 function open(name: string, transforms: boolean): Scope {
-  const scope: Scope = { name, transforms, parent: top, tensors: [], kept: [] };
+  const scope: Scope = { name, transforms, parent: top, tensors: [], kept: [], variables: [] };
   top = scope;
   if (transforms) transformations += 1;
   return scope;
@@ -174,6 +185,19 @@ function unlink(scope: Scope): void {
     if (above !== null) above.parent = scope.parent;
   }
   if (scope.transforms) transformations -= 1;
+}
+
+/** Remembers a variable of the innermost scope. */
+export function remember(variable: Variable): void {
+  top?.variables.push(variable);
+}
+
+/** The variables of all open transformations that are still there. */
+export function variables(): readonly Variable[] {
+  const all: Variable[] = [];
+  for (let scope = top; scope !== null; scope = scope.parent)
+    all.push(...scope.variables.filter(({ tensor }) => handleOf(tensor) > 0));
+  return all;
 }
 
 /** Gives a tensor to a scope, or to the garbage collector. */

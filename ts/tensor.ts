@@ -1,7 +1,7 @@
 // The Tensor: an immutable value in the core's memory, with the operations (ops.gen.ts) as methods.
 import { asTensor, tensorBrand } from "./apply.js";
 import { nest, type NestedValues, type Plain } from "./convert.js";
-import { core, memoryView, raise, scratch } from "./core.js";
+import { core, memoryView, raise, scratch, setName } from "./core.js";
 import { type DType, dtypes, type TensorData } from "./dtype.js";
 import { checkOptions, describe, shapeText, TensorError } from "./errors.js";
 import { type Hook, registerHook, type Registration, rethrow } from "./hooks.js";
@@ -28,7 +28,7 @@ interface Info {
 }
 
 /** What `set` of the core sets. */
-const setting = { requiresGrad: 0, zeroGrad: 1, retainGrad: 2, assign: 3, name: 4 } as const;
+const setting = { requiresGrad: 0, zeroGrad: 1, retainGrad: 2, assign: 3 } as const;
 const flag = { requiresGrad: 1 } as const;
 
 const inspect = Symbol.for("nodejs.util.inspect.custom");
@@ -123,8 +123,7 @@ export class Tensor extends TensorOps {
     if (typeof name !== "string")
       throw new TensorError("argument", "named", `the name must be a string, got ${describe(name)}`);
     const handle = alive("named", this);
-    scratch(name.length).set(Array.from({ length: name.length }, (_, i) => name.charCodeAt(i)));
-    if (core.set(handle, setting.name, name.length) === 0) raise("named");
+    if (!setName(handle, name)) raise("named");
     this.#name = name;
     return this;
   }

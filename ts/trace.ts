@@ -6,7 +6,7 @@ import { isFloat } from "./dtype.js";
 import { describe, refusePromise, TensorError } from "./errors.js";
 
 export { checkFunction } from "./errors.js";
-import { alive, depth, handleOf, isTensor, made, own, variable } from "./scope.js";
+import { alive, depth, handleOf, isTensor, made, own, remember, variable } from "./scope.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 import {
   at,
@@ -106,7 +106,9 @@ const variableLeaf: LeafOf<Tensor> = (op, value, path) => {
       [leaf.dtype],
     );
   }
-  return variable(leaf);
+  const own = variable(leaf);
+  remember({ tensor: own, given: leaf, path });
+  return own;
 };
 
 /** What a function returned, with tensors of its own at the leaves. */
