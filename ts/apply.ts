@@ -205,7 +205,7 @@ function failed(op: string, operands: readonly unknown[]): never {
   operands.forEach((x, i) => {
     if (isTensor(x) && handleOf(x) <= 0) {
       core.error();
-      alive(op, x, `argument ${i + 1}`);
+      alive(op, x, x.name === null ? `argument ${i + 1}` : `argument ${i + 1}, ${x.name},`);
     }
   });
   return raise();
