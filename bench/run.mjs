@@ -44,4 +44,5 @@ const folder = fileURLToPath(new URL("results/", import.meta.url));
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, `${save}.json`), `${JSON.stringify({ ...toJson(done, peers, quick), costs: spent }, null, 2)}\n`);
 for (const { family, rows } of done) writeFileSync(join(folder, `${save}-${family.name}.svg`), await plot(family, rows, peers, machine));
-console.log(`\nwritten: bench/results/${save}.json and ${done.map(({ family }) => `${save}-${family.name}.svg`).join(", ")}`);
+const written = [`${save}.json`, ...done.map(({ family }) => `${save}-${family.name}.svg`)];
+console.log(`\nwritten to bench/results/: ${written.join(", ")}`);
