@@ -116,12 +116,24 @@ function call(
   let count = operands.length;
   while (count > 0 && (operands[count - 1] ?? null) === null && inputs[count - 1]?.optional === true) count -= 1;
   const slots = scratch(2 * count + attributes.length);
+  let [numbers, models] = [0, 0];
   for (let i = 0; i < count; i++) {
     const x = operands[i];
-    if (!isTensor(x)) return callWithPlain(code, name, operands.slice(0, count), inputs, attributes);
-    slots[2 * i] = handleOf(x);
-    slots[2 * i + 1] = 0;
+    const adopts = inputs[i]?.dtype === undefined;
+    if (isTensor(x)) {
+      slots[2 * i] = handleOf(x);
+      slots[2 * i + 1] = 0;
+      models += adopts ? 1 : 0;
+    } else if (typeof x === "number" && adopts) {
+      slots[2 * i] = 0;
+      slots[2 * i + 1] = x;
+      numbers += 1;
+    } else {
+      return callWithPlain(code, name, operands.slice(0, count), inputs, attributes);
+    }
   }
+  // Numbers alone have no tensor whose dtype they could adopt.
+  if (numbers > 0 && models === 0) return callWithPlain(code, name, operands.slice(0, count), inputs, attributes);
   return finish(code, name, operands, count, attributes);
 }
 
