@@ -105,6 +105,47 @@ describe("checkpoint", () => {
     expectClose(grad(net(checkpoint(block)))(x), grad(net(block))(x), { rtol: 1e-6 });
   });
 
+  it("counts a gradient once where one argument was computed from another", () => {
+    const f = (wrap: (g: (z: Tensor) => Tensor) => (z: Tensor) => Tensor) => (x: Tensor) => {
+      const h = sin(x);
+      return wrap((z) => z.mul(h))(x).sum();
+    };
+    const loose = (g: (z: Tensor) => Tensor): ((z: Tensor) => Tensor) => g;
+    expectClose(grad(f(checkpoint))(x), grad(f(loose))(x), { rtol: 1e-12 });
+    const unrolled = (wrap: typeof checkpoint | typeof loose) => (w: Tensor) => {
+      let h = w.sum(0);
+      for (let k = 0; k < 3; k++) h = (wrap)((h) => tanh(linear(h, w)))(h);
+      return h.sum();
+    };
+    expectClose(grad(unrolled(checkpoint))(w1), grad(unrolled(loose))(w1), { rtol: 1e-10, atol: 1e-13 });
+  });
+
+  it("runs a hook on its argument once, and lets results be arguments", () => {
+    const p = tensor([0.3, -0.7], { dtype: "float64", requiresGrad: true });
+    p.registerHook((g) => g.mul(2));
+    checkpoint(sin)(p).sum().backward();
+    expectClose(p.grad ?? p, cos(p).mul(2), { rtol: 1e-12 });
+    const q = tensor([1, 2], { dtype: "float64", requiresGrad: true });
+    const [same, moved] = checkpoint((x: Tensor) => [x, tanh(x)] as const)(q);
+    same.add(moved).sum().backward();
+    expectClose(q.grad ?? q, tanh(q).square().neg().add(2), { rtol: 1e-12 });
+  });
+
+  it("saves memory in a kept pullback too", () => {
+    const w = randn([32, 32]).mul(0.1);
+    const x = randn([256, 32]);
+    const block = (x: Tensor): Tensor => Array.from({ length: 8 }).reduce<Tensor>((x) => tanh(linear(x, w)), x);
+    const held = (block: (x: Tensor) => Tensor): number =>
+      tidy(() => {
+        const before = memory().bytes;
+        const [, pullback] = vjp((x: Tensor) => block(block(x)), x);
+        const bytes = memory().bytes - before;
+        pullback.dispose();
+        return bytes;
+      });
+    expect(held(checkpoint(block))).toBeLessThan(0.4 * held(block));
+  });
+
   it("nests", () => {
     const f = checkpoint((x: Tensor) => checkpoint(sin)(checkpoint(exp)(x)));
     expectClose(grad((x: Tensor) => f(x).sum())(x), grad((x: Tensor) => sin(exp(x)).sum())(x), { rtol: 1e-12 });
@@ -134,6 +175,33 @@ describe("custom rules", () => {
     };
     const g = grad(loss)({ a: tensor([1, 2], "float64"), b: tensor([3, 4], "float64") });
     expect([values(g.a), values(g.b)]).toEqual([[45, 96], [21, 60]]);
+  });
+
+  it("hold what they close over until backward has gone through", () => {
+    const c = tensor(3, "float64");
+    const f = customVjp(
+      (x: Tensor) => x.mul(c),
+      (x: Tensor) => [x.mul(c), c] as const,
+      (c, g) => [g.mul(c)],
+    );
+    const p = tensor(2, { dtype: "float64", requiresGrad: true });
+    const y = f(p);
+    expect(refusal(() => c.assign(5)).message).toContain("held by an open tape");
+    y.backward();
+    expect(p.grad?.item()).toBe(3);
+    c.assign(5);
+  });
+
+  it("are mapped twice, with arguments of either map, and differentiated from outside", () => {
+    const rule = customVjp(
+      (x: Tensor, w: Tensor) => x.mul(w).sum(),
+      (x: Tensor, w: Tensor) => [x.mul(w).sum(), [x, w]] as const,
+      ([x, w], g) => [g.mul(w), g.mul(x)],
+    );
+    const [xs, ws] = [randn([3, 4], { dtype: "float64" }), randn([3, 4], { dtype: "float64" })];
+    const total = (f: (x: Tensor, w: Tensor) => Tensor) => (ws: Tensor) =>
+      vmap((w: Tensor) => vmap((x: Tensor) => f(x, w).sin())(xs))(ws).sum();
+    expectClose(grad(total(rule))(ws), grad(total((x, w) => x.mul(w).sum()))(ws), { rtol: 1e-11 });
   });
 
   it("run the function itself where nothing is differentiated", () => {

@@ -4,6 +4,7 @@ import {
   detectAnomaly, div, exp, explain, grad, graph, leakReport, log, memory, mul, ones, softmax, sqrt, tensor, type Tensor,
   tidy, where,
 } from "wengert";
+import { SGD } from "wengert/optim";
 import { anything, expectNothingLeft, refusal, values } from "./support.js";
 
 const parameter = (): Tensor => tensor([1, 2], { requiresGrad: true });
@@ -84,6 +85,23 @@ describe("detectAnomaly", () => {
     const f = (x: Tensor): Tensor => where(x.greater(0), sqrt(x), 0).sum();
     expect(values(grad(f)(tensor([0, 4])))).toEqual([NaN, 0.25]);
     expect(refusal(() => detectAnomaly(() => grad(f)(tensor([0, 4])))).message).toContain("guard the argument");
+  });
+
+  it("goes on after one inside it has ended, and lets a step of an optimizer fail whole", () => {
+    const nested = (): Tensor => {
+      detectAnomaly(() => exp(tensor([1])));
+      return log(tensor([-1]));
+    };
+    expect(refusal(() => detectAnomaly(nested)).op).toBe("log");
+    const p = tensor([1]);
+    const optimizer = new SGD([p], { lr: 1e30, momentum: 0.9 });
+    optimizer.step([tensor([1e3])]);
+    refusal(() => {
+      detectAnomaly(() => {
+        optimizer.step([tensor([1e30])]);
+      });
+    });
+    expect(p.item()).toBeCloseTo(-1e33, -28);
   });
 
   it("looks at backward too, and returns what is finite, infinities that were given included", () => {

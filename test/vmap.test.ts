@@ -71,6 +71,19 @@ describe("vmap", () => {
     expectClose(shared.sub(x).slice([[0, 1]]), shared.sub(x).slice([[1, 2]]), { atol: 1e-12 });
   });
 
+  it("gives tensors of the caller's own", () => {
+    const given = tensor([1, 2]);
+    const same = vmap((r: Tensor) => r)(given);
+    same.assign([5, 5]);
+    expect(values(given)).toEqual([1, 2]);
+    const [a, b] = vmap((r: Tensor) => {
+      const y = r.mul(1);
+      return [y, y] as const;
+    })(given);
+    a.assign([7, 7]);
+    expect(values(b)).toEqual([1, 2]);
+  });
+
   it("leaves its results and nothing else", () => {
     expectNothingLeft(() => {
       tidy(() => {
@@ -98,6 +111,7 @@ describe("vmap refuses", () => {
     [() => vmap((r: Tensor) => r, anything({ axes: 1 }))(x), "the options are inAxes and outAxes"],
     [() => vmap(always(anything(3)))(x), "what the function returns must be a tensor"],
     [() => vmap((r: Tensor) => r.reshape([1, 1, 1, 1, 1, 1, 1, 3]))(x), "at most 7 dimensions"],
+    [() => vmap(always(ones([1, 1, 1, 1, 1, 1, 1, 1])), { outAxes: -1 })(x), "at most 7 dimensions"],
     [() => vmap(anything(3)), "the first argument must be a function"],
   ])("%s", (f, sentence) => {
     expect(refusal(f).message).toContain(sentence);

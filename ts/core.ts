@@ -109,8 +109,8 @@ export function raise(op?: string): never {
     : fromJson(json, op);
 }
 
-/** Gives a node of the core a name, for pictures; says whether it was there. */
-export function setName(handle: number, name: string): boolean {
+/** Gives a node of the core a name, for pictures, `unless` it has one; says whether the node was there. */
+export function setName(handle: number, name: string, unless = false): boolean {
   scratch(name.length).set(Array.from({ length: name.length }, (_, i) => name.charCodeAt(i)));
-  return core.set(handle, 4, name.length) !== 0;
+  return core.set(handle, unless ? 6 : 4, name.length) !== 0;
 }

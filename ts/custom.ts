@@ -2,6 +2,7 @@
 import { foreign } from "./apply.js";
 import { isArray } from "./convert.js";
 import { core, raise, scratch } from "./core.js";
+import { zerosLike } from "./create.js";
 import { type DType, isFloat } from "./dtype.js";
 import { describe, shapeText, TensorError } from "./errors.js";
 import { concat, reshape, slice } from "./ops.gen.js";
@@ -32,7 +33,8 @@ type Cotangents<A extends readonly unknown[]> = { readonly [K in keyof A]: Like<
 /**
  * `f` with a reverse rule of its own: `forward(...args)` gives `[y, residuals]` with y as `f` has it, `backward(residuals,
  * g)` takes the cotangent of y to one per argument (null for none). Both are run when the function is called, `backward`
- * on a cotangent without a value; what they record is differentiable itself. Forward mode transposes the rule.
+ * on a cotangent without a value; what they record is differentiable itself. Forward mode transposes the rule. What the
+ * functions close over is a constant: pass what has a derivative as an argument.
  */
 export function customVjp<A extends unknown[], Y, R>(
   f: (...args: A) => Y,
@@ -48,6 +50,7 @@ export function customVjp(f: AnyFunction, forward: AnyFunction, backward: AnyFun
     const given = argumentsOf(op, args);
     if (depth() === 0 && !given.leaves.some((x) => x.requiresGrad)) return call(op, f, args);
     return ruled(op, (eager) => {
+      const start = core.clock();
       const [result, residuals] = pair(op, "forward", call(op, forward, args));
       const outputs = outputsOf(op, result);
       const y = pack(floatsOf(outputs));
@@ -55,7 +58,7 @@ export function customVjp(f: AnyFunction, forward: AnyFunction, backward: AnyFun
       const g = taken(core.placeholder(handleOf(y), 0));
       const cotangent = build(outputs.definition, unpack(g, outputs.leaves.map(pieceOf)));
       const found = cotangentsOf(op, call(op, backward, [residuals, cotangent]), given);
-      return [outputs, custom(0, given.leaves, y, [g, ...found], eager)];
+      return [outputs, custom(0, given.leaves, y, [g, ...found], start, eager)];
     });
   };
 }
@@ -63,6 +66,7 @@ export function customVjp(f: AnyFunction, forward: AnyFunction, backward: AnyFun
 /**
  * `f` with a forward rule of its own: `rule(primals, tangents)` gives `[y, the tangent of y]`; it must be linear in the
  * tangents, which have no values to read. It is run when the function is called; reverse mode transposes what it records.
+ * What the functions close over is a constant: pass what has a derivative as an argument.
  */
 export function customJvp<A extends unknown[], Y>(
   f: (...args: A) => Y,
@@ -76,6 +80,7 @@ export function customJvp(f: AnyFunction, rule: AnyFunction): AnyFunction {
     const given = argumentsOf(op, args);
     if (depth() === 0 && !given.leaves.some((x) => x.requiresGrad)) return call(op, f, args);
     return ruled(op, (eager) => {
+      const start = core.clock();
       const tangents = given.leaves.map((x) => taken(core.placeholder(handleOf(x), 1)));
       const [result, tangent] = pair(op, "the rule", call(op, rule, [args, withLeaves(given, tangents)]));
       const outputs = outputsOf(op, result);
@@ -85,7 +90,7 @@ export function customJvp(f: AnyFunction, rule: AnyFunction): AnyFunction {
       const leafOf: LeafOf<Tensor> = (_, value, path) => like(op, value, at(outputs.leaves, next++), path);
       const moved = leavesLike(op, outputs.definition, tangent, "the tangent", leafOf);
       const floats = moved.filter((_, i) => isFloat(at(outputs.leaves, i).dtype));
-      return [outputs, custom(1, given.leaves, y, [...tangents, pack(floats) ?? y], eager)];
+      return [outputs, custom(1, given.leaves, y, [...tangents, pack(floats) ?? y], start, eager)];
     });
   };
 }
@@ -188,7 +193,7 @@ function cotangentsOf(op: string, result: unknown, { trees }: Arguments): Tensor
   }
   return trees.flatMap(({ definition, leaves }, i) => {
     const name = `the cotangent of argument ${i + 1}`;
-    if ((result[i] ?? null) === null) return leaves.filter(isFloatTensor).map((x) => x.mul(0));
+    if ((result[i] ?? null) === null) return leaves.filter(isFloatTensor).map((x) => zerosLike(x));
     let next = 0;
     const leafOf: LeafOf<{ readonly tensor: Tensor | null }> = (_, value, path) => {
       const x = at(leaves, next++);
@@ -201,7 +206,7 @@ function cotangentsOf(op: string, result: unknown, { trees }: Arguments): Tensor
 
 /** A tensor that must have the shape and dtype of another; null is zero. */
 function like(op: string, value: unknown, model: Tensor, path: string): Tensor {
-  if ((value ?? null) === null) return model.mul(0);
+  if ((value ?? null) === null) return zerosLike(model);
   if (!isTensor(value)) throw new TensorError("argument", op, `${path} must be a tensor or null, got ${foreign(value)}`);
   alive(op, value, path);
   if (shapeText(value.shape) === shapeText(model.shape) && value.dtype === model.dtype) return value;
@@ -221,12 +226,13 @@ function custom(
   xs: readonly Tensor[],
   y: Tensor,
   rest: readonly Tensor[],
+  start: number,
   eager: 0 | 1,
 ): Tensor {
   const all = [...xs, y, ...rest];
   const slots = scratch(all.length);
   all.forEach((tensor, i) => (slots[i] = handleOf(tensor)));
-  return taken(core.custom(rule, xs.length, rest.length, eager));
+  return taken(core.custom(rule, xs.length, rest.length, start, eager));
 }
 
 function taken(handle: number): Tensor {

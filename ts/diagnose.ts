@@ -39,8 +39,10 @@ function observed<T>(see: Observer, f: () => T): T {
  */
 export function detectAnomaly<T>(f: () => T): T {
   checkFunction("detectAnomaly", f);
+  if (watching) return f(); // the outer one sees it
   const sites = new Map<number, string>();
   core.watch(1);
+  watching = true;
   try {
     const result = observed((_, handle) => sites.set(handle, callSite()), f);
     refusePromise("detectAnomaly", result);
@@ -54,8 +56,11 @@ export function detectAnomaly<T>(f: () => T): T {
     throw new TensorError("value", error.op, `${sentence} (called at ${site})`, error.shapes, error.dtypes);
   } finally {
     core.watch(0);
+    watching = false;
   }
 }
+
+let watching = false;
 
 /** Tensors that one line has made and that have not been freed. */
 export interface Leak {

@@ -65,7 +65,7 @@ interface Raw {
  */
 export function graph(y: TensorLike): Graph {
   const tensor = asTensor("graph", y);
-  for (const { tensor, given, path } of variables()) setName(handleOf(tensor), given.name ?? placeName(path));
+  for (const { tensor, given, path } of variables()) setName(handleOf(tensor), given.name ?? placeName(path), true);
   const json = core.graph(alive("graph", tensor));
   if (tensor !== y) dispose(tensor);
   if (json === "") raise("graph");

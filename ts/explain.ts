@@ -72,7 +72,7 @@ class Explanation {
   }
 
   #expression({ op, id }: GraphNode): string {
-    const args = at(this.#inputs, id).map((input) => at(this.#names, input));
+    const args = at(this.#inputs, id).flatMap((input) => at(this.#names, input));
     const sign = infix.get(op);
     if (sign !== undefined && args.length === 2) return args.join(` ${sign} `);
     return `${op}(${args.join(", ")})`;
@@ -125,9 +125,10 @@ class Explanation {
   }
 
   #localValue(user: GraphNode, input: number): number {
-    const nodes = [...at(this.#inputs, user.id)].map((id) => at(this.#g.nodes, id));
     const f: unknown = Reflect.get(ops, user.op);
-    if (typeof f !== "function" || !nodes.every(isNumber) || !isNumber(user)) return NaN;
+    if (typeof f !== "function") return NaN;
+    const nodes = at(this.#inputs, user.id).map((id) => at(this.#g.nodes, id));
+    if (nodes.length !== at(this.#inputs, user.id).length || !nodes.every(isNumber) || !isNumber(user)) return NaN;
     return tidy(() => {
       const xs = nodes.map((node) => tensor(Number(node.value), "float64"));
       const [, pullback] = vjp<Tensor[], Tensor>((...xs) => Reflect.apply(f, undefined, xs) as Tensor, ...xs);

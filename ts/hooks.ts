@@ -2,7 +2,7 @@
 import { foreign } from "./apply.js";
 import { core, host, raise } from "./core.js";
 import { checkFunction, shapeText, TensorError } from "./errors.js";
-import { alive, handleOf, isTensor, made } from "./scope.js";
+import { alive, isTensor, made } from "./scope.js";
 import type { Tensor } from "./tensor.js";
 
 /** Sees a gradient; what it returns, if anything, takes its place. */
@@ -15,7 +15,7 @@ export interface Registration {
 }
 
 /** The hooks of each node, by its number, in the order in which they were registered. */
-const hooks = new Map<number, readonly Hook[]>();
+const hooks = new Map<number, readonly { readonly hook: Hook }[]>();
 const property = 5;
 let failure: { readonly error: unknown } | null = null;
 
@@ -24,10 +24,11 @@ export function registerHook(tensor: Tensor, hook: Hook): Registration {
   checkFunction("registerHook", hook);
   const node = alive("registerHook", tensor);
   if (core.set(node, property, 1) === 0) raise("registerHook");
-  hooks.set(node, [...(hooks.get(node) ?? []), hook]);
+  const entry = { hook };
+  hooks.set(node, [...(hooks.get(node) ?? []), entry]);
   return {
     remove: () => {
-      const rest = (hooks.get(node) ?? []).filter((other) => other !== hook);
+      const rest = (hooks.get(node) ?? []).filter((other) => other !== entry);
       if (rest.length > 0) hooks.set(node, rest);
       else hooks.delete(node);
       // The tensor may be gone, and its hooks with it.
@@ -50,8 +51,8 @@ export function rethrow(): void {
 host.hook = (node, gradient) => {
   try {
     let g = made(gradient);
-    for (const hook of hooks.get(node) ?? []) g = replaced(g, hook(g));
-    return handleOf(g);
+    for (const { hook } of hooks.get(node) ?? []) g = replaced(g, hook(g));
+    return alive("registerHook", g, "the gradient that goes on from a hook");
   } catch (error) {
     failure ??= { error };
     return 0;

@@ -1,8 +1,8 @@
 // Whole Jacobians and Hessians.
-import { eye } from "./create.js";
+import { tensor } from "./create.js";
 import { checkOptions, describe, TensorError } from "./errors.js";
 import { gradientOf } from "./grad.js";
-import { concat, permute, reshape, slice } from "./ops.gen.js";
+import { concat, permute, reshape } from "./ops.gen.js";
 import { transform } from "./scope.js";
 import type { Tensor } from "./tensor.js";
 import {
@@ -168,14 +168,21 @@ function byColumns(op: string, ys: readonly Tensor[], xs: readonly Tensor[], chu
  * first axis: one program for all of them, or for `chunk` at a time.
  */
 function forEachElement(op: string, x: Tensor, chunk: number, pass: (direction: Tensor) => Tensor[]): Tensor[] {
-  const unit = reshape(eye(x.size, { dtype: x.dtype }), [x.size, ...x.shape]);
-  const one = mappedOver(op, unit, 0);
+  const size = Math.min(chunk, x.size);
+  const one = mappedOver(op, unitRows(x, 0, size), 0);
   const found = pass(one.example);
   const axes = found.map(() => 0);
-  if (chunk >= x.size) return batched(op, [one], found, axes);
-  const parts = Array.from({ length: Math.ceil(x.size / chunk) }, (_, i) => {
-    const tensor = slice(unit, [[i * chunk, Math.min(x.size, (i + 1) * chunk)]]);
+  if (size === x.size) return batched(op, [one], found, axes);
+  const parts = Array.from({ length: Math.ceil(x.size / size) }, (_, i) => {
+    const tensor = unitRows(x, i * size, Math.min(x.size, (i + 1) * size));
     return batched(op, [{ ...one, tensor }], found, axes);
   });
   return found.map((_, i) => concat(parts.map((part) => at(part, i))));
+}
+
+/** The tensors like `x` that are one in the element `start`, in the next, and so on, before `stop`. */
+function unitRows(x: Tensor, start: number, stop: number): Tensor {
+  const values = x.dtype === "float64" ? new Float64Array((stop - start) * x.size) : new Float32Array((stop - start) * x.size);
+  for (let i = start; i < stop; i++) values[(i - start) * x.size + i] = 1;
+  return tensor(values, { shape: [stop - start, ...x.shape] });
 }

@@ -297,12 +297,12 @@ export function transform<T>(
 
 /** The tensor itself if the innermost transformation made it, else a tensor of its own with the same value. */
 export function own(tensor: Tensor): Tensor {
-  return top !== null && top.tensors.lastIndexOf(tensor) >= 0 ? tensor : variable(tensor);
+  return top !== null && top.tensors.lastIndexOf(tensor) >= 0 ? tensor : variable(tensor, true);
 }
 
-/** A new node with the value of a tensor: a variable to differentiate by. */
-export function variable(tensor: Handle): Tensor {
-  const handle = core.variable(handleOf(tensor));
+/** A new node with the value of a tensor: a variable to differentiate by or, when `tied`, one derivatives flow through. */
+export function variable(tensor: Handle, tied = false): Tensor {
+  const handle = core.variable(handleOf(tensor), tied ? 1 : 0);
   return handle === 0 ? raise() : made(handle);
 }
 

@@ -84,7 +84,7 @@ function record(op: string, f: AnyFunction, primals: readonly unknown[]): Record
     const outputs = outputsOf(op, call(op, f, inputs.args));
     checkFloats(op, outputs.leaves);
     // The caller may free the result while the tape lives on, so each has tensors of its own.
-    const copies = outputs.leaves.map(variable);
+    const copies = outputs.leaves.map((y) => variable(y));
     const recorded = { y: build<unknown>(outputs.definition, copies), inputs, outputs };
     const connected = { copies: copies.length, variables: inputs.leaves.length };
     return [recorded, [...copies, ...inputs.leaves, ...outputs.leaves], connected];

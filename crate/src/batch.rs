@@ -94,6 +94,7 @@ impl Tape {
             let fixed = Batched { var: y, mapped: false };
             match all {
                 None if along.is_nan() => Ok(y.view()),
+                None if y.shape().ndim() == MAX_DIMS => Err(too_many()),
                 None => Ok(fixed.stacked(size).move_axis(0, axis("vmap", along, y.shape().ndim() + 1)?)),
                 Some(all) if !along.is_nan() => Ok(all.move_axis(0, axis("vmap", along, all.shape().ndim())?)),
                 Some(_) => {
@@ -102,7 +103,7 @@ impl Tape {
                 }
             }
         });
-        results.map(|y| y.map(|y| if ys.contains(&y) { y.view() } else { y })).collect()
+        Ok(self.distinct(results.collect::<Result<Vec<_>>>()?))
     }
 
     /// The batched program: for each y its tensor with examples in front, `None` where all examples share it.
@@ -126,14 +127,13 @@ impl Tape {
             let x: SmallVec<[Batched<'t>; 3]> = inputs.iter().map(batched).collect();
             let example = mapped.iter().find(|(example, _)| *example == id).map(|&(_, x)| x);
             let op = node.op().filter(|_| x.iter().any(|x| x.mapped));
-            if op.is_some() && node.shape().ndim() == MAX_DIMS {
-                let sentence =
-                    format!("inside vmap tensors must have at most {} dimensions, got {MAX_DIMS}", MAX_DIMS - 1);
-                self.fail(Error::new(Code::Shape, "vmap", sentence));
+            let of_rule = node.placeholder_of().filter(|_| !mapped.iter().any(|(example, _)| *example == id));
+            let full = node.shape().ndim() == MAX_DIMS || x.iter().any(|x| x.shape().ndim() == MAX_DIMS);
+            if full && (op.is_some() || of_rule.is_some()) {
+                self.fail(too_many());
                 return vec![None; ys.len()];
             }
             // A rule is recorded on placeholders of one example; on all of them it needs placeholders of all.
-            let of_rule = node.is_placeholder().filter(|_| example.is_none());
             let example = example.or_else(|| {
                 of_rule.map(|whose| self.placeholder(Aval::new(node.shape().prepended(size), node.dtype()), whose))
             });
@@ -141,4 +141,9 @@ impl Tape {
         }
         ys.iter().map(|y| position(y.id()).and_then(|p| all[p])).collect()
     }
+}
+
+fn too_many() -> Error {
+    let sentence = format!("inside vmap tensors must have at most {} dimensions, got {MAX_DIMS}", MAX_DIMS - 1);
+    Error::new(Code::Shape, "vmap", sentence)
 }

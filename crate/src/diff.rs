@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::error::Result;
 use crate::op::Op;
-use crate::tape::{Id, Tape, bit};
+use crate::tape::{Edges, Id, Tape, bit};
 use crate::var::Var;
 
 /// The part of a tape that leads from some nodes to others, in evaluation order.
@@ -30,7 +30,7 @@ impl<'t> Paths<'t> {
             xs.iter().map(|x| nodes.slots[x.id() as usize].seq).min().unwrap_or(u64::MAX)
         };
         // What was there before the first variable cannot depend on any of them.
-        let order = tape.ancestors(&ends, |node| node.seq >= first && node.aval.dtype.is_float());
+        let order = tape.reached(&ends, Edges::Active, |_, node| node.seq >= first && node.aval.dtype.is_float());
         let nodes = tape.nodes.borrow();
         let mut active = vec![false; order.len()];
         for x in xs {

@@ -67,8 +67,13 @@ impl Tape {
     pub fn variable<'t>(&'t self, x: Var<'t>) -> Result<Var<'t>> {
         match x.value() {
             Some(value) if self.depth() == 1 => Ok(self.leaf(value)),
-            _ => self.record(Alias { stop: false }, &[x]),
+            _ => self.alias(x),
         }
+    }
+
+    /// The value of `x` as a node of its own, through which derivatives flow.
+    pub fn alias<'t>(&'t self, x: Var<'t>) -> Result<Var<'t>> {
+        self.record(Alias { stop: false }, &[x])
     }
 
     /// Closes a transformation; the handles to what is not a result have been released before. When it was the outermost
@@ -106,8 +111,8 @@ impl Tape {
         Ok(self.depth() == 0)
     }
 
-    /// A result with a derivative of its own, see [`Custom`]: the value `y` of `arguments`, and what the rule needs. With
-    /// `eager`, in a transformation that was opened for nothing else, `backward` goes through it.
+    /// A result with a derivative of its own, see [`Custom`]: the value `y` of `arguments`, and what the rule needs, all
+    /// recorded since `start`; what they close over is a constant. With `eager`, in a transformation that was opened for nothing else, `backward` goes through it.
     ///
     /// Errors: `argument` where the parts of the rule do not fit.
     pub fn custom<'t>(
@@ -116,6 +121,7 @@ impl Tape {
         arguments: &[Var<'t>],
         y: Var<'t>,
         rest: &[Var<'t>],
+        start: u64,
         eager: bool,
     ) -> Result<Var<'t>> {
         let custom = Custom { rule, arguments: arguments.len() };
@@ -124,7 +130,11 @@ impl Tape {
             let sentence = format!("the rule needs {needed} parts and an argument, got {}", rest.len());
             return Err(Error::new(Code::Argument, custom.name(), sentence));
         }
-        let inputs: Vec<Var<'t>> = arguments.iter().copied().chain([y]).chain(rest.iter().copied()).collect();
+        let ends: Vec<Id> = rest.iter().chain([&y]).map(|x| x.id()).collect();
+        let mut closed = self.taken_from_before(&ends, start);
+        closed.retain(|x| !arguments.contains(x));
+        let inputs: Vec<Var<'t>> =
+            arguments.iter().copied().chain([y]).chain(rest.iter().copied()).chain(closed).collect();
         let made = self.record(custom, &inputs)?;
         if eager && !self.is_no_grad() {
             self.track(made.id());
@@ -141,6 +151,20 @@ impl Tape {
         }
     }
 
+    /// What the program of `ends` since `start` takes from before, constants left out.
+    fn taken_from_before(&self, ends: &[Id], start: u64) -> Vec<Var<'_>> {
+        let program = self.ancestors(ends, |node| node.seq > start);
+        let nodes = self.nodes.borrow();
+        let mut found: Vec<Id> = Vec::new();
+        for &input in program.iter().flat_map(|&id| &nodes.slots[id as usize].inputs) {
+            let node = &nodes.slots[input as usize];
+            if node.seq <= start && !node.constant && !found.contains(&input) {
+                found.push(input);
+            }
+        }
+        found.into_iter().map(|id| Var::new(self, id)).collect()
+    }
+
     /// The time of the tape: what is recorded later has a later one.
     pub fn clock(&self) -> u64 {
         self.nodes.borrow().clock()
@@ -149,19 +173,8 @@ impl Tape {
     /// y as a result whose program since `start` is run again by reverse mode; its arguments are whatever that program
     /// takes from before.
     pub fn checkpoint<'t>(&'t self, y: Var<'t>, start: u64, eager: bool) -> Result<Var<'t>> {
-        let program = self.ancestors(&[y.id()], |node| node.seq > start);
-        let arguments: Vec<Var<'t>> = {
-            let nodes = self.nodes.borrow();
-            let mut found: Vec<Id> = Vec::new();
-            for &input in program.iter().flat_map(|&id| &nodes.slots[id as usize].inputs) {
-                let node = &nodes.slots[input as usize];
-                if node.seq <= start && !node.constant && !found.contains(&input) {
-                    found.push(input);
-                }
-            }
-            found.into_iter().map(|id| Var::new(self, id)).collect()
-        };
-        if arguments.is_empty() { Ok(y) } else { self.custom(Rule::Checkpoint, &arguments, y, &[], eager) }
+        let arguments = self.taken_from_before(&[y.id()], start);
+        if arguments.is_empty() { Ok(y) } else { self.custom(Rule::Checkpoint, &arguments, y, &[], start, eager) }
     }
 
     /// [`diff::vjp`] with missing cotangents taken as ones; zeros where nothing depends on an x.
@@ -206,7 +219,7 @@ impl Tape {
 
     /// These nodes, each a node of its own: what is there twice, or what somebody has a handle to, is given as a view of
     /// it. What is done to one derivative (`requiresGrad`, `assign`) must not happen to another, nor to a cotangent.
-    fn distinct<'t>(&'t self, found: Vec<Var<'t>>) -> Vec<Var<'t>> {
+    pub(crate) fn distinct<'t>(&'t self, found: Vec<Var<'t>>) -> Vec<Var<'t>> {
         let mut own: Vec<Var<'t>> = Vec::with_capacity(found.len());
         for y in found {
             let taken = own.contains(&y) || self.nodes.borrow().slots[y.id() as usize].handles > 0;
@@ -226,6 +239,9 @@ impl Tape {
             |sentence: String| Err(Error::new(Code::Gradient, "backward", sentence).with_shapes([&y.shape()[..]]));
         if self.depth() > 0 {
             return refuse("it has no place inside a transformation; use grad or vjp there".into());
+        }
+        if self.is_busy() {
+            return refuse("it has no place inside a hook of another backward".into());
         }
         if self.nodes.borrow().slots[y.id() as usize].spent {
             return refuse("the graph was freed by an earlier backward; pass { retainGraph: true } to that one".into());
@@ -260,8 +276,11 @@ impl Tape {
             graph.iter().filter(|&&id| wanted(&nodes.slots[id as usize])).map(|&id| Var::new(self, id)).collect()
         };
         let was = self.set_no_grad(!create);
+        // A hook may dispose of y.
+        self.nodes.borrow_mut().hold(y.id());
         let result = self.accumulate(y, seed, &xs, create);
         self.set_no_grad(was);
+        self.nodes.borrow_mut().drop_handle(y.id());
         let gradients = result?;
         let mut nodes = self.nodes.borrow_mut();
         for (x, gradient) in xs.iter().zip(&gradients) {
@@ -444,7 +463,9 @@ impl Tape {
         let nodes = self.nodes.borrow();
         let [from, to] = [x, y].map(|id| &nodes.slots[id as usize]);
         let can = to.op.as_ref().is_some_and(Op::in_place) && to.value.is_none();
-        can && to.inputs.contains(&x) && from.value.as_ref().is_some_and(|v| blocks::reusable(v, to.aval))
+        // While values are looked at, an operation can fail after it was given the memory.
+        let watched = self.watch.borrow().is_some();
+        can && !watched && to.inputs.contains(&x) && from.value.as_ref().is_some_and(|v| blocks::reusable(v, to.aval))
     }
 }
 

@@ -4,6 +4,7 @@
 //! it; its value lives while a handle or a rule that will be differentiated needs it. The tape knows no derivatives.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use smallvec::SmallVec;
@@ -360,6 +361,11 @@ impl Tape {
         self.len() == 0
     }
 
+    /// Whether a pass is under way that has called the host.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy.get() > 0
+    }
+
     /// Sets what runs hooks.
     pub fn set_hook(&self, hook: Rc<Hook>) {
         self.hook.replace(Some(hook));
@@ -480,35 +486,35 @@ impl Tape {
         bits.fold(0, |bits, (i, _)| bits | bit(i))
     }
 
-    /// Records the program of `targets` again: all of it after `xs` or, where there are none, what depends on the first of
-    /// each pair in `with`, with the second in its place (repeated to its shape).
-    pub(crate) fn replay<'t>(
-        &'t self,
-        targets: &[Var<'t>],
-        xs: &[Var<'t>],
-        with: &[(Var<'t>, Var<'t>)],
-    ) -> Vec<Var<'t>> {
+    /// Records the program of `targets` again, with the second of each pair in `with` in the place of the first (repeated to
+    /// its shape): what depends on the first ones or, with `whole`, everything after them.
+    pub(crate) fn replay<'t>(&'t self, targets: &[Var<'t>], whole: bool, with: &[(Var<'t>, Var<'t>)]) -> Vec<Var<'t>> {
         let ends: SmallVec<[Id; 8]> = targets.iter().map(|y| y.id()).collect();
-        let order = self.reached(&ends, Edges::All, |id, _| !xs.iter().any(|x| x.id() == id));
+        let ends_at: HashMap<Id, Var<'t>> =
+            with.iter().map(|&(from, to)| (from.id(), to.expand(from.shape()))).collect();
+        let first = {
+            let nodes = self.nodes.borrow();
+            with.iter().map(|(from, _)| nodes.slots[from.id() as usize].seq).min().unwrap_or(0)
+        };
+        let within = |id: Id, node: &Node| !ends_at.contains_key(&id) && (whole || node.seq >= first);
+        let order = self.reached(&ends, Edges::All, within);
         let position = |id: Id| self.nodes.borrow().position(id);
         let mut again: Vec<Option<Var<'t>>> = Vec::with_capacity(order.len());
+        let find = |again: &[Option<Var<'t>>], id: Id| {
+            ends_at.get(&id).copied().or_else(|| position(id).and_then(|p| again[p]))
+        };
         for &id in &order {
             let (op, inputs) = {
                 let nodes = self.nodes.borrow();
                 let node = &nodes.slots[id as usize];
                 (node.op.clone(), node.inputs.clone())
             };
-            let new = |&input: &Id| position(input).and_then(|p| again[p]);
-            let replaced = with.iter().find(|(from, _)| from.id() == id).map(|&(from, to)| to.expand(from.shape()));
-            let op = op.filter(|_| !xs.is_empty() || inputs.iter().any(|id| new(id).is_some()));
-            let made = replaced.or_else(|| {
-                let x: SmallVec<[Var<'t>; 4]> =
-                    inputs.iter().map(|id| new(id).unwrap_or_else(|| Var::new(self, *id))).collect();
-                op.map(|op| self.apply(op, &x))
-            });
-            again.push(made);
+            let op = op.filter(|_| whole || inputs.iter().any(|&id| find(&again, id).is_some()));
+            let x: SmallVec<[Var<'t>; 4]> =
+                inputs.iter().map(|&id| find(&again, id).unwrap_or_else(|| Var::new(self, id))).collect();
+            again.push(op.map(|op| self.apply(op, &x)));
         }
-        targets.iter().map(|&y| position(y.id()).and_then(|p| again[p]).unwrap_or(y)).collect()
+        targets.iter().map(|&y| find(&again, y.id()).unwrap_or(y)).collect()
     }
 
     /// Whether one of `ys` is made from one of `xs`.
@@ -574,7 +580,11 @@ impl Tape {
             found.push(id);
             for k in 0..nodes.slots[id as usize].inputs.len() {
                 let node = &nodes.slots[id as usize];
-                let read = edges == Edges::All || node.op.as_ref().is_none_or(|op| op.reads(k));
+                let read = node.op.as_ref().is_none_or(|op| match edges {
+                    Edges::All => true,
+                    Edges::Read => op.reads(k),
+                    Edges::Active => op.active(k),
+                });
                 let input = node.inputs[k];
                 if read {
                     visit(&mut nodes, &mut stack, input, 1);
@@ -601,6 +611,8 @@ pub(crate) enum Edges {
     All,
     /// Those that its value depends on.
     Read,
+    /// Those that a derivative can flow through.
+    Active,
 }
 
 /// The bit of input `i`; those past the last share one.

@@ -84,8 +84,13 @@ impl<'t> Var<'t> {
     }
 
     /// The function for which this is a leaf without a value.
-    pub(crate) fn is_placeholder(self) -> Option<&'static str> {
+    pub(crate) fn placeholder_of(self) -> Option<&'static str> {
         self.tape.nodes.borrow().slots[self.id as usize].placeholder
+    }
+
+    /// Whether users gave it a name.
+    pub(crate) fn has_name(self) -> bool {
+        self.tape.nodes.borrow().slots[self.id as usize].name.is_some()
     }
 
     /// One operation on this node.

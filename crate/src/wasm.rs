@@ -199,10 +199,13 @@ pub fn begin() {
     TAPE.with(Tape::begin);
 }
 
-/// Inside a transformation: a fresh variable with the value of a tensor.
+/// Inside a transformation: a fresh variable with the value of a tensor; with `tied`, one that derivatives flow through.
 #[wasm_bindgen]
-pub fn variable(h: f64) -> f64 {
-    run(|tape| Ok(tape.handle(tape.variable(node(tape, h, "variable", 0)?)?)))
+pub fn variable(h: f64, tied: u32) -> f64 {
+    run(|tape| {
+        let x = node(tape, h, "variable", 0)?;
+        Ok(tape.handle(if tied != 0 { tape.alias(x)? } else { tape.variable(x)? }))
+    })
 }
 
 /// Appends a backward pass. Scratch: `ys` outputs, as many cotangents (0 for ones), `xs` variables; then the gradients'
@@ -291,14 +294,14 @@ pub fn placeholder(h: f64, rule: u32) -> f64 {
 
 /// Inside a transformation: a value with a rule. Scratch: `n` arguments, the value, then `m` parts of the rule: 0 the
 /// cotangent's placeholder and a cotangent per argument, 1 a tangent's placeholder per argument and the value's tangent.
-/// With `eager`, `backward` goes through it.
+/// All of it was recorded since `start`. With `eager`, `backward` goes through it.
 #[wasm_bindgen]
-pub fn custom(rule: u32, n: u32, m: u32, eager: u32) -> f64 {
+pub fn custom(rule: u32, n: u32, m: u32, start: f64, eager: u32) -> f64 {
     let (rule, whose) = if rule == 0 { (Rule::Vjp, "customVjp") } else { (Rule::Jvp, "customJvp") };
     run(|tape| {
         let (n, m) = (n as usize, m as usize);
         let all = nodes(tape, whose, 0, n + 1 + m)?;
-        Ok(tape.handle(tape.custom(rule, &all[..n], all[n], &all[n + 1..], eager != 0)?))
+        Ok(tape.handle(tape.custom(rule, &all[..n], all[n], &all[n + 1..], start as u64, eager != 0)?))
     })
 }
 
@@ -346,7 +349,8 @@ pub fn get_grad(h: f64) -> f64 {
 }
 
 /// Sets a property: 0 requires a gradient (0 or 1), 1 forget the gradient, 2 retain the gradient, 3 assign the value of a
-/// handle, 4 a name of `value` UTF-16 units in the scratch area, 5 whether `backward` calls the hooks of the node.
+/// handle, 4 a name of `value` UTF-16 units in the scratch area, 5 whether `backward` calls the hooks of the node, 6 as 4
+/// where there is no name yet.
 #[wasm_bindgen]
 pub fn set(h: f64, what: u32, value: f64) -> u32 {
     run(|tape| {
@@ -356,7 +360,8 @@ pub fn set(h: f64, what: u32, value: f64) -> u32 {
             1 => tape.zero_grad(x),
             2 => tape.retain_grad(x)?,
             5 => tape.set_hooked(x, value != 0.0)?,
-            4 => {
+            6 if x.has_name() => (),
+            4 | 6 => {
                 let units: Vec<u16> = scratch_values(0, value as usize).iter().map(|&c| c as u16).collect();
                 tape.set_name(x, &String::from_utf16_lossy(&units));
             }

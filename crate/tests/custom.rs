@@ -80,7 +80,7 @@ fn rules_serve_both_modes() {
             let x = tape.variable(tape.leaf(float64(&[2], &[3.0, 4.0]))).unwrap();
             let direction = tape.placeholder(x.aval(), "test");
             let slope = (x + x) * direction;
-            let y = tape.custom(rule, &[x], x * x, &[direction, slope], false).unwrap();
+            let y = tape.custom(rule, &[x], x * x, &[direction, slope], 0, false).unwrap();
             let found = if forward {
                 tape.pushforward(&[y], &[x], &[x.full_like(1.0)], true).unwrap()
             } else {
@@ -99,10 +99,10 @@ fn rules_that_are_not_linear_or_whole_are_refused() {
     let x = tape.variable(tape.leaf(float64(&[], &[3.0]))).unwrap();
     let direction = tape.placeholder(x.aval(), "customJvp");
     assert_eq!(tape.read(direction * x).unwrap_err().code(), Code::Trace);
-    let y = tape.custom(Rule::Jvp, &[x], x.exp(), &[direction, direction * direction], false).unwrap();
+    let y = tape.custom(Rule::Jvp, &[x], x.exp(), &[direction, direction * direction], 0, false).unwrap();
     assert_eq!(tape.pullback(&[y], &[None], &[x], true).map(|_| ()).unwrap_err().code(), Code::Gradient);
-    assert_eq!(tape.custom(Rule::Jvp, &[x], x, &[], false).map(|_| ()).unwrap_err().code(), Code::Argument);
-    assert_eq!(tape.custom(Rule::Checkpoint, &[], x, &[], false).map(|_| ()).unwrap_err().code(), Code::Argument);
+    assert_eq!(tape.custom(Rule::Jvp, &[x], x, &[], 0, false).map(|_| ()).unwrap_err().code(), Code::Argument);
+    assert_eq!(tape.custom(Rule::Checkpoint, &[], x, &[], 0, false).map(|_| ()).unwrap_err().code(), Code::Argument);
 }
 
 #[test]

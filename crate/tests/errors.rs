@@ -454,7 +454,7 @@ fn the_boundary_tells_of_stale_handles() {
         assert_eq!(wasm::error(), disposed("set", 1));
         assert_eq!(wasm::set(x, 3, stale), 0);
         assert_eq!(wasm::error(), disposed("assign", 2));
-        assert_eq!(wasm::variable(stale), 0.0);
+        assert_eq!(wasm::variable(stale, 0), 0.0);
         assert_eq!(wasm::error(), disposed("variable", 1));
         assert_eq!(wasm::info(stale), 0);
         assert_eq!(wasm::error(), disposed("info", 1));

@@ -12,6 +12,7 @@ use crate::batch::Batched;
 use crate::diff;
 use crate::error::{Code, Error, Result};
 use crate::op::{Arrays, Aval, Keeps, Primitive};
+use crate::ops::alias::Alias;
 use crate::tape::{Tape, bit};
 use crate::var::Var;
 
@@ -62,13 +63,16 @@ impl Primitive for Custom {
     }
 
     fn keeps(&self, _: u32) -> Option<Keeps> {
-        // The program starts from the arguments again.
-        Some(Keeps { inputs: (0..self.arguments).fold(0, |bits, i| bits | bit(i)), output: false })
+        // The program starts again from the arguments and from what it closes over.
+        let all = if self.arguments < 31 { !bit(self.arguments) } else { u32::MAX };
+        Some(Keeps { inputs: all, output: false })
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
-        // Placeholders have been given examples in front, so the results of the rule have them too.
-        let all = x.iter().enumerate().map(|(i, x)| if i < self.arguments { x.var } else { x.stacked(size) });
+        // Placeholders have been given examples in front, and a rule goes with arguments of that shape. A checkpoint has
+        // its program to go by.
+        let alone = |i: usize| self.rule == Rule::Checkpoint && i < self.arguments;
+        let all = x.iter().enumerate().map(|(i, x)| if alone(i) { x.var } else { x.stacked(size) });
         let all: SmallVec<[Var<'t>; 8]> = all.collect();
         Some(all[0].tape().apply(*self, &all))
     }
@@ -79,7 +83,7 @@ impl Primitive for Custom {
         let pick = |from: usize| by.iter().map(|&i| x[from + i]).collect::<Vec<_>>();
         let found = match self.rule {
             Rule::Vjp => {
-                let found = tape.replay(&pick(n + 2), &[], &[(x[n + 1], g)]);
+                let found = tape.replay(&pick(n + 2), false, &[(x[n + 1], g)]);
                 found.into_iter().map(Some).collect()
             }
             Rule::Jvp => {
@@ -87,8 +91,12 @@ impl Primitive for Custom {
                 self.linear(tape, found, &x[n + 1..=2 * n])
             }
             Rule::Checkpoint => {
-                let again = tape.replay(&[x[n]], &x[..n], &[]);
-                diff::vjp(tape, &again, &[g], &pick(0)).unwrap_or_else(|e| {
+                // By arguments of its own: one that was computed from another is not gone through here.
+                let own: Vec<(Var<'t>, Var<'t>)> =
+                    x[..n].iter().map(|&x| (x, x.apply(Alias { stop: false }))).collect();
+                let again = tape.replay(&[x[n]], true, &own);
+                let by: Vec<Var<'t>> = by.iter().map(|&i| own[i].1).collect();
+                diff::vjp(tape, &again, &[g], &by).unwrap_or_else(|e| {
                     tape.fail(e);
                     Vec::new()
                 })
@@ -116,7 +124,7 @@ impl Primitive for Custom {
             Rule::Jvp => {
                 let tangents: Vec<(Var<'t>, Var<'t>)> =
                     (0..n).map(|i| (x[n + 1 + i], t[i].unwrap_or_else(|| x[i].full_like(0.0)))).collect();
-                tape.replay(&[x[2 * n + 1]], &[], &tangents).into_iter().map(Some).collect()
+                tape.replay(&[x[2 * n + 1]], false, &tangents).into_iter().map(Some).collect()
             }
             Rule::Checkpoint => {
                 let (xs, ts): (Vec<Var<'t>>, Vec<Var<'t>>) = moving.iter().map(|&(i, t)| (x[i], t)).unzip();
