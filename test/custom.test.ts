@@ -112,7 +112,7 @@ describe("checkpoint", () => {
     };
     const loose = (g: (z: Tensor) => Tensor): ((z: Tensor) => Tensor) => g;
     expectClose(grad(f(checkpoint))(x), grad(f(loose))(x), { rtol: 1e-12 });
-    const unrolled = (wrap: typeof checkpoint | typeof loose) => (w: Tensor) => {
+    const unrolled = (wrap: typeof loose) => (w: Tensor) => {
       let h = w.sum(0);
       for (let k = 0; k < 3; k++) h = (wrap)((h) => tanh(linear(h, w)))(h);
       return h.sum();
@@ -202,6 +202,15 @@ describe("custom rules", () => {
     const total = (f: (x: Tensor, w: Tensor) => Tensor) => (ws: Tensor) =>
       vmap((w: Tensor) => vmap((x: Tensor) => f(x, w).sin())(xs))(ws).sum();
     expectClose(grad(total(rule))(ws), grad(total((x, w) => x.mul(w).sum()))(ws), { rtol: 1e-11 });
+  });
+
+  it("are transposed under what is not linear", () => {
+    const f = customJvp((x: Tensor) => x.square(), ([x]: [Tensor], [t]: [Tensor]) => [x.square(), x.mul(t).mul(2)] as const);
+    expect(grad((x: Tensor) => f(x).exp())(tensor(1, "float64")).item()).toBeCloseTo(2 * Math.E, 12);
+    expect(grad(grad((x: Tensor) => f(x).exp()))(tensor(1, "float64")).item()).toBeCloseTo(6 * Math.E, 11);
+    const p = tensor(1, { dtype: "float64", requiresGrad: true });
+    f(p).exp().backward();
+    expect(p.grad?.item()).toBeCloseTo(2 * Math.E, 12);
   });
 
   it("run the function itself where nothing is differentiated", () => {

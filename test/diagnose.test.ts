@@ -29,7 +29,7 @@ describe("registerHook", () => {
     y.sum().backward(null, { retainGraph: true });
     expect(values(x.grad)).toEqual([3, 3]);
     second.remove();
-    second.remove();
+    second();
     x.zeroGrad();
     y.sum().backward();
     expect(values(x.grad)).toEqual([2, 2]);
@@ -102,6 +102,10 @@ describe("detectAnomaly", () => {
       });
     });
     expect(p.item()).toBeCloseTo(-1e33, -28);
+  });
+
+  it("has no place inside a transformation", () => {
+    expect(refusal(() => grad((x: Tensor) => detectAnomaly(() => log(x)).sum())([-1])).code).toBe("trace");
   });
 
   it("looks at backward too, and returns what is finite, infinities that were given included", () => {

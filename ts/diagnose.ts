@@ -1,7 +1,7 @@
 // Finding what went wrong: the first NaN, and tensors that nobody frees. Both look at where tensors are made.
 import { core } from "./core.js";
 import { checkFunction, refusePromise, TensorError } from "./errors.js";
-import { handleOf, observe, type Observer } from "./scope.js";
+import { depth, handleOf, observe, type Observer } from "./scope.js";
 import type { Tensor } from "./tensor.js";
 
 /** The line of the program at which the library was called: the first frame above those of this package. */
@@ -39,6 +39,10 @@ function observed<T>(see: Observer, f: () => T): T {
  */
 export function detectAnomaly<T>(f: () => T): T {
   checkFunction("detectAnomaly", f);
+  if (depth() > 0) {
+    const must = "inside a transformation nothing is computed yet; call it around the transformation";
+    throw new TensorError("trace", "detectAnomaly", must);
+  }
   if (watching) return f(); // the outer one sees it
   const sites = new Map<number, string>();
   core.watch(1);

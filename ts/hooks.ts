@@ -8,9 +8,9 @@ import type { Tensor } from "./tensor.js";
 /** Sees a gradient; what it returns, if anything, takes its place. */
 export type Hook = (gradient: Tensor) => Tensor | undefined;
 
-/** Ends what it was returned for. */
+/** Removes the hook that it was returned for, called or by its method; a second time does nothing. */
 export interface Registration {
-  /** Removes the hook; a second time does nothing. */
+  (): void;
   remove(): void;
 }
 
@@ -26,15 +26,14 @@ export function registerHook(tensor: Tensor, hook: Hook): Registration {
   if (core.set(node, property, 1) === 0) raise("registerHook");
   const entry = { hook };
   hooks.set(node, [...(hooks.get(node) ?? []), entry]);
-  return {
-    remove: () => {
-      const rest = (hooks.get(node) ?? []).filter((other) => other !== entry);
-      if (rest.length > 0) hooks.set(node, rest);
-      else hooks.delete(node);
-      // The tensor may be gone, and its hooks with it.
-      if (rest.length === 0 && core.set(node, property, 0) === 0) core.error();
-    },
+  const remove = (): void => {
+    const rest = (hooks.get(node) ?? []).filter((other) => other !== entry);
+    if (rest.length > 0) hooks.set(node, rest);
+    else hooks.delete(node);
+    // The tensor may be gone, and its hooks with it.
+    if (rest.length === 0 && core.set(node, property, 0) === 0) core.error();
   };
+  return Object.assign(remove, { remove });
 }
 
 /** Throws what a hook has thrown since the last call, if one has. */

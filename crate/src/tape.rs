@@ -517,11 +517,11 @@ impl Tape {
         targets.iter().map(|&y| find(&again, y.id()).unwrap_or(y)).collect()
     }
 
-    /// Whether one of `ys` is made from one of `xs`.
+    /// Whether the value of one of `ys` depends on that of one of `xs`. (A rule is beside a value, not in it.)
     pub(crate) fn depends(&self, ys: &[Var<'_>], xs: &[Var<'_>]) -> bool {
         let ends: SmallVec<[Id; 8]> = ys.iter().map(|y| y.id()).collect();
         let first = xs.iter().map(|x| self.nodes.borrow().slots[x.id() as usize].seq).min().unwrap_or(u64::MAX);
-        self.ancestors(&ends, |node| node.seq >= first).iter().any(|id| xs.iter().any(|x| x.id() == *id))
+        self.reached(&ends, Edges::Read, |_, node| node.seq >= first).iter().any(|id| xs.iter().any(|x| x.id() == *id))
     }
 
     /// Replaces a value by the same one in another layout.
