@@ -228,6 +228,10 @@ describe("custom rules", () => {
       "the rule of customVjp is recorded before its tangents or cotangents are known"],
     [() => grad((x: Tensor) => sum(customJvp(sin, ([x]: [Tensor], [t]: [Tensor]) => [sin(x), t.mul(t)] as const)(x)))(x),
       "the rule of customJvp must be linear"],
+    [() => grad((x: Tensor) => sum(customJvp(sin, ([x]: [Tensor]) => [sin(x), cos(x)] as const)(x)))(x),
+      "the rule of customJvp must be linear"],
+    [() => jvp(customVjp(sin, (x: Tensor) => [sin(x), x] as const, (x) => [cos(x)]), [x], [x]),
+      "the rule of customVjp must be linear"],
     [() => checkpoint(anything(3)), "checkpoint: the first argument must be a function"],
     [() => checkpoint(anything(() => 3))(), "what the function returns must be a tensor"],
   ])("are refused when they do not fit: %s", (f, sentence) => {

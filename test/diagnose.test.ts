@@ -1,7 +1,7 @@
 // Finding out: hooks on gradients, the first NaN, tensors that nobody frees, and the derivative in words.
 import { describe, expect, it } from "vitest";
 import {
-  detectAnomaly, div, exp, explain, grad, graph, leakReport, log, memory, mul, ones, softmax, sqrt, tensor, type Tensor,
+  customVjp, detectAnomaly, div, exp, explain, grad, graph, jvp, leakReport, log, memory, mul, ones, softmax, sqrt, tensor, type Tensor,
   tidy, where,
 } from "wengert";
 import { SGD } from "wengert/optim";
@@ -79,6 +79,14 @@ describe("detectAnomaly", () => {
     const error = refusal(() => detectAnomaly(() => grad((x: Tensor) => sqrt(x).sum())(tensor([0, 1]))));
     expect(error.op).toBe("sqrt");
     expect(error.message).toContain("its derivative made infinity");
+  });
+
+  it("tells values from tangents, and infinite inputs from finite ones", () => {
+    const forward = refusal(() => detectAnomaly(() => jvp((x: Tensor) => sqrt(x), [tensor([0, 1])], [ones([2])])));
+    expect(forward.message).toContain("sqrt: its derivative made infinity");
+    const both = refusal(() => detectAnomaly(() => tensor([Infinity, 1]).sub(tensor([Infinity, 0]))));
+    expect(both.message).toContain("made NaN (1 of 2 elements) from infinite numbers");
+    expect(refusal(() => detectAnomaly(() => log(tensor([-1e-30])))).message).toMatch(/from -1\S*e-30 to -1/);
   });
 
   it("knows the trap of where", () => {
@@ -159,6 +167,21 @@ describe("explain", () => {
         "  ∂z/∂x = ∂z/∂a · y + ∂z/∂z = 0.96017 · 3 + 1 · 1 = 3.8805",
       ].join("\n"),
     );
+  });
+
+  it("shows a function with a rule as one operation, and names that occur twice", () => {
+    const f = customVjp((x: Tensor) => x.sin(), (x: Tensor) => [x.sin(), x] as const, (x, g) => [x.cos().mul(g)]);
+    const x = tensor(1, { requiresGrad: true }).named("x");
+    const y = tensor(2, { requiresGrad: true }).named("x");
+    expect(explain(f(x).mul(y)).split("\n").slice(0, 7)).toEqual([
+      "Forward",
+      "  x = 1",
+      "  x_2 = 2",
+      "  a = customVjp(x) = 0.84147",
+      "  b = a · x_2 = 1.6829",
+      "Backward: the derivative of b",
+      "  ∂b/∂b = 1",
+    ]);
   });
 
   it("has shapes where there are no numbers, and leaves nothing", () => {

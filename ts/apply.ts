@@ -3,7 +3,7 @@ import { type Attribute, encode } from "./attributes.js";
 import { fromData, fromOperand, isArray, isNumericArray } from "./convert.js";
 import { core, raise, scratch } from "./core.js";
 import type { DType } from "./dtype.js";
-import { describe, list, TensorError } from "./errors.js";
+import { checkOptions, describe, TensorError } from "./errors.js";
 import { alive, handleOf, isTensor, made, releaseHandle } from "./scope.js";
 import type { Tensor } from "./tensor.js";
 
@@ -94,11 +94,7 @@ function readOptions(op: Op, options: unknown): readonly unknown[] {
   if (op.options.length === 0)
     throw new TensorError("argument", op.name, `no options are known, got ${describe(options)}`);
   if (!isOptions(options)) return [options];
-  for (const key of Object.keys(options)) {
-    if (!op.options.includes(key)) {
-      throw new TensorError("argument", op.name, `the options are ${list(op.options)}, got ${describe(key)}`);
-    }
-  }
+  checkOptions(op.name, options, op.options);
   return op.options.map((name) => options[name]);
 }
 

@@ -109,8 +109,19 @@ export function raise(op?: string): never {
     : fromJson(json, op);
 }
 
+/** What `set` of the core sets, by its numbers. */
+export const property = {
+  requiresGrad: 0,
+  zeroGrad: 1,
+  retainGrad: 2,
+  assign: 3,
+  name: 4,
+  hooked: 5,
+  nameIfNone: 6,
+} as const;
+
 /** Gives a node of the core a name, for pictures, `unless` it has one; says whether the node was there. */
 export function setName(handle: number, name: string, unless = false): boolean {
   scratch(name.length).set(Array.from({ length: name.length }, (_, i) => name.charCodeAt(i)));
-  return core.set(handle, unless ? 6 : 4, name.length) !== 0;
+  return core.set(handle, unless ? property.nameIfNone : property.name, name.length) !== 0;
 }

@@ -1,14 +1,14 @@
 // Functions with a derivative of the user's own, and functions whose inner values are computed again.
 import { foreign } from "./apply.js";
 import { isArray } from "./convert.js";
-import { core, raise, scratch } from "./core.js";
+import { core, scratch } from "./core.js";
 import { zerosLike } from "./create.js";
 import { type DType, isFloat } from "./dtype.js";
-import { describe, shapeText, TensorError } from "./errors.js";
+import { checkLike, describe, TensorError } from "./errors.js";
 import { concat, reshape, slice } from "./ops.gen.js";
-import { alive, depth, handleOf, isTensor, made, tidy, transform } from "./scope.js";
+import { alive, depth, handleOf, isTensor, taken, tidy, transform } from "./scope.js";
 import type { Tensor } from "./tensor.js";
-import { type AnyFunction, call, checkFunction, type Like, type Outputs, outputsOf } from "./trace.js";
+import { type AnyFunction, call, checkFunction, type Like, type Outputs, outputsOf, put } from "./trace.js";
 import { at, build, flattenTree, isContainer, type LeafOf, leavesLike, type Structure } from "./structure.js";
 
 /**
@@ -48,7 +48,7 @@ export function customVjp(f: AnyFunction, forward: AnyFunction, backward: AnyFun
   });
   return (...args: readonly unknown[]) => {
     const given = argumentsOf(op, args);
-    if (depth() === 0 && !given.leaves.some((x) => x.requiresGrad)) return call(op, f, args);
+    if (!canBeDifferentiated(given)) return call(op, f, args);
     return ruled(op, (eager) => {
       const start = core.clock();
       const [result, residuals] = pair(op, "forward", call(op, forward, args));
@@ -78,7 +78,7 @@ export function customJvp(f: AnyFunction, rule: AnyFunction): AnyFunction {
   checkFunction(op, rule);
   return (...args: readonly unknown[]) => {
     const given = argumentsOf(op, args);
-    if (depth() === 0 && !given.leaves.some((x) => x.requiresGrad)) return call(op, f, args);
+    if (!canBeDifferentiated(given)) return call(op, f, args);
     return ruled(op, (eager) => {
       const start = core.clock();
       const tangents = given.leaves.map((x) => taken(core.placeholder(handleOf(x), 1)));
@@ -170,6 +170,11 @@ function argumentsOf(op: string, args: readonly unknown[]): Arguments {
   return { trees, leaves: trees.flatMap((tree) => tree.leaves.filter(isFloatTensor)) };
 }
 
+/** Whether somebody can ask for a derivative: else a rule would be recorded for nothing. */
+function canBeDifferentiated({ leaves }: Arguments): boolean {
+  return depth() > 0 || leaves.some((x) => x.requiresGrad);
+}
+
 function isFloatTensor(value: unknown): value is Tensor {
   return isTensor(value) && isFloat(value.dtype);
 }
@@ -209,10 +214,8 @@ function like(op: string, value: unknown, model: Tensor, path: string): Tensor {
   if ((value ?? null) === null) return zerosLike(model);
   if (!isTensor(value)) throw new TensorError("argument", op, `${path} must be a tensor or null, got ${foreign(value)}`);
   alive(op, value, path);
-  if (shapeText(value.shape) === shapeText(model.shape) && value.dtype === model.dtype) return value;
-  const [wanted, got] = [model, value].map(({ shape, dtype }) => `${shapeText(shape)} ${dtype}`);
-  const sentence = `${path} must have the shape and dtype ${wanted ?? ""}, got ${got ?? ""}`;
-  throw new TensorError("shape", op, sentence, [model.shape, value.shape], [model.dtype, value.dtype]);
+  checkLike(op, `${path} must have the shape and dtype`, value, model);
+  return value;
 }
 
 function pair(op: string, whose: string, result: unknown): readonly [unknown, unknown] {
@@ -231,10 +234,6 @@ function custom(
 ): Tensor {
   const all = [...xs, y, ...rest];
   const slots = scratch(all.length);
-  all.forEach((tensor, i) => (slots[i] = handleOf(tensor)));
+  put(slots, 0, all);
   return taken(core.custom(rule, xs.length, rest.length, start, eager));
-}
-
-function taken(handle: number): Tensor {
-  return handle === 0 ? raise() : made(handle);
 }

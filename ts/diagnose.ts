@@ -32,6 +32,8 @@ function observed<T>(see: Observer, f: () => T): T {
   }
 }
 
+let watching = false;
+
 /**
  * Runs `f` and returns its result, unless some operation in it, or its derivative, makes the first NaN or infinity from
  * finite numbers: then it throws a `TensorError` with code `value`, the name of that operation, what it was given, and
@@ -57,14 +59,13 @@ export function detectAnomaly<T>(f: () => T): T {
     // An operation outside transformations has failed before its tensor was made.
     const site = sites.get(fault) ?? callSite(error);
     const sentence = error.message.slice(error.op.length + 2);
-    throw new TensorError("value", error.op, `${sentence} (called at ${site})`, error.shapes, error.dtypes);
+    const where = site === "" ? "" : ` (called at ${site})`;
+    throw new TensorError("value", error.op, sentence + where, error.shapes, error.dtypes);
   } finally {
     core.watch(0);
     watching = false;
   }
 }
-
-let watching = false;
 
 /** Tensors that one line has made and that have not been freed. */
 export interface Leak {

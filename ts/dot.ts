@@ -26,6 +26,8 @@ export interface GraphNode {
   readonly value: Values | null;
   /** The adjoint, after `backward(gradient, { retainGraph: true })`; of a leaf what has been accumulated. */
   readonly gradient: Values | null;
+  /** What the formulas in `vjp` call the inputs; none where there are no formulas. */
+  readonly parameters: readonly string[];
   /**
    * For each input the derivative by it as text, in the names of the inputs and y for the result; "" where it has no
    * short form.

@@ -102,3 +102,17 @@ export function checkNumber(op: string, name: string, value: unknown, least = -I
   const must = least === -Infinity ? "a number" : `a number of at least ${least}`;
   throw new TensorError("argument", op, `${name} must be ${must}, got ${describe(value)}`);
 }
+
+/** What two tensors are compared by. */
+interface Typed {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
+
+/** Refuses a value that has not the shape and dtype of `model`; `must` says so, up to what they are. */
+export function checkLike(op: string, must: string, value: Typed, model: Typed): void {
+  if (shapeText(value.shape) === shapeText(model.shape) && value.dtype === model.dtype) return;
+  const [wanted, got] = [model, value].map(({ shape, dtype }) => `${shapeText(shape)} ${dtype}`);
+  const sentence = `${must} ${wanted ?? ""}, got ${got ?? ""}`;
+  throw new TensorError("shape", op, sentence, [model.shape, value.shape], [model.dtype, value.dtype]);
+}

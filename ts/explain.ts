@@ -44,9 +44,12 @@ class Explanation {
       next += 1;
       return taken.has(name) ? fresh() : name;
     };
+    const used = new Map<string, number>();
     this.#names = g.nodes.map((node) => {
-      if (node.op === "constant" && node.name === null) return number(node);
-      return node.name ?? fresh();
+      if (node.name === null) return node.op === "constant" ? number(node) : fresh();
+      const times = (used.get(node.name) ?? 0) + 1;
+      used.set(node.name, times);
+      return times === 1 ? node.name : `${node.name}_${times}`;
     });
     const inputs: number[][] = g.nodes.map(() => []);
     for (const { from, to, input } of g.edges) at(inputs, to)[input] = from;
@@ -115,7 +118,7 @@ class Explanation {
   #local(user: GraphNode, input: number): string {
     const formula = user.vjp[input] ?? "";
     if (formula === "") return `∂${at(this.#names, user.id)}/∂${at(this.#names, at(at(this.#inputs, user.id), input))}`;
-    const names = new Map(parameters(user.op).map((name, i) => [name, at(this.#inputs, user.id)[i]]));
+    const names = new Map(user.parameters.map((name, i) => [name, at(this.#inputs, user.id)[i]]));
     names.set("y", user.id);
     const text = formula.replaceAll(/\b[a-z]\w*\b(?!\()/g, (word) => {
       const id = names.get(word);
@@ -156,20 +159,6 @@ class Explanation {
     return found;
   }
 }
-
-/** Names of the parameters of an operation of the table, as its formulas have them. */
-function parameters(op: string): readonly string[] {
-  const f: unknown = Reflect.get(ops, op);
-  return f === undefined ? [] : (parameterNames.get(op) ?? (binaryNames.has(op) ? ["a", "b"] : ["x"]));
-}
-
-const binaryNames = new Set(["add", "sub", "mul", "div", "pow", "atan2", "maximum", "minimum"]);
-const parameterNames: ReadonlyMap<string, readonly string[]> = new Map([
-  ["clip", ["x", "min", "max"]],
-  ["lerp", ["a", "b", "w"]],
-  ["leakyRelu", ["x", "negativeSlope"]],
-  ["elu", ["x", "alpha"]],
-]);
 
 function isNumber(node: GraphNode): boolean {
   return node.shape.length === 0 && typeof node.value === "number";

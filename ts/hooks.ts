@@ -1,7 +1,7 @@
 // Functions that see, and may replace, the gradient of a tensor while `backward` runs.
 import { foreign } from "./apply.js";
-import { core, host, raise } from "./core.js";
-import { checkFunction, shapeText, TensorError } from "./errors.js";
+import { core, host, property, raise } from "./core.js";
+import { checkFunction, checkLike, TensorError } from "./errors.js";
 import { alive, isTensor, made } from "./scope.js";
 import type { Tensor } from "./tensor.js";
 
@@ -16,14 +16,14 @@ export interface Registration {
 
 /** The hooks of each node, by its number, in the order in which they were registered. */
 const hooks = new Map<number, readonly { readonly hook: Hook }[]>();
-const property = 5;
 let failure: { readonly error: unknown } | null = null;
 
 /** Registers a hook on the gradient of a tensor. */
 export function registerHook(tensor: Tensor, hook: Hook): Registration {
   checkFunction("registerHook", hook);
   const node = alive("registerHook", tensor);
-  if (core.set(node, property, 1) === 0) raise("registerHook");
+  if (core.set(node, property.hooked, 1) === 0) raise("registerHook");
+  forgetTheDead();
   const entry = { hook };
   hooks.set(node, [...(hooks.get(node) ?? []), entry]);
   const remove = (): void => {
@@ -31,10 +31,22 @@ export function registerHook(tensor: Tensor, hook: Hook): Registration {
     if (rest.length > 0) hooks.set(node, rest);
     else hooks.delete(node);
     // The tensor may be gone, and its hooks with it.
-    if (rest.length === 0 && core.set(node, property, 0) === 0) core.error();
+    if (rest.length === 0 && core.set(node, property.hooked, 0) === 0) core.error();
   };
   return Object.assign(remove, { remove });
 }
+
+/** Drops the hooks of nodes that are gone, whenever there are twice as many as were left the last time. */
+function forgetTheDead(): void {
+  if (hooks.size < crowded) return;
+  for (const node of hooks.keys()) {
+    if (core.set(node, property.hooked, 1) === 0) hooks.delete(node);
+  }
+  core.error();
+  crowded = Math.max(64, 2 * hooks.size);
+}
+
+let crowded = 64;
 
 /** Throws what a hook has thrown since the last call, if one has. */
 export function rethrow(): void {
@@ -63,8 +75,6 @@ function replaced(g: Tensor, by: unknown): Tensor {
   if (!isTensor(by))
     throw new TensorError("argument", "registerHook", `a hook must return a tensor or nothing, got ${foreign(by)}`);
   alive("registerHook", by, "what the hook returns");
-  if (shapeText(by.shape) === shapeText(g.shape) && by.dtype === g.dtype) return by;
-  const [wanted, got] = [g, by].map(({ shape, dtype }) => `${shapeText(shape)} ${dtype}`);
-  const must = `a hook must return a gradient of shape and dtype ${wanted ?? ""}, got ${got ?? ""}`;
-  throw new TensorError("shape", "registerHook", must, [g.shape, by.shape], [g.dtype, by.dtype]);
+  checkLike("registerHook", "a hook must return a gradient of shape and dtype", by, g);
+  return by;
 }

@@ -84,6 +84,11 @@ export function made(handle: number): Tensor {
   return tensor;
 }
 
+/** The Tensor for a handle that the core gave; its refusal, where it gave none. */
+export function taken(handle: number, op?: string): Tensor {
+  return handle === 0 ? raise(op) : made(handle);
+}
+
 // Without tokens: a tensor that was disposed before it is collected is a stale handle, which `release` ignores.
 const registry = new FinalizationRegistry<number>((handle) => {
   try {
@@ -302,8 +307,7 @@ export function own(tensor: Tensor): Tensor {
 
 /** A new node with the value of a tensor: a variable to differentiate by or, when `tied`, one derivatives flow through. */
 export function variable(tensor: Handle, tied = false): Tensor {
-  const handle = core.variable(handleOf(tensor), tied ? 1 : 0);
-  return handle === 0 ? raise() : made(handle);
+  return taken(core.variable(handleOf(tensor), tied ? 1 : 0));
 }
 
 /**

@@ -1,7 +1,7 @@
 // The Tensor: an immutable value in the core's memory, with the operations (ops.gen.ts) as methods.
 import { asTensor, tensorBrand } from "./apply.js";
 import { nest, type NestedValues, type Plain } from "./convert.js";
-import { core, memoryView, raise, scratch, setName } from "./core.js";
+import { core, memoryView, property, raise, scratch, setName } from "./core.js";
 import { type DType, dtypes, type TensorData } from "./dtype.js";
 import { checkOptions, describe, shapeText, TensorError } from "./errors.js";
 import { type Hook, registerHook, type Registration, rethrow } from "./hooks.js";
@@ -27,8 +27,6 @@ interface Info {
   readonly size: number;
 }
 
-/** What `set` of the core sets. */
-const setting = { requiresGrad: 0, zeroGrad: 1, retainGrad: 2, assign: 3 } as const;
 const flag = { requiresGrad: 1 } as const;
 
 const inspect = Symbol.for("nodejs.util.inspect.custom");
@@ -218,8 +216,8 @@ export class Tensor extends TensorOps {
     return this;
   }
 
-  #set(what: keyof typeof setting, value: number): void {
-    if (core.set(alive(what, this), setting[what], value) === 0) raise(what);
+  #set(what: "requiresGrad" | "zeroGrad" | "retainGrad" | "assign", value: number): void {
+    if (core.set(alive(what, this), property[what], value) === 0) raise(what);
   }
 
   /** Parts along an axis (the first if left out): `parts` equal ones, or one of each of the sizes in a list. */

@@ -6,7 +6,7 @@ import { isFloat } from "./dtype.js";
 import { describe, refusePromise, TensorError } from "./errors.js";
 
 export { checkFunction } from "./errors.js";
-import { alive, depth, handleOf, isTensor, made, own, remember, variable } from "./scope.js";
+import { alive, depth, handleOf, isTensor, made, own, remember, taken, variable } from "./scope.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 import {
   at,
@@ -207,8 +207,7 @@ export interface Mapped {
 
 /** The tensor that stands for each slice of `tensor` along an axis. */
 export function mappedOver(op: string, tensor: Tensor, axis: number): Mapped {
-  const handle = core.example(handleOf(tensor), axis);
-  return { example: handle === 0 ? raise(op) : made(handle), tensor, axis };
+  return { example: taken(core.example(handleOf(tensor), axis), op), tensor, axis };
 }
 
 /** For outputs computed from examples the tensors of all their values, along the axes given; null where all are equal. */
@@ -238,7 +237,7 @@ export function replace(op: string, tensors: readonly Tensor[], values: readonly
 }
 
 /** Writes handles into the scratch area; 0 for null. */
-function put(slots: Float64Array, from: number, tensors: readonly (Tensor | null)[]): void {
+export function put(slots: Float64Array, from: number, tensors: readonly (Tensor | null)[]): void {
   for (let i = 0; i < tensors.length; i++) {
     const tensor = tensors[i] ?? null;
     slots[from + i] = tensor === null ? 0 : handleOf(tensor);

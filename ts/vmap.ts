@@ -60,7 +60,8 @@ export function vmap(f: AnyFunction, options: VmapOptions = {}): AnyFunction {
 /** The axes of one argument. */
 function forArgument(inAxes: MappedAxes, i: number, count: number): MappedAxes {
   if (typeof inAxes === "number" || inAxes === null) return inAxes;
-  if (isArray(inAxes) && inAxes.length === count) return at(inAxes, i);
+  const axes = isArray(inAxes) && inAxes.length === count ? inAxes[i] : undefined;
+  if (axes !== undefined) return axes;
   const got = isArray(inAxes) ? `${inAxes.length} for ${count} arguments` : describe(inAxes);
   throw new TensorError("argument", "vmap", `inAxes must be one axis, or an array with one entry per argument, got ${got}`);
 }
@@ -106,7 +107,7 @@ function along(option: string, axes: MappedAxes, definition: Structure, path: st
   const refuse = (must: string): never => {
     throw new TensorError("argument", "vmap", `${option} must be ${must} for ${path}, got ${describe(axes)}`);
   };
-  if (axes === null || typeof axes === "number") return repeated(definition, axes);
+  if (axes === null || (typeof axes === "number" && Number.isInteger(axes))) return repeated(definition, axes);
   if (definition.kind === "array") {
     if (!isArray(axes) || axes.length !== definition.items.length)
       return refuse(`an axis, null or an array of ${definition.items.length}`);

@@ -127,7 +127,7 @@ impl Tape {
             let x: SmallVec<[Batched<'t>; 3]> = inputs.iter().map(batched).collect();
             let example = mapped.iter().find(|(example, _)| *example == id).map(|&(_, x)| x);
             let op = node.op().filter(|_| x.iter().any(|x| x.mapped));
-            let of_rule = node.placeholder_of().filter(|_| !mapped.iter().any(|(example, _)| *example == id));
+            let of_rule = node.placeholder_of().filter(|_| example.is_none());
             let full = node.shape().ndim() == MAX_DIMS || x.iter().any(|x| x.shape().ndim() == MAX_DIMS);
             if full && (op.is_some() || of_rule.is_some()) {
                 self.fail(too_many());

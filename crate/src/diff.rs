@@ -64,6 +64,11 @@ impl<'t> Paths<'t> {
         nodes.position(id).filter(|&place| self.active[place])
     }
 
+    /// For each input of an operation its place, where a derivative flows to it.
+    fn places(&self, op: &Op, x: &[Var<'t>]) -> SmallVec<[Option<usize>; 3]> {
+        x.iter().enumerate().map(|(i, input)| self.at(input.id()).filter(|_| op.active(i))).collect()
+    }
+
     /// The operation of the `k`-th node with its inputs, when the node is on a path and no leaf.
     fn step(&self, k: usize) -> Option<(Op, SmallVec<[Var<'t>; 3]>)> {
         let nodes = self.tape.nodes.borrow();
@@ -73,14 +78,18 @@ impl<'t> Paths<'t> {
     }
 }
 
+/// The bits of the inputs that have a place.
+fn bits(places: &[Option<usize>]) -> u32 {
+    places.iter().enumerate().filter(|(_, place)| place.is_some()).fold(0, |bits, (i, _)| bits | bit(i))
+}
+
 /// Calls `f` with each operation between `xs` and `ys` and the bits of those inputs that depend on `xs`.
 pub(crate) fn each_active<'t>(tape: &'t Tape, ys: &[Var<'t>], xs: &[Var<'t>], f: impl Fn(Id, u32)) {
     let paths = Paths::new(tape, ys, xs);
     let steps: Vec<(Id, u32)> = (0..paths.order.len())
         .filter_map(|k| {
             let (op, x) = paths.step(k)?;
-            let on_path = |&(i, x): &(usize, &Var<'t>)| op.active(i) && paths.at(x.id()).is_some();
-            Some((paths.order[k], x.iter().enumerate().filter(on_path).fold(0, |bits, (i, _)| bits | bit(i))))
+            Some((paths.order[k], bits(&paths.places(&op, &x))))
         })
         .collect();
     steps.into_iter().filter(|&(_, bits)| bits != 0).for_each(|(id, bits)| f(id, bits));
@@ -106,10 +115,8 @@ pub fn vjp<'t>(tape: &'t Tape, ys: &[Var<'t>], gs: &[Var<'t>], xs: &[Var<'t>]) -
         let Some((op, x)) = paths.step(k) else { continue };
         let y = Var::new(tape, paths.order[k]);
         let _origin = tape.watching(y.id());
-        let places: SmallVec<[Option<usize>; 3]> =
-            x.iter().enumerate().map(|(i, input)| paths.at(input.id()).filter(|_| op.active(i))).collect();
-        let wanted = places.iter().enumerate().filter(|(_, p)| p.is_some()).fold(0, |bits, (i, _)| bits | bit(i));
-        let found = op.pullback(wanted, &x, y, g);
+        let places = paths.places(&op, &x);
+        let found = op.pullback(bits(&places), &x, y, g);
         for ((&place, c), input) in places.iter().zip(found).zip(&x) {
             if let (Some(p), Some(c)) = (place, c) {
                 // A rule may pass on g itself, which others get as well.
@@ -165,14 +172,14 @@ pub fn jvp<'t>(tape: &'t Tape, ys: &[Var<'t>], xs: &[Var<'t>], ts: &[Var<'t>]) -
     for k in 0..paths.order.len() {
         // A node that is differentiated by has its tangent already.
         let (None, Some((op, x))) = (tangents[k], paths.step(k)) else { continue };
-        let tangent_of =
-            |(i, input): (usize, &Var<'t>)| paths.at(input.id()).filter(|_| op.active(i)).and_then(|p| tangents[p]);
-        let t: SmallVec<[Option<Var<'t>>; 3]> = x.iter().enumerate().map(tangent_of).collect();
+        let t: SmallVec<[Option<Var<'t>>; 3]> =
+            paths.places(&op, &x).iter().map(|place| place.and_then(|p| tangents[p])).collect();
         if t.iter().all(Option::is_none) {
             continue;
         }
         let y = Var::new(tape, paths.order[k]);
         let time = tape.nodes.borrow().slots[y.id() as usize].time;
+        let _origin = tape.watching(y.id());
         tangents[k] = tape.at_time(time, || op.jvp(&x, y, &t).map(|t| t.expand(y.shape())));
     }
     tape.take_failure()?;

@@ -12,13 +12,14 @@ use crate::var::Var;
 const SMALL: usize = 64;
 
 /// The nodes that `y` was computed from, in order, as JSON
-/// `{"nodes": [{id, op, name, shape, dtype, value, gradient, vjp, keeps}], "edges": [{from, to, input}]}`.
+/// `{"nodes": [{id, op, name, shape, dtype, value, gradient, parameters, vjp, keeps}], "edges": [{from, to, input}]}`.
 ///
 /// `value` and `gradient` are flat lists of numbers (strings for those that JSON lacks) or null; `op` is null for a leaf
-/// and "constant" for a number; `vjp` has the derivative by each input as the table writes it. After a `backward` from y
+/// and "constant" for a number; `vjp` has the derivative by each input as the table writes it, in the
+/// names of `parameters`. After a `backward` from y
 /// that kept its graph, `gradient` is there for every node. Errors: `memory`.
 pub fn to_json(tape: &Tape, y: Var<'_>) -> Result<String> {
-    let order = tape.reached(&[y.id()], Edges::Read, |_, _| true);
+    let order = tape.reached(&[y.id()], Edges::Shown, |_, _| true);
     let place: HashMap<Id, usize> = order.iter().enumerate().map(|(k, &id)| (id, k)).collect();
     let gradients = adjoints(tape, y, &order)?;
     let nodes = tape.nodes.borrow();
@@ -33,6 +34,8 @@ pub fn to_json(tape: &Tape, y: Var<'_>) -> Result<String> {
         let formulas: Vec<String> = (0..node.inputs.len())
             .map(|i| node.op.as_ref().and_then(|op| op.formula(i)).map_or("null".into(), json_string))
             .collect();
+        let named = |i: usize| node.op.as_ref().and_then(|op| op.parameter(i)).map(|name| json_string(&camel(name)));
+        let parameters: Vec<String> = (0..node.inputs.len()).filter_map(named).collect();
         let kept = node.kept.unwrap_or_default();
         let keeps: Vec<String> = (0..node.inputs.len())
             .filter(|i| kept.inputs & bit(*i) != 0)
@@ -42,12 +45,13 @@ pub fn to_json(tape: &Tape, y: Var<'_>) -> Result<String> {
         let comma = if k == 0 { "" } else { "," };
         let _ = write!(
             text,
-            "{comma}{{\"id\":{k},\"op\":{op},\"name\":{},\"shape\":{:?},\"dtype\":\"{}\",\"value\":{},\"gradient\":{},\"vjp\":[{}],\"keeps\":[{}]}}",
+            "{comma}{{\"id\":{k},\"op\":{op},\"name\":{},\"shape\":{:?},\"dtype\":\"{}\",\"value\":{},\"gradient\":{},\"parameters\":[{}],\"vjp\":[{}],\"keeps\":[{}]}}",
             node.name.as_deref().map_or("null".into(), json_string),
             &node.aval.shape[..],
             node.aval.dtype.name(),
             numbers(node.value.as_ref())?,
             numbers(gradients[k].as_ref())?,
+            parameters.join(","),
             formulas.join(","),
             keeps.join(",")
         );
@@ -56,7 +60,11 @@ pub fn to_json(tape: &Tape, y: Var<'_>) -> Result<String> {
     let mut comma = "";
     for (to, &id) in order.iter().enumerate() {
         for (i, input) in nodes.slots[id as usize].inputs.iter().enumerate() {
-            let Some(from) = place.get(input) else { continue };
+            let shown = nodes.slots[id as usize]
+                .op
+                .as_ref()
+                .is_none_or(|op| op.shown(i, nodes.slots[id as usize].inputs.len()));
+            let Some(from) = place.get(input).filter(|_| shown) else { continue };
             let _ = write!(text, "{comma}{{\"from\":{from},\"to\":{to},\"input\":{i}}}");
             comma = ",";
         }

@@ -124,6 +124,12 @@ pub trait Primitive: Clone + PartialEq + Into<Op> {
         None
     }
 
+    /// The name of input `i` in [`Primitive::formula`].
+    fn parameter(&self, i: usize) -> Option<&'static str> {
+        let _ = i;
+        None
+    }
+
     /// The derivative by each input as text, for pictures.
     fn formula(&self, i: usize) -> Option<&'static str> {
         let _ = i;
@@ -179,6 +185,7 @@ macro_rules! primitives {
             pub fn active(&self, i: usize) -> bool { match self { $(Op::$P(p) => p.active(i)),+ } }
             pub fn accumulating(&self) -> Option<Op> { match self { $(Op::$P(p) => p.accumulating()),+ } }
             pub fn keeps(&self, active: u32) -> Option<Keeps> { match self { $(Op::$P(p) => p.keeps(active)),+ } }
+            pub fn parameter(&self, i: usize) -> Option<&'static str> { match self { $(Op::$P(p) => p.parameter(i)),+ } }
             pub fn formula(&self, i: usize) -> Option<&'static str> { match self { $(Op::$P(p) => p.formula(i)),+ } }
             pub fn vjp<'t>(&self, i: usize, x: &[Var<'t>], y: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
                 match self { $(Op::$P(p) => p.vjp(i, x, y, g)),+ }
@@ -196,6 +203,15 @@ macro_rules! primitives {
             }
         }
     };
+}
+
+impl Op {
+    /// Whether input `i` of `n` explains the operation. Where a derivative goes to inputs that the value is not read from,
+    /// as that of a rule does, it is those.
+    pub fn shown(&self, i: usize, n: usize) -> bool {
+        let ruled = (0..n).any(|k| self.active(k) && !self.reads(k));
+        if ruled { self.active(i) } else { self.reads(i) }
+    }
 }
 
 primitives!(

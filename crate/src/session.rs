@@ -3,6 +3,8 @@
 //! Outside transformations an operation has been computed when [`Tape::settle`] returns. Inside one it is recorded; when
 //! the outermost ends, what its results need is computed and everything else is gone.
 
+use smallvec::SmallVec;
+
 use crate::array::Array;
 use crate::blocks;
 use crate::diff;
@@ -11,8 +13,6 @@ use crate::eval::Reads;
 use crate::op::{Op, Primitive};
 use crate::ops::alias::Alias;
 use crate::ops::custom::{Custom, Rule};
-use smallvec::SmallVec;
-
 use crate::tape::{Id, Node, Tape};
 use crate::var::Var;
 

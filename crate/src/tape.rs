@@ -584,6 +584,7 @@ impl Tape {
                     Edges::All => true,
                     Edges::Read => op.reads(k),
                     Edges::Active => op.active(k),
+                    Edges::Shown => op.shown(k, nodes.slots[id as usize].inputs.len()),
                 });
                 let input = node.inputs[k];
                 if read {
@@ -613,6 +614,8 @@ pub(crate) enum Edges {
     Read,
     /// Those that a derivative can flow through.
     Active,
+    /// Those that explain it: what its value depends on or, where a rule says the derivative, what that goes to.
+    Shown,
 }
 
 /// The bit of input `i`; those past the last share one.

@@ -83,6 +83,17 @@ impl<'t> Var<'t> {
         node.constant.then(|| node.value.as_ref().map(Array::item)).flatten()
     }
 
+    /// Whether this is known to be zero without computing anything: a leaf of zeros, however it is repeated.
+    pub(crate) fn is_zero(self) -> bool {
+        let nodes = self.tape.nodes.borrow();
+        let mut node = &nodes.slots[self.id as usize];
+        while let Some(Op::Expand(_)) = node.op {
+            node = &nodes.slots[node.inputs[0] as usize];
+        }
+        let values = node.value.as_ref().filter(|_| node.op.is_none()).and_then(|value| value.to_f64s().ok());
+        values.is_some_and(|values| values.iter().all(|&x| x == 0.0))
+    }
+
     /// The function for which this is a leaf without a value.
     pub(crate) fn placeholder_of(self) -> Option<&'static str> {
         self.tape.nodes.borrow().slots[self.id as usize].placeholder

@@ -112,9 +112,10 @@ impl Tape {
         let whose = if origin.derivative { "its derivative" } else { "it" };
         // A cotangent that a mask has set to zero.
         let masked = inputs.iter().any(|x| x.zeros > 0);
+        let kind = if inputs.iter().any(|x| x.infinite > 0) { "infinite" } else { "finite" };
         let inputs: Vec<String> = inputs.iter().map(Seen::text).collect();
         let mut sentence = format!(
-            "{whose} made {what} ({} of {} elements) from finite numbers: {}",
+            "{whose} made {what} ({} of {} elements) from {kind} numbers: {}",
             seen.nan + seen.infinite,
             seen.count,
             inputs.join("; ")
@@ -168,6 +169,11 @@ impl Seen {
         if low > high {
             return self.shape.clone();
         }
-        format!("{} from {low} to {high}{zeros}", self.shape)
+        format!("{} from {} to {}{zeros}", self.shape, short(low), short(high))
     }
+}
+
+/// A number without long rows of zeros.
+fn short(x: f64) -> String {
+    if x == 0.0 || !x.is_finite() || (1e-4..1e7).contains(&x.abs()) { x.to_string() } else { format!("{x:e}") }
 }

@@ -1,8 +1,8 @@
 // What all optimizers share: a rule for one parameter, used by an object that updates parameters in place, and by a
 // pair of functions that takes parameters to new ones.
 import { full, zerosLike } from "../create.js";
-import { checkOptions, describe, shapeText, TensorError } from "../errors.js";
-import { alive, depth, dispose, keep, tidy, transform } from "../scope.js";
+import { checkLike, checkOptions, describe, TensorError } from "../errors.js";
+import { alive, dispose, keep, tidy, transform } from "../scope.js";
 import type { Tensor, TensorLike } from "../tensor.js";
 import { replace } from "../trace.js";
 import {
@@ -84,10 +84,6 @@ export class Optimizer<P> {
   step(grads?: unknown): void {
     const gradients = this.#gradients(grads);
     const op = `${this.#rule.name}.step`;
-    if (depth() > 0) {
-      const must = "parameters cannot change inside a transformation; use the functional form of the optimizer";
-      throw new TensorError("gradient", op, must);
-    }
     const before = new Set(this.#slots.keys());
     const moving = this.#parameters.flatMap((parameter, i) => {
       const gradient = gradients[i] ?? null;
@@ -153,10 +149,7 @@ export class Optimizer<P> {
 /** Refuses a gradient that is not like its parameter. */
 function checkGradient(op: string, p: Tensor, g: Tensor, i: number): void {
   alive(op, g, `the gradient of parameter ${i + 1}`);
-  if (shapeText(g.shape) === shapeText(p.shape) && g.dtype === p.dtype) return;
-  const [wanted, got] = [p, g].map(({ shape, dtype }) => `${shapeText(shape)} ${dtype}`);
-  const sentence = `a gradient must have its parameter's shape and dtype, ${wanted ?? ""}, got ${got ?? ""}`;
-  throw new TensorError("shape", op, sentence, [p.shape, g.shape], [p.dtype, g.dtype]);
+  checkLike(op, "a gradient must have its parameter's shape and dtype,", g, p);
 }
 
 const asIs = (x: TensorLike): TensorLike => x;

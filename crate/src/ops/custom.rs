@@ -87,8 +87,9 @@ impl Primitive for Custom {
                 found.into_iter().map(Some).collect()
             }
             Rule::Jvp => {
-                let found = diff::vjp(tape, &[x[2 * n + 1]], &[g], &pick(n + 1));
-                self.linear(tape, found, &x[n + 1..=2 * n])
+                let tangent = x[2 * n + 1];
+                let found = diff::vjp(tape, &[tangent], &[g], &pick(n + 1));
+                or_fail(tape, found.and_then(|found| self.linear(found, &[tangent], &x[n + 1..=2 * n])))
             }
             Rule::Checkpoint => {
                 // By arguments of its own: one that was computed from another is not gone through here.
@@ -96,10 +97,7 @@ impl Primitive for Custom {
                     x[..n].iter().map(|&x| (x, x.apply(Alias { stop: false }))).collect();
                 let again = tape.replay(&[x[n]], true, &own);
                 let by: Vec<Var<'t>> = by.iter().map(|&i| own[i].1).collect();
-                diff::vjp(tape, &again, &[g], &by).unwrap_or_else(|e| {
-                    tape.fail(e);
-                    Vec::new()
-                })
+                or_fail(tape, diff::vjp(tape, &again, &[g], &by))
             }
         };
         let mut all = SmallVec::from_elem(None, x.len());
@@ -119,7 +117,7 @@ impl Primitive for Custom {
                 let cotangents: Vec<Var<'t>> = moving.iter().map(|&(i, _)| x[n + 2 + i]).collect();
                 let tangents: Vec<Var<'t>> = moving.iter().map(|&(i, t)| t.expand(x[n + 2 + i].shape())).collect();
                 let found = diff::vjp(tape, &cotangents, &tangents, &[x[n + 1]]);
-                self.linear(tape, found, &[x[n + 1]])
+                or_fail(tape, found.and_then(|found| self.linear(found, &cotangents, &[x[n + 1]])))
             }
             Rule::Jvp => {
                 let tangents: Vec<(Var<'t>, Var<'t>)> =
@@ -128,10 +126,7 @@ impl Primitive for Custom {
             }
             Rule::Checkpoint => {
                 let (xs, ts): (Vec<Var<'t>>, Vec<Var<'t>>) = moving.iter().map(|&(i, t)| (x[i], t)).unzip();
-                diff::jvp(tape, &[x[n]], &xs, &ts).unwrap_or_else(|e| {
-                    tape.fail(e);
-                    Vec::new()
-                })
+                or_fail(tape, diff::jvp(tape, &[x[n]], &xs, &ts))
             }
         };
         found.first().copied().flatten()
@@ -139,28 +134,29 @@ impl Primitive for Custom {
 }
 
 impl Custom {
-    /// What transposing a rule gave, if it no longer depends on the rule's placeholders.
+    /// What transposing a rule gave, if the rule is linear in its placeholders: then what was found does not depend on them
+    /// any more, and a part of the rule that does not depend on them either is zero.
     fn linear<'t>(
         self,
-        tape: &'t Tape,
-        found: Result<Vec<Option<Var<'t>>>>,
+        found: Vec<Option<Var<'t>>>,
+        parts: &[Var<'t>],
         placeholders: &[Var<'t>],
-    ) -> Vec<Option<Var<'t>>> {
-        match found {
-            Ok(found) => {
-                let made: Vec<Var<'t>> = found.iter().copied().flatten().collect();
-                if tape.depends(&made, placeholders) {
-                    let name = self.name();
-                    let sentence = format!("the rule of {name} must be linear, because the other mode transposes it");
-                    tape.fail(Error::new(Code::Gradient, self.name(), sentence));
-                    return Vec::new();
-                }
-                found
-            }
-            Err(e) => {
-                tape.fail(e);
-                Vec::new()
-            }
+    ) -> Result<Vec<Option<Var<'t>>>> {
+        let tape = placeholders[0].tape();
+        let made: Vec<Var<'t>> = found.iter().copied().flatten().collect();
+        let constant = |part: &Var<'t>| !tape.depends(&[*part], placeholders) && !part.is_zero();
+        if !tape.depends(&made, placeholders) && !parts.iter().any(constant) {
+            return Ok(found);
         }
+        let sentence = format!("the rule of {} must be linear, because the other mode transposes it", self.name());
+        Err(Error::new(Code::Gradient, self.name(), sentence))
     }
+}
+
+/// What was found; nothing where that was refused, and the tape keeps the refusal.
+fn or_fail<'t>(tape: &'t Tape, found: Result<Vec<Option<Var<'t>>>>) -> Vec<Option<Var<'t>>> {
+    found.unwrap_or_else(|e| {
+        tape.fail(e);
+        Vec::new()
+    })
 }

@@ -118,6 +118,10 @@ impl Primitive for Map {
         Some(Keeps { inputs: u32::from(touched & !Uses::OUTPUT.0), output: Uses(touched).has(Uses::OUTPUT) })
     }
 
+    fn parameter(&self, i: usize) -> Option<&'static str> {
+        self.func.entry().args.get(i).map(|&(name, _)| name)
+    }
+
     fn formula(&self, i: usize) -> Option<&'static str> {
         self.func.entry().partials.get(i).copied()
     }

@@ -157,9 +157,7 @@ pub fn matmul<'t>(a: Var<'t>, b: Var<'t>) -> Result<Var<'t>> {
     inner_agree(a_shape, b_shape, k, b_shape[b_shape.ndim().saturating_sub(2)])?;
     if a_shape.ndim() > 2 && b_shape.ndim() == 2 {
         // One product for all leading dimensions, and so are both derivatives.
-        let rows = a_shape[..a_shape.ndim() - 1].iter().product();
-        let y = a.tape().record(MatMul::default(), &[a.reshape(Shape::of(&[rows, k])), b])?;
-        return Ok(y.reshape(a_shape.with_dim(a_shape.ndim() - 1, b_shape[1])));
+        return Ok(a.rows_matmul(b));
     }
     let row = if a_shape.ndim() == 1 { a.reshape(Shape::of(&[1, a_shape[0]])) } else { a };
     let column = if b_shape.ndim() == 1 { b.reshape(Shape::of(&[b_shape[0], 1])) } else { b };
