@@ -173,6 +173,11 @@ impl<'t> Var<'t> {
         self.permute(&axes)
     }
 
+    /// Whether it was made by exchanging the last two dimensions.
+    pub(crate) fn is_transpose(self) -> bool {
+        matches!(&self.tape.nodes.borrow().slots[self.id as usize].op, Some(Op::Permute(p)) if p.transposes_last())
+    }
+
     /// The matrix product with one matrix, `[.., m, k] · [k, n] -> [.., m, n]`, as one product of all rows.
     pub fn rows_matmul(self, other: Var<'t>) -> Var<'t> {
         let (shape, n) = (self.shape(), other.shape()[1]);

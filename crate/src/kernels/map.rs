@@ -59,7 +59,7 @@ macro_rules! vectors {
         }
     )+};
 }
-vectors!(f32, 8; f64, 4; i32, 4; u8, 16);
+vectors!(f32, 16; f64, 4; i32, 4; u8, 16);
 
 /// The widest vector, in lanes.
 const MAX_WIDTH: usize = 16;

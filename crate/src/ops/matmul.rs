@@ -88,8 +88,8 @@ impl Primitive for MatMul {
 
     fn vjp<'t>(&self, i: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
         match i {
-            0 => Some(g.matmul(x[1].transpose_last())),
-            1 => Some(x[0].transpose_last().matmul(g)),
+            0 => Some(laid_as(x[0], g, x[1].transpose_last())),
+            1 => Some(laid_as(x[1], x[0].transpose_last(), g)),
             _ => Some(g),
         }
     }
@@ -97,6 +97,12 @@ impl Primitive for MatMul {
     fn accumulating(&self) -> Option<Op> {
         (!self.accumulate).then(|| MatMul { accumulate: true }.into())
     }
+}
+
+/// The cotangent `a · b` of an operand. That of a transpose is computed as a transpose, so that what goes on to the matrix
+/// which was transposed lies in memory as that does.
+fn laid_as<'t>(operand: Var<'t>, a: Var<'t>, b: Var<'t>) -> Var<'t> {
+    if operand.is_transpose() { b.transpose_last().matmul(a.transpose_last()).transpose_last() } else { a.matmul(b) }
 }
 
 /// Writes `a · b` to `y`, or adds it. `y` is contiguous and no one reads it.

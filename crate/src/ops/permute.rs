@@ -22,6 +22,13 @@ impl Permute {
         Permute { axes: axes.iter().map(|&axis| axis as u8).collect() }
     }
 
+    /// Whether it exchanges the last two dimensions and nothing else.
+    pub(crate) fn transposes_last(&self) -> bool {
+        let n = self.axes.len();
+        let after = |k: usize| if k + 2 < n { k } else { 2 * n - 3 - k };
+        n >= 2 && self.axes.iter().enumerate().all(|(k, &axis)| usize::from(axis) == after(k))
+    }
+
     fn axes(&self) -> SmallVec<[usize; MAX_DIMS]> {
         self.axes.iter().map(|&axis| usize::from(axis)).collect()
     }
