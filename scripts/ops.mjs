@@ -33,7 +33,7 @@ function header(text, whose, functions = []) {
   const used = (names) => names.filter((name) => new RegExp(`\\b${name.replace("type ", "")}\\b`).test(text));
   const imports = [
     [used(["apply", "binary", "define", "operands", "unary"]), "./apply.js"],
-    [used(["type Axes", "type Pairs", "type Slices"]), "./attributes.js"],
+    [used(["type Axes", "type Padding", "type Pairs", "type Slices"]), "./attributes.js"],
     [used(["type Shape"]), "./convert.js"],
     [used(["type DType"]), "./dtype.js"],
     [used(functions), "./ops.gen.js"],
@@ -84,7 +84,8 @@ function signature(op) {
     ...inputOptions.map((input) => ({ ...input, type: "TensorLike" })),
     ...op.attrs.filter((attr) => !attr.positional).map((attr) => ({ ...attr, type: typeOf(attr) })),
   ];
-  const required = inputs.slice(0, inputs.length - (op.optionalInputs ?? 0));
+  const needed = inputs.filter((input) => input.neutral === undefined);
+  const required = needed.slice(0, needed.length - (op.optionalInputs ?? 0));
   const extra = inputs.slice(required.length);
   const spread = op.variadic && options.length === 0;
   const list = op.variadic
@@ -122,7 +123,7 @@ function signature(op) {
     }
     const given = op.variadic
       ? `operands(${constant}, xs)`
-      : `[${[...operands, ...extra.map((input) => safe(input.name))].join(", ")}]`;
+      : `[${[...operands, ...extra.map((i) => safe(i.name) + (i.neutral === undefined ? "" : ` ?? ${i.neutral}`))].join(", ")}]`;
     const rest = [`[${attributes.map((a) => a.name).join(", ")}]`, ...(options.length > 0 ? ["options"] : [])];
     if (options.length === 0 && attributes.length === 0) rest.pop();
     return `apply(${[constant, given, ...rest].join(", ")})`;
@@ -208,6 +209,7 @@ function typeOf({ kind, choices }) {
     axes: "Axes",
     shape: "Shape",
     ints: "number | readonly number[]",
+    padding: "Padding",
     pairs: "Pairs",
     slices: "Slices",
     text: "string",

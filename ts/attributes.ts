@@ -7,6 +7,9 @@ import { describe, type ErrorCode, list, TensorError } from "./errors.js";
 /** Axes of a tensor; negative ones count from the last. */
 export type Axes = number | readonly number[];
 
+/** Elements added on both sides: for each axis, for all of them, as many as keep the size, or none. */
+export type Padding = number | readonly number[] | "same" | "valid";
+
 /** Elements added before and after, for each axis. */
 export type Pairs = readonly (readonly [before: number, after: number])[];
 
@@ -17,7 +20,7 @@ export type Slices = readonly (
 
 /** The kinds of attributes: one slot each from `int` to `choice`, else a count and the slots of the items. */
 export type Kind =
-  "int" | "float" | "bool" | "axis" | "dtype" | "choice" | "axes" | "shape" | "ints" | "pairs" | "slices" | "text";
+  "int" | "float" | "bool" | "axis" | "dtype" | "choice" | "axes" | "shape" | "ints" | "padding" | "pairs" | "slices" | "text";
 
 /** One attribute of an operation. */
 export interface Attribute {
@@ -29,6 +32,9 @@ export interface Attribute {
   readonly default?: unknown;
   readonly choices?: readonly string[];
 }
+
+/** Stands in a slot for the padding that keeps the size. */
+const samePadding = -2;
 
 /** Stands in a slot for "left out". */
 const leftOut = Infinity;
@@ -84,6 +90,11 @@ export function encode(op: string, attribute: Attribute, value: unknown, slots: 
       slots.push(items.length, ...items.map(Number));
       break;
     }
+    case "padding":
+      if (given === "same") slots.push(samePadding);
+      else if (given === "valid") slots.push(-1);
+      else encode(op, { ...attribute, kind: "ints" }, given, slots);
+      break;
     case "pairs":
       slots.push(...(pairs(given) ?? refuse("a list of pairs of integers, such as [[1, 1], [0, 0]]")));
       break;
@@ -97,10 +108,10 @@ export function encode(op: string, attribute: Attribute, value: unknown, slots: 
   }
 }
 
+const lists: readonly Kind[] = ["axes", "shape", "ints", "padding", "pairs", "slices", "text"];
+
 function isList(kind: Kind): boolean {
-  return (
-    kind === "axes" || kind === "shape" || kind === "ints" || kind === "pairs" || kind === "slices" || kind === "text"
-  );
+  return lists.includes(kind);
 }
 
 function isInteger(value: unknown): value is number {

@@ -55,9 +55,18 @@ fn main() {
 fn structural(code: usize, spec: &Spec) -> String {
     let variadic = spec.inputs.iter().any(|name| name.starts_with(".."));
     let optional = spec.inputs.iter().filter(|name| name.ends_with('?')).count();
-    let input = |name: &&str| match name.trim_end_matches('?').split_once(':') {
-        Some((name, dtype)) => format!("{{\"name\":\"{name}\",\"dtype\":\"{dtype}\"}}"),
-        None => format!("{{\"name\":\"{}\"}}", name.trim_end_matches('?')),
+    let input = |given: &&str| {
+        let name = given.split(['?', ':', '=']).next().unwrap_or(given);
+        let rest = if let Some((_, neutral)) = given.split_once("?=") {
+            format!(",\"neutral\":{neutral}")
+        } else if let Some((_, default)) = given.split_once('=') {
+            format!(",\"default\":{default}")
+        } else if let Some((_, dtype)) = given.trim_end_matches('?').split_once(':') {
+            format!(",\"dtype\":\"{dtype}\"")
+        } else {
+            String::new()
+        };
+        format!("{{\"name\":\"{name}\"{rest}}}")
     };
     let inputs: Vec<String> = spec.inputs.iter().filter(|name| !name.starts_with("..")).map(input).collect();
     let attrs: Vec<String> = spec.attrs.iter().map(attr).collect();
@@ -89,6 +98,8 @@ fn attr(attr: &Attr) -> String {
         Kind::DType => ("dtype", None),
         Kind::Choice(words) => ("choice", Some(words)),
         Kind::Pairs => ("pairs", None),
+        Kind::Ints => ("ints", None),
+        Kind::Padding => ("padding", None),
         Kind::Slices => ("slices", None),
         Kind::Text => ("text", None),
     };

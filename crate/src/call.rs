@@ -25,7 +25,8 @@ pub struct Spec {
     /// Documentation: equation and shapes first.
     pub doc: &'static str,
     /// Names of the tensors it takes; `name:dtype` when other values are converted to that dtype, `name?` when it may be
-    /// left out (only at the end), `..name` for any number of tensors.
+    /// left out (only at the end), `name?=1` when the number stands for it where it is left out, `name=0` when besides it
+    /// is an option, `..name` for any number of tensors.
     pub inputs: &'static [&'static str],
     /// Attributes in the order in which they arrive.
     pub attrs: &'static [Attr],
@@ -82,6 +83,10 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// Pairs of whole numbers.
     Pairs,
+    /// A whole number, or one for each dimension.
+    Ints,
+    /// As `Ints`, or one of the words "same" and "valid".
+    Padding,
     /// For each axis start, stop and step, any of which may be left out.
     Slices,
     /// Text.
@@ -112,6 +117,9 @@ pub enum Operand {
 
 /// The number of a list that is left out.
 pub const NONE: f64 = -1.0;
+
+/// The padding that keeps the size.
+pub const SAME: f64 = -2.0;
 
 /// A call that is being recorded: its tensors and what is left of its attributes.
 pub struct Call<'a, 't> {
@@ -265,6 +273,45 @@ impl<'t> Call<'_, 't> {
                 .refuse(Code::Argument, format!("margins must be whole numbers that are not negative, got {x}"));
         }
         Ok(list.chunks_exact(2).map(|p| [p[0] as usize, p[1] as usize]).collect())
+    }
+
+    /// The next attribute, whole numbers of at least `least`: one for each of `n` dimensions, or one for all of them;
+    /// `None` when left out.
+    pub fn sizes(&mut self, what: &str, n: usize, least: usize) -> Result<Option<Vec<usize>>> {
+        let Some(list) = self.list(1)? else { return Ok(None) };
+        let ok = |&x: &f64| x.fract() == 0.0 && (least as f64..9e15).contains(&x);
+        if let Some(x) = list.iter().find(|x| !ok(x)) {
+            return self.refuse(Code::Argument, format!("{what} must be whole numbers of at least {least}, got {x}"));
+        }
+        match list.len() {
+            1 => Ok(Some(vec![list[0] as usize; n])),
+            len if len == n => Ok(Some(list.iter().map(|&x| x as usize).collect())),
+            len => self.refuse(Code::Argument, format!("{what} must be one number or {n}, got {len}")),
+        }
+    }
+
+    /// The next attribute, whole numbers.
+    pub fn ints(&mut self) -> Result<Vec<i64>> {
+        let list = self.list(1)?.unwrap_or_default();
+        match list.iter().find(|x| x.fract() != 0.0 || x.abs() > 9e15) {
+            Some(x) => self.refuse(Code::Argument, format!("whole numbers are needed, got {x}")),
+            None => Ok(list.into_iter().map(|x| x as i64).collect()),
+        }
+    }
+
+    /// The next attribute, the elements added on both sides of each of `n` dimensions; `None` for as many as keep the
+    /// size.
+    pub fn padding(&mut self, n: usize) -> Result<Option<Vec<usize>>> {
+        if self.attrs.first() == Some(&SAME) {
+            self.attrs = &self.attrs[1..];
+            return Ok(None);
+        }
+        Ok(Some(self.sizes("padding", n, 0)?.unwrap_or_else(|| vec![0; n])))
+    }
+
+    /// The next attribute, a number or nothing.
+    pub fn optional_float(&mut self) -> Result<Option<f64>> {
+        Ok(Some(self.float()?).filter(|&x| x != f64::INFINITY))
     }
 
     /// The next attribute, `[start, stop, step]` for each axis.

@@ -74,6 +74,14 @@ impl Layout {
         out
     }
 
+    /// One more dimension inside, of `size` elements `stride` apart; they must lie in the buffer.
+    pub fn with_inner(&self, size: usize, stride: isize) -> Layout {
+        let mut out = *self;
+        out.strides[self.shape.ndim()] = stride;
+        out.shape.push(size);
+        out
+    }
+
     /// The same elements in the same order under another shape of the same size, if strides can express it.
     ///
     /// Groups of dimensions with equal products are matched from the left; inside a group the old dimensions must lie

@@ -23,11 +23,14 @@ use crate::ops::matmul::MatMul;
 use crate::ops::pad::Pad;
 use crate::ops::permute::Permute;
 use crate::ops::random::Random;
+use crate::ops::ravel::Ravel;
 use crate::ops::reshape::Reshape;
 use crate::ops::scatter::ScatterAdd;
 use crate::ops::select::Select;
 use crate::ops::slice::Slice;
+use crate::ops::sort::{Argsort, SearchSorted};
 use crate::ops::sum::Sum;
+use crate::ops::windows::{Fold, Windows};
 use crate::shape::Shape;
 use crate::tape::bit;
 use crate::var::Var;
@@ -215,8 +218,33 @@ impl Op {
 }
 
 primitives!(
-    Map, MapPartial, Compare, Select, Cast, Alias, Sum, Extremum, ArgReduce, Cumsum, MatMul, Reshape, Permute, Expand,
-    Slice, Pad, Concat, Gather, ScatterAdd, Iota, Random, Custom,
+    Map,
+    MapPartial,
+    Compare,
+    Select,
+    Cast,
+    Alias,
+    Sum,
+    Extremum,
+    ArgReduce,
+    Cumsum,
+    MatMul,
+    Reshape,
+    Permute,
+    Expand,
+    Slice,
+    Pad,
+    Concat,
+    Gather,
+    ScatterAdd,
+    Iota,
+    Random,
+    Windows,
+    Fold,
+    Ravel,
+    Argsort,
+    SearchSorted,
+    Custom,
 );
 
 /// Refuses operands of different dtypes, with the conversion to write.

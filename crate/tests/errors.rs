@@ -195,7 +195,7 @@ fn structural_and_composed_operations_refuse() {
         ("at", Code::Shape, &[f(&[])], &[0.0], "at: a scalar has no elements to pick; use item()"),
         ("pad", Code::Argument, &[f(&[2, 3])], &[1.0, 1.0, 1.0, 0.0, 0.0], "pad: there must be one [before, after] for each of the 2 dimensions, got 1"),
         ("pad", Code::Argument, &[f(&[2])], &[1.0, -1.0, 1.0, 0.0, 0.0], "pad: margins must be whole numbers that are not negative, got -1"),
-        ("pad", Code::Argument, &[f(&[2])], &[1.0, 1.0, 1.0, 3.0, 0.0], "pad: a choice must be below 1, got 3"),
+        ("pad", Code::Argument, &[f(&[2])], &[1.0, 1.0, 1.0, 4.0, 0.0], "pad: a choice must be below 4, got 4"),
         ("concat", Code::Shape, &[f(&[2, 3]), f(&[2, 4])], &[0.0], "concat: shapes must agree but along axis 0, got [2, 3] and [2, 4]"),
         ("concat", Code::Shape, &[f(&[2, 3]), f(&[2])], &[0.0], "concat: shapes must agree but along axis 0, got [2, 3] and [2]"),
         ("concat", Code::DType, &[f(&[2]), i(&[2])], &[0.0], "concat: operands must have the same dtype, got float64 and int32; convert one with .to(\"float64\")"),

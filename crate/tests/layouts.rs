@@ -130,9 +130,12 @@ fn long_operands_are_the_same_on_every_layout() {
     let mut answered = 0;
     for (k, case) in cases().into_iter().enumerate() {
         for sizes in [[3, 530], [530, 3]] {
-            let longer =
-                |x: &Input| x.with_dims(x.dims().into_iter().map(|d| [0, 1, sizes[0], sizes[1], 9, 5, 6][d]).collect());
+            let longer = |d: usize| [0, 1, sizes[0], sizes[1], 9, 5, 6].get(d).copied().unwrap_or(d);
+            let longer = |x: &Input| x.with_dims(x.dims().into_iter().map(longer).collect());
             let case = Case { x: case.x.iter().map(longer).collect(), ..case.clone() };
+            if case.x.iter().any(|x| x.dims().iter().product::<usize>() > 100_000) {
+                continue; // images and volumes of such sides
+            }
             let x = case.inputs(DType::Float32, &mut Rng(k as u64));
             let dense = results(&case, &x);
             answered += usize::from(dense.is_ok());

@@ -216,14 +216,12 @@ fn operations_without_derivatives_give_zeros() {
         let mut rng = Rng(k as u64);
         let x = case.inputs(DType::Float64, &mut rng);
         let y = case.value(&x).unwrap();
-        if y.dtype.is_float() || floats(&x).is_empty() {
-            continue;
-        }
+        let Some(float) = x.iter().position(|x| x.dtype.is_float()).filter(|_| !y.dtype.is_float()) else { continue };
         let tape = Tape::new();
         tape.begin();
         let x = leaves(&tape, &x);
         let y = case.call(&tape, &x).unwrap();
-        let gradients = tape.pullback(&[y], &[None], &x[..1], true).unwrap();
+        let gradients = tape.pullback(&[y], &[None], &x[float..=float], true).unwrap();
         tape.end(&gradients).unwrap();
         assert!(numbers(&tape.read(gradients[0]).unwrap()).iter().all(|&g| g == 0.0), "{}", case.name);
     }

@@ -1,7 +1,7 @@
 //! The linear layer and losses.
 
 use crate::call::{Attr, Call, Kind, Operand, Sample, Spec, option};
-use crate::compose::statistics::{log_softmax, mean};
+use crate::compose::statistics::{log_softmax, mean, root};
 use crate::dtype::DType;
 use crate::elementwise::{Func, Test};
 use crate::error::{Code, Result};
@@ -45,23 +45,107 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "mseLoss",
         doc: "(x - target)², reduced to its mean, its sum, or not.",
-        inputs: &["x", "target"],
         attrs: &[REDUCTION],
-        dtypes: "float",
-        build: |c| {
-            c.need_float()?;
-            let (a, b) = (c.x[0].shape(), c.x[1].shape());
-            if a != b {
-                return c.refuse(Code::Shape, format!("x and target must have the same shape, got {a} and {b}"));
-            }
-            op::same_dtype("mseLoss", &[c.x[0].aval(), c.x[1].aval()])?;
-            let loss = (c.x[0] - c.x[1]).square();
-            reduce(c, loss)
-        },
+        build: |c| pairwise(c, |x, t| (x - t).square()),
         samples: &[Sample {
             x: &[Operand::Real(&[3, 2], -1.0, 1.0), Operand::Real(&[3, 2], -1.0, 1.0)],
             attrs: &[0.0],
         }],
+        ..PAIRWISE
+    },
+    Spec {
+        name: "maeLoss",
+        doc: "|x - target|, reduced to its mean, its sum, or not; the derivative at 0 is 0.",
+        attrs: &[REDUCTION],
+        build: |c| pairwise(c, |x, t| (x - t).abs()),
+        samples: &[Sample {
+            x: &[Operand::Real(&[3, 2], -1.0, 1.0), Operand::Real(&[3, 2], -1.0, 1.0)],
+            attrs: &[1.0],
+        }],
+        ..PAIRWISE
+    },
+    Spec {
+        name: "huberLoss",
+        doc: "(x - target)² / 2 where |x - target| ≤ delta, delta (|x - target| - delta / 2) beyond, reduced to its mean, its sum, or not (Huber, 1964).",
+        attrs: &[option("delta", Kind::Float, "1"), REDUCTION],
+        build: |c| {
+            let delta = c.float()?;
+            if delta.is_nan() || delta <= 0.0 {
+                return c.refuse(Code::Argument, format!("delta must be greater than 0, got {delta}"));
+            }
+            pairwise(c, |x, t| {
+                let (d, delta) = (x - t, x.lit(delta));
+                // The quadratic part stops growing at delta: its square does not overflow.
+                let size = d.abs();
+                let near = Var::select(delta.lt(size), delta, size);
+                near * (size - x.lit(0.5) * near)
+            })
+        },
+        samples: &[Sample {
+            x: &[Operand::Real(&[3, 2], -1.0, 1.0), Operand::Real(&[3, 2], -1.0, 1.0)],
+            attrs: &[0.7, 0.0],
+        }],
+        ..PAIRWISE
+    },
+    Spec {
+        name: "binaryCrossEntropyWithLogits",
+        doc: "-t log sigmoid(x) - (1 - t) log sigmoid(-x), without overflow, reduced to its mean, its sum, or not.",
+        attrs: &[REDUCTION],
+        build: |c| pairwise(c, |x, t| x.map(Func::Softplus) - t * x),
+        samples: &[Sample { x: &[Operand::Real(&[3, 2], -1.0, 1.0), Operand::Real(&[3, 2], 0.1, 0.9)], attrs: &[0.0] }],
+        ..PAIRWISE
+    },
+    Spec {
+        name: "klDiv",
+        doc: "p (log p - logQ), 0 where p is 0, reduced to its mean, its sum, or not: PyTorch's kl_div(logQ, p).",
+        attrs: &[REDUCTION],
+        build: |c| {
+            pairwise(c, |q, p| {
+                let safe = Var::select(p.eq(p.zero()), p.one(), p);
+                p * (safe.ln() - q)
+            })
+        },
+        samples: &[Sample { x: &[Operand::Real(&[3, 2], -1.0, 1.0), Operand::Real(&[3, 2], 0.1, 0.9)], attrs: &[1.0] }],
+        ..PAIRWISE
+    },
+    Spec {
+        name: "hingeLoss",
+        doc: "max(0, 1 - target x), with targets of 1 and -1, reduced to its mean, its sum, or not; the derivative at the kink is 0.",
+        attrs: &[REDUCTION],
+        build: |c| pairwise(c, |x, t| (x.one() - t * x).map(Func::Relu)),
+        samples: &[Sample {
+            x: &[Operand::Real(&[3, 2], -1.0, 1.0), Operand::Real(&[3, 2], -1.0, 1.0)],
+            attrs: &[0.0],
+        }],
+        ..PAIRWISE
+    },
+    Spec {
+        name: "cosineSimilarity",
+        doc: "Σ a b / (max(|a|, eps) max(|b|, eps)) along an axis.",
+        inputs: &["a", "b"],
+        attrs: &[option("axis", Kind::Axis, "-1"), option("eps", Kind::Float, "1e-8")],
+        dtypes: "float",
+        build: cosine_similarity,
+        samples: &[Sample {
+            x: &[Operand::Real(&[3, 2], -1.0, 1.0), Operand::Real(&[3, 2], -1.0, 1.0)],
+            attrs: &[-1.0, 1e-8],
+        }],
+    },
+    Spec {
+        name: "nllLoss",
+        doc: "-logp[label]: logp `[n, classes, ..]` or `[classes]`, labels int32 `[n, ..]` from 0 to classes - 1; labels equal to ignoreIndex do not count, not in the mean either. PyTorch's nll_loss.",
+        inputs: &["logp", "labels:int32"],
+        attrs: &[REDUCTION, option("ignoreIndex", Kind::Int, "-100")],
+        dtypes: "any",
+        build: |c| {
+            op::need_float(c.op, c.x[0].dtype())?;
+            let (reduction, ignore) = (c.choice(3)?, c.int("ignoreIndex")? as f64);
+            picked_loss(c, c.x[0], Indices { op: "nllLoss", ..LABELS }, [0.0, ignore], reduction)
+        },
+        samples: &[
+            Sample { x: &[Operand::Real(&[4, 3], -2.0, 2.0), Operand::Index(&[4], 3)], attrs: &[0.0, -100.0] },
+            Sample { x: &[Operand::Real(&[4, 3], -2.0, 2.0), Operand::Index(&[4], 3)], attrs: &[1.0, 1.0] },
+        ],
     },
     Spec {
         name: "crossEntropy",
@@ -81,13 +165,37 @@ pub const SPECS: &[Spec] = &[
     },
 ];
 
-/// The mean, the sum, or all of a loss, as the next attribute says.
-fn reduce<'t>(c: &mut Call<'_, 't>, loss: Var<'t>) -> Result<Var<'t>> {
-    Ok(match c.choice(3)? {
+/// What losses of two tensors of one shape have in common.
+const PAIRWISE: Spec = Spec {
+    name: "",
+    doc: "",
+    inputs: &["x", "target"],
+    attrs: &[REDUCTION],
+    dtypes: "float",
+    build: |c| pairwise(c, |x, _| x),
+    samples: &[],
+};
+
+/// A loss of each element of two tensors of one shape, reduced as the next attribute says.
+fn pairwise<'t>(c: &mut Call<'_, 't>, loss: impl Fn(Var<'t>, Var<'t>) -> Var<'t>) -> Result<Var<'t>> {
+    c.need_float()?;
+    let (a, b) = (c.x[0].shape(), c.x[1].shape());
+    if a != b {
+        return c.refuse(Code::Shape, format!("x and target must have the same shape, got {a} and {b}"));
+    }
+    op::same_dtype(c.op, &[c.x[0].aval(), c.x[1].aval()])?;
+    let loss = loss(c.x[0], c.x[1]);
+    let reduction = c.choice(3)?;
+    Ok(reduced(loss, reduction))
+}
+
+/// The mean (0), the sum (1), or all of a loss.
+fn reduced(loss: Var<'_>, reduction: usize) -> Var<'_> {
+    match reduction {
         0 => mean(loss, AxisSet::all(loss.shape().ndim()), false),
         1 => loss.sum_all(),
         _ => loss,
-    })
+    }
 }
 
 fn linear<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
@@ -112,38 +220,53 @@ fn cross_entropy<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
     if shape.ndim() == 0 {
         return c.refuse(Code::Shape, "logits must have a dimension of classes, got a scalar");
     }
-    let axis = usize::from(shape.ndim() > 1);
-    let classes = AxisSet::from_iter([axis]);
     let (reduction, smoothing, ignore) = (c.choice(3)?, c.float()?, c.int("ignoreIndex")? as f64);
     if !(0.0..=1.0).contains(&smoothing) {
         return c.refuse(Code::Argument, format!("labelSmoothing must be in [0, 1], got {smoothing}"));
     }
+    let axis = usize::from(shape.ndim() > 1);
     let logp = log_softmax(logits, axis);
-    let uniform = |scale: f64| (logp.lit(-scale) * mean(logp, classes, true)).reshape(shape.reduced(classes, false));
-    let number = |x: f64| logp.lit(x);
-    if labels.dtype().is_float() {
-        if labels.shape() != shape {
-            return c.refuse(
-                Code::Shape,
-                format!("probabilities must have the shape of logits, got {} for {shape}", labels.shape()),
-            );
-        }
-        op::same_dtype("crossEntropy", &[logits.aval(), labels.aval()])?;
-        let mut loss = -(labels * logp).sum(classes, false);
-        if smoothing > 0.0 {
-            loss = number(1.0 - smoothing) * loss + uniform(smoothing);
-        }
-        let n = loss.shape().size() as f64;
-        return Ok(match reduction {
-            0 => loss.sum_all() / number(n),
-            1 => loss.sum_all(),
-            _ => loss,
-        });
+    if !labels.dtype().is_float() {
+        return picked_loss(c, logp, LABELS, [smoothing, ignore], reduction);
     }
-    let rest = shape.reduced(classes, false);
+    if labels.shape() != shape {
+        return c.refuse(
+            Code::Shape,
+            format!("probabilities must have the shape of logits, got {} for {shape}", labels.shape()),
+        );
+    }
+    op::same_dtype("crossEntropy", &[logits.aval(), labels.aval()])?;
+    let loss = smoothed(-(labels * logp).sum(AxisSet::from_iter([axis]), false), logp, axis, smoothing);
+    Ok(reduced(loss, reduction))
+}
+
+/// The loss with its part that has no label: ε times the mean of -logp over the classes.
+fn smoothed<'t>(loss: Var<'t>, logp: Var<'t>, axis: usize, smoothing: f64) -> Var<'t> {
+    if smoothing == 0.0 {
+        return loss;
+    }
+    let uniform = mean(logp, AxisSet::from_iter([axis]), false);
+    loss.lit(1.0 - smoothing) * loss - loss.lit(smoothing) * uniform
+}
+
+/// -logp[label] for each label that is not `ignore`, mixed with ε of the mean over the classes.
+fn picked_loss<'t>(
+    c: &Call<'_, 't>,
+    logp: Var<'t>,
+    whose: Indices,
+    [smoothing, ignore]: [f64; 2],
+    reduction: usize,
+) -> Result<Var<'t>> {
+    let (shape, labels) = (logp.shape(), c.x[1]);
+    if shape.ndim() == 0 {
+        return c.refuse(Code::Shape, "the first argument must have a dimension of classes, got a scalar");
+    }
+    let axis = usize::from(shape.ndim() > 1);
+    let rest = shape.reduced(AxisSet::from_iter([axis]), false);
     if labels.dtype() != DType::Int32 || labels.shape() != rest {
         let sentence = format!(
-            "labels must be int32 of shape {rest} for logits {shape}, got {} of shape {}",
+            "labels must be int32 of shape {rest} for {} {shape}, got {} of shape {}",
+            if whose.op == LABELS.op { "logits" } else { "logp" },
             labels.dtype().name(),
             labels.shape()
         );
@@ -153,15 +276,25 @@ fn cross_entropy<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
     // Labels that do not count point at class 0 and are masked out.
     let safe = Var::select(counted, labels, labels.zero());
     let places = safe.reshape(shape.with_dim(axis, 1));
-    let picked = c.tape.record(Gather { axis, indices: LABELS }, &[logp, places])?.reshape(rest);
-    let mut loss = -picked;
-    if smoothing > 0.0 {
-        loss = number(1.0 - smoothing) * loss + uniform(smoothing);
-    }
+    let picked = c.tape.record(Gather { axis, indices: whose }, &[logp, places])?.reshape(rest);
+    let loss = smoothed(-picked, logp, axis, smoothing);
     let loss = Var::select(counted, loss, loss.zero());
     Ok(match reduction {
         0 => loss.sum_all() / counted.cast(loss.dtype()).sum_all(),
-        1 => loss.sum_all(),
-        _ => loss,
+        _ => reduced(loss, reduction),
     })
+}
+
+fn cosine_similarity<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
+    c.need_float()?;
+    op::same_dtype(c.op, &[c.x[0].aval(), c.x[1].aval()])?;
+    let shape = op::broadcast(c.op, &[c.x[0].aval(), c.x[1].aval()])?;
+    let axes = AxisSet::from_iter([c.axis(shape.ndim())?]);
+    let eps = c.float()?;
+    let (a, b) = (c.x[0].expand(shape), c.x[1].expand(shape));
+    let length = |x: Var<'t>| {
+        let norm = root(x.square().sum(axes, false));
+        Var::select(norm.lt(norm.lit(eps)), norm.lit(eps), norm)
+    };
+    Ok((a * b).sum(axes, false) / (length(a) * length(b)))
 }

@@ -4,6 +4,7 @@ use crate::call::{Attr, Call, Kind, Operand, Sample, Spec, option, param};
 use crate::dtype::DType;
 use crate::error::{Code, Result};
 use crate::op;
+use crate::ops::argreduce::ArgReduce;
 use crate::ops::random::{Draw, Random};
 use crate::real::Real;
 use crate::shape::Shape;
@@ -65,6 +66,65 @@ pub const SPECS: &[Spec] = &[
             Ok(u.lt(u.lit(p)))
         },
         samples: &[Sample { x: &[Operand::Key], attrs: &[1.0, 6.0, 0.3] }],
+    },
+    Spec {
+        name: "random.randint",
+        doc: "Whole numbers from min to max - 1, all equally likely (to 2^-20 of it); int32.",
+        inputs: &["key:int32"],
+        attrs: &[SHAPE, option("min", Kind::Float, "0"), option("max", Kind::Float, "2147483647")],
+        dtypes: "any",
+        build: |c| {
+            let (shape, min, max) = (c.shape()?, c.float()?, c.float()?);
+            let whole = |x: f64| x.fract() == 0.0 && x.abs() <= 2_147_483_648.0;
+            if !whole(min) || !whole(max) || min >= max {
+                let sentence = "min and max must be whole numbers of 32 bits with min < max";
+                return c.refuse(Code::Argument, format!("{sentence}, got {min} and {max}"));
+            }
+            let u = c.tape.record(Random::new(Draw::Uniform, shape, DType::Float64), c.x)?;
+            Ok(((u * u.lit(max - min)).floor() + u.lit(min)).cast(DType::Int32))
+        },
+        samples: &[Sample { x: &[Operand::Key], attrs: &[1.0, 5.0, -3.0, 4.0] }],
+    },
+    Spec {
+        name: "random.truncatedNormal",
+        doc: "Normal with mean 0 and standard deviation 1, given that it lies in [min, max].",
+        inputs: &["key:int32"],
+        attrs: &[SHAPE, option("min", Kind::Float, "-2"), option("max", Kind::Float, "2"), DTYPE],
+        dtypes: "any",
+        build: |c| {
+            let (shape, min, max) = (c.shape()?, c.float()?, c.float()?);
+            if min.is_nan() || max.is_nan() || min >= max {
+                return c.refuse(Code::Argument, format!("min must be less than max, got {min} and {max}"));
+            }
+            let u = uniform(c, shape)?;
+            let ends = [u.lit(min), u.lit(max)];
+            let [low, high] = ends.map(|x| (x * x.lit(std::f64::consts::FRAC_1_SQRT_2)).erf());
+            let x = (low + (high - low) * u).erfinv() * u.lit(std::f64::consts::SQRT_2);
+            // Rounding may lead a little out.
+            let x = Var::select(x.lt(ends[0]), ends[0], x);
+            Ok(Var::select(ends[1].lt(x), ends[1], x))
+        },
+        samples: &[Sample { x: &[Operand::Key], attrs: &[1.0, 6.0, -1.0, 2.0, 1.0] }],
+    },
+    Spec {
+        name: "core.categorical",
+        doc: "The index along an axis drawn with probability softmax(logits), by the largest of logits with Gumbel noise; `shape` comes before that of the logits without the axis. int32.",
+        inputs: &["key:int32", "logits"],
+        attrs: &[option("axis", Kind::Axis, "-1"), option("shape", Kind::Shape, "[]")],
+        dtypes: "any",
+        build: |c| {
+            let logits = c.x[1].stop_gradient();
+            op::need_float("random.categorical", logits.dtype())?;
+            let axis = c.axis(logits.shape().ndim())?;
+            let lead = c.shape()?;
+            let all = Shape::new("random.categorical", &[&lead[..], &logits.shape()[..]].concat())?;
+            let u = c.tape.record(Random::new(Draw::Uniform, all, DType::Float64), &[c.x[0]])?;
+            // -log(-log u): u = 0 gives -infinity, which is never the largest.
+            let noise = -(-(u.ln())).ln();
+            let noisy = logits.cast(DType::Float64).expand(all) + noise;
+            c.tape.record(ArgReduce { max: true, axis: lead.ndim() + axis, keep_dims: false }, &[noisy])
+        },
+        samples: &[Sample { x: &[Operand::Key, Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[-1.0, 1.0, 4.0] }],
     },
 ];
 

@@ -87,7 +87,11 @@ pub const SPECS: &[Spec] = &[
             option("ord", Kind::Float, "2"),
         ],
         dtypes: "float",
-        build: norm,
+        build: |c| {
+            c.need_float()?;
+            let ((axes, keep_dims), ord) = (c.reduction()?, c.float()?);
+            norm(c, c.x[0], axes, keep_dims, ord)
+        },
         samples: &[
             Sample { x: &[X], attrs: &[1.0, 1.0, 0.0, 2.0] },
             Sample { x: &[X], attrs: &[NONE, 0.0, 1.0] },
@@ -122,9 +126,8 @@ pub const SPECS: &[Spec] = &[
         dtypes: "float",
         build: |c| {
             c.need_float()?;
-            let axes = AxisSet::from_iter([c.axis(c.x[0].shape().ndim())?]);
-            let e = (c.x[0] - shift(c.x[0], axes)).exp();
-            Ok(e / e.sum(axes, true))
+            let axis = c.axis(c.x[0].shape().ndim())?;
+            Ok(softmax(c.x[0], axis))
         },
         samples: &[Sample { x: &[X], attrs: &[-1.0] }, Sample { x: &[X], attrs: &[0.0] }],
     },
@@ -155,6 +158,13 @@ pub fn mean(x: Var<'_>, axes: AxisSet, keep_dims: bool) -> Var<'_> {
     total / total.lit(count(x, axes))
 }
 
+/// softmax along one axis.
+pub fn softmax(x: Var<'_>, axis: usize) -> Var<'_> {
+    let axes = AxisSet::from_iter([axis]);
+    let e = (x - shift(x, axes)).exp();
+    e / e.sum(axes, true)
+}
+
 /// log softmax along one axis.
 pub fn log_softmax(x: Var<'_>, axis: usize) -> Var<'_> {
     let axes = AxisSet::from_iter([axis]);
@@ -174,7 +184,7 @@ fn shift(x: Var<'_>, axes: AxisSet) -> Var<'_> {
 }
 
 /// The square root whose derivative at 0 is 0.
-fn root(x: Var<'_>) -> Var<'_> {
+pub fn root(x: Var<'_>) -> Var<'_> {
     let zero = x.eq(x.zero());
     Var::select(zero, x.zero(), Var::select(zero, x.one(), x).sqrt())
 }
@@ -202,10 +212,8 @@ fn truth<'t>(c: &mut Call<'_, 't>, any: bool) -> Result<Var<'t>> {
     Ok(truth.apply(Extremum { max: any, axes, keep_dims }))
 }
 
-fn norm<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
-    c.need_float()?;
-    let x = c.x[0];
-    let ((axes, keep_dims), ord) = (c.reduction()?, c.float()?);
+/// The vector norm of an order over the axes.
+pub fn norm<'t>(c: &Call<'_, 't>, x: Var<'t>, axes: AxisSet, keep_dims: bool, ord: f64) -> Result<Var<'t>> {
     if ord.is_nan() {
         return c.refuse(Code::Argument, "ord must be a number, got NaN");
     }

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use crate::array::Array;
 use crate::batch::Batched;
 use crate::call::{Kind, Operand, Sample, Spec, option, param};
+use crate::compose::indexing::surrounded;
 use crate::dtype::Elem;
 use crate::error::{Code, Error, Result};
 use crate::kernels::copy;
@@ -46,16 +47,16 @@ impl Pad {
 impl Primitive for Pad {
     const SPECS: &'static [Spec] = &[Spec {
         name: "pad",
-        doc: "x with `[before, after]` elements of `value` around each axis.",
+        doc: "x with `[before, after]` elements around each axis: of `value`, or of x itself as NumPy's pad has it, mirrored at the outermost element (\"reflect\") or beside it (\"symmetric\"), or the outermost one repeated (\"edge\").",
         inputs: &["x"],
         attrs: &[
             param("margins", Kind::Pairs),
-            option("mode", Kind::Choice(&["constant"]), "\"constant\""),
+            option("mode", Kind::Choice(&["constant", "reflect", "symmetric", "edge"]), "\"constant\""),
             option("value", Kind::Float, "0"),
         ],
         dtypes: "any",
         build: |c| {
-            let (pairs, _, value) = (c.pairs()?, c.choice(1)?, c.float()?);
+            let (pairs, mode, value) = (c.pairs()?, c.choice(4)?, c.float()?);
             let dtype = c.x[0].dtype();
             if !dtype.holds(value) {
                 return c.refuse(Code::Argument, format!("value must be one that {} holds, got {value}", dtype.name()));
@@ -67,10 +68,24 @@ impl Primitive for Pad {
                     format!("there must be one [before, after] for each of the {ndim} dimensions, got {}", pairs.len()),
                 );
             }
+            let place: Option<fn(i64, i64) -> i64> = match mode {
+                0 => None,
+                1 => Some(|i, n| if n == 1 { 0 } else { n - 1 - (i.rem_euclid(2 * n - 2) - (n - 1)).abs() }),
+                2 => Some(|i, n| i.rem_euclid(2 * n).min(2 * n - 1 - i.rem_euclid(2 * n))),
+                _ => Some(|i, n| i.clamp(0, n - 1)),
+            };
+            if let Some(place) = place {
+                return surrounded(c.x[0], &pairs, "pad", place);
+            }
             let margins = pairs.iter().map(|&[before, after]| Margin { before, after, between: 0 }).collect();
             c.tape.record(Pad { margins, value }, c.x)
         },
-        samples: &[Sample { x: &[Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[2.0, 1.0, 0.0, 2.0, 1.0, 0.0, 0.5] }],
+        samples: &[
+            Sample { x: &[Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[2.0, 1.0, 0.0, 2.0, 1.0, 0.0, 0.5] },
+            Sample { x: &[Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[2.0, 3.0, 1.0, 2.0, 1.0, 1.0, 0.0] },
+            Sample { x: &[Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[2.0, 3.0, 0.0, 0.0, 4.0, 2.0, 0.0] },
+            Sample { x: &[Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[2.0, 1.0, 1.0, 2.0, 0.0, 3.0, 0.0] },
+        ],
     }];
 
     fn name(&self) -> &'static str {

@@ -94,7 +94,8 @@ pub fn moved(a: &Array, h: f64, b: &Array) -> Array {
 
 /// |a - b| against 1 or the larger of both.
 pub fn near(a: f64, b: f64, tolerance: f64) -> bool {
-    (a - b).abs() <= tolerance * a.abs().max(b.abs()).max(1.0)
+    // Infinities have no difference.
+    a == b || (a - b).abs() <= tolerance * a.abs().max(b.abs()).max(1.0)
 }
 
 pub fn all_near(a: &[f64], b: &[f64], tolerance: f64) -> bool {
