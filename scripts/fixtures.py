@@ -126,6 +126,9 @@ UNARY = {
     "log": (jnp.log, np.log, 0.01, 20),
     "log1p": (jnp.log1p, np.log1p, -0.9, 5),
     "log2": (jnp.log2, np.log2, 0.01, 20),
+    "exp2": (jnp.exp2, np.exp2, -9, 9),
+    "log10": (jnp.log10, np.log10, 0.01, 2000),
+    "cbrt": (jnp.cbrt, np.cbrt, -9, 9),
     "sin": (jnp.sin, np.sin, -20, 20),
     "cos": (jnp.cos, np.cos, -20, 20),
     "tan": (jnp.tan, np.tan, -1.4, 1.4),
@@ -135,19 +138,34 @@ UNARY = {
     "sinh": (jnp.sinh, np.sinh, -5, 5),
     "cosh": (jnp.cosh, np.cosh, -5, 5),
     "tanh": (jnp.tanh, np.tanh, -4, 4),
+    "asinh": (jnp.arcsinh, np.arcsinh, -9, 9),
+    "acosh": (jnp.arccosh, np.arccosh, 1.1, 9),
+    "atanh": (jnp.arctanh, np.arctanh, -0.99, 0.99),
     "sigmoid": (jax.nn.sigmoid, sp.expit, -9, 9),
     "softplus": (jax.nn.softplus, lambda x: np.logaddexp(x, 0), -9, 9),
+    "logSigmoid": (jax.nn.log_sigmoid, lambda x: -np.logaddexp(-x, 0), -9, 9),
+    "softsign": (jax.nn.soft_sign, lambda x: np.where(np.isinf(x), np.sign(x), x / (1 + np.abs(x))), -9, 9),
+    "relu6": (jax.nn.relu6, lambda x: np.where(x <= 0, 0, np.where(x > 6, 6, x)), -3, 9),
+    "selu": (jax.nn.selu, None, -4, 4),
+    "mish": (jax.nn.mish, lambda x: x * np.tanh(np.logaddexp(x, 0)), -6, 6),
+    "hardSigmoid": (jax.nn.hard_sigmoid, lambda x: np.clip(x / 6 + 0.5, 0, 1), -4, 4),
+    "hardSwish": (jax.nn.hard_swish, lambda x: x * np.clip(x + 3, 0, 6) / 6, -4, 4),
+    "hardTanh": (jax.nn.hard_tanh, lambda x: np.clip(x, -1, 1), -2, 2),
     "geluTanh": (lambda x: jax.nn.gelu(x, approximate=True), None, -4, 4),
     "silu": (jax.nn.silu, lambda x: x * sp.expit(x), -6, 6),
     "erf": (jax.scipy.special.erf, sp.erf, -3, 3),
+    "erfc": (jax.scipy.special.erfc, sp.erfc, -3, 9),
+    "lgamma": (jax.scipy.special.gammaln, lambda x: np.where(np.isinf(x), np.inf, sp.gammaln(x)), 0.1, 20),
+    "digamma": (jax.scipy.special.digamma, sp.psi, 0.1, 20),
     "erfinv": (jax.scipy.special.erfinv, sp.erfinv, -0.99, 0.99),
     "floor": (jnp.floor, np.floor, -3, 3),
     "ceil": (jnp.ceil, np.ceil, -3, 3),
     "round": (jnp.round, np.round, -3, 3),
+    "trunc": (jnp.trunc, np.trunc, -3, 3),
 }
-INTEGER = {"neg", "abs", "sign", "square", "relu"}
+INTEGER = {"neg", "abs", "sign", "square", "relu", "relu6"}
 # 0 times infinity: what a limit would be is not asked for.
-NO_EDGES = {"geluTanh", "silu"}
+NO_EDGES = {"geluTanh", "silu", "mish", "hardSwish"}
 # Options of another operation.
 CALLS = {"geluTanh": ("gelu", [{"approximate": "tanh"}])}
 
@@ -172,6 +190,19 @@ def elementwise():
         cases.append(case("round", [np.array([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5])], jnp.round))
         for op in ("abs", "relu", "sign"):
             cases.append(case(op, [np.zeros(2)], lambda x: 0 * x, note="the derivative at 0 is 0; of abs in JAX 1"))
+        flat = lambda x: [0 * x]
+        for op, x in {"relu6": [0.0, 6.0], "hardTanh": [-1.0, 1.0], "hardSigmoid": [-3.0, 3.0]}.items():
+            x = np.array(x)
+            cases.append(case(op, [x], None, UNARY[op][1](x), partials=flat, note="the derivative at the kinks is 0"))
+        x = np.array([-3.0, 3.0])
+        swish = lambda x: [np.array([0.0, 1.0])]
+        cases.append(case("hardSwish", [x], None, [0.0, 3.0], partials=swish, note="0 at -3 and 1 at 3; JAX halves"))
+        x = np.array([-0.5, -1.25, -2.75, -5.3125, -20.125])  # exact in float32
+        cases.append(case("lgamma", [x], None, sp.gammaln(x), partials=lambda x: [sp.psi(x)]))
+        cases.append(case("digamma", [x], None, sp.psi(x), partials=lambda x: [sp.polygamma(1, x)]))
+        x = np.array([800.0, -800.0])
+        cases.append(case("mish", [x], None, [800.0, -0.0], partials=lambda x: [np.array([1.0, 0.0])], note="JAX: NaN"))
+        cases.append(case("logSigmoid", [x], jax.nn.log_sigmoid))
         cases += binary() + several() + tests()
     return cases
 
@@ -185,29 +216,48 @@ BINARY = {
     "atan2": (jnp.arctan2, (-2, 2), (-2, 2)),
     "maximum": (jnp.maximum, (-2, 2), (-2, 2)),
     "minimum": (jnp.minimum, (-2, 2), (-2, 2)),
+    "mod": (jnp.mod, (-9, 9), (0.7, 4)),
+    "floorDiv": (jnp.floor_divide, (-9, 9), (0.7, 4)),
+    "hypot": (jnp.hypot, (-2, 2), (-2, 2)),
+    "logaddexp": (jnp.logaddexp, (-9, 9), (-9, 9)),
 }
+# NumPy's names, where they are others.
+NUMPY = {"sub": "subtract", "mul": "multiply", "div": "divide", "pow": "power", "atan2": "arctan2", "floorDiv": "floor_divide"}
 
 
 def binary():
     cases = []
     pairs = [((2, 1, 3), (4, 1)), ((5,), (5,)), ((), (3,)), ((2, 3), (1, 1))]
     for k, (op, (f, a, b)) in enumerate(BINARY.items()):
-        value = {"pow": np.power, "atan2": np.arctan2}.get(op)
+        value = getattr(np, NUMPY.get(op, op)) if op in ("pow", "atan2", "mod", "floorDiv", "hypot", "logaddexp") else None
+        partials = {"mod": lambda x, y: [1.0, -np.floor_divide(x, y)], "floorDiv": lambda x, y: [0.0, 0.0]}.get(op)
         for first, second in (pairs[k % 4], pairs[(k + 1) % 4]):
             x, y = draw(first, *a), draw(second, *b)
-            cases.append(case(op, [x, y], f, None if value is None else value(x, y)))
+            cases.append(case(op, [x, y], f, None if value is None else value(x, y), partials))
         x = np.repeat(np.array(EDGES + [2.5]), 8)
         y = np.tile(np.array(EDGES + [-2.5]), 8)
         if op == "atan2":  # the sign of a zero decides about a half turn
             x, y = (z[(x != 0) & (y != 0)] for z in (x, y))
-        value = getattr(np, {"add": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "pow": "power", "atan2": "arctan2"}.get(op, op))
-        if op in ("div", "pow"):  # likewise
+        value = getattr(np, NUMPY.get(op, op))
+        if op in ("div", "pow", "floorDiv"):  # likewise
             keep = ~((x == 0) & np.signbit(x) | (y == 0) & np.signbit(y))
             x, y = x[keep], y[keep]
         cases.append(case(op, [x, y], f, value(x, y), derivatives=False))
-        if op not in ("div", "pow", "atan2"):
+        if op in ("mod", "floorDiv"):
+            x, y = integers(-7, 7, -7, 7, 5, 0, -(2**31), -(2**31), 2**31 - 1), integers(2, -2, -2, 2, 0, 0, -1, 3, -5)
+            cases.append(case(op, [x, y], f, value(x, y).astype(np.int32)))
+        elif op not in ("div", "pow", "atan2", "hypot", "logaddexp"):
             x, y = integers(-7, 3, 2**31 - 1), integers(2, 3, 5)
             cases.append(case(op, [x, y], f, value(x, y).astype(np.int32)))
+    origin = [np.zeros(2), np.array([0.0, 2.0])]
+    at_origin = lambda x, y: [np.zeros(2), np.array([0.0, 1.0])]
+    cases.append(case("hypot", origin, None, [0.0, 2.0], partials=at_origin, note="the derivatives at (0, 0) are 0; JAX: NaN"))
+    for n in range(5):
+        x = np.array([0.25, 1.0, 1.5, 4.75, 30.0, 1000.0])
+        by_x = lambda x: [sp.polygamma(n + 1, x)]
+        cases.append(case("polygamma", [n, x], None, sp.polygamma(n, x), partials=by_x))
+    x = np.array([-0.25, -1.5, -6.125])
+    cases.append(case("polygamma", [1, x], None, sp.polygamma(1, x), partials=lambda x: [sp.polygamma(2, x)]))
     for op in ("maximum", "minimum"):
         same = np.array([1.5, -2.0, 0.0])
         cases.append(case(op, [same, np.array([1.5, 0.5, 0.0])], BINARY[op][0], note="equal arguments get half each"))
@@ -230,6 +280,12 @@ def several():
     cases.append(case("elu", [draw((2, 4))], jax.nn.elu))
     cases.append(case("elu", [x, {"alpha": np.array(0.7)}], lambda x, a: jnp.where(x > 0, x, a * jnp.expm1(jnp.where(x > 0, 0, x)))))
     cases.append(case("elu", [np.zeros(2), {"alpha": 0.7}], lambda x: 0.7 * jnp.expm1(x), note="the derivative at 0 is alpha"))
+    celu = lambda x, a: jnp.where(x > 0, x, a * jnp.expm1(jnp.where(x > 0, 0, x) / a))
+    cases.append(case("celu", [draw((2, 4))], jax.nn.celu))
+    cases.append(case("celu", [draw((5,)), {"alpha": np.array(0.7)}], celu))
+    cases.append(case("celu", [np.array([0.0, -800.0, 800.0]), {"alpha": 2.0}], lambda x: jnp.where(x > 0, x, 2 * jnp.expm1(jnp.where(x > 0, 0, x) / 2))))
+    cases.append(case("prelu", [draw((3, 4)), draw((4,), 0, 1)], slope))
+    cases.append(case("prelu", [np.array([0.0, -0.0]), np.array(0.25)], lambda x, a: x * a, note="the derivative at 0 is slope"))
     bounds = lambda x, low, high: [
         ((low <= x) & (x <= high)) * 1.0, ((x < low) & (low <= high)) * 1.0, ((high < x) | ((x < low) & (high < low))) * 1.0]
     clip = lambda x, low, high: np.minimum(np.maximum(x, low), high)

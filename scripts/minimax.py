@@ -94,6 +94,28 @@ def erfcx_t(x):
     return (mp.mpf(x) - mp.mpf("2.5")) / (mp.mpf(x) + mp.mpf("2.5"))
 
 
+def stirling(t):
+    """(ln Γ(z) - (z - 1/2) ln z + z - ln(2π) / 2) z, t = 1/z²."""
+    if t < mp.mpf(10) ** -6:
+        return mp.mpf(1) / 12 - t / 360 + t * t / 1260 - t**3 / 1680
+    z = 1 / mp.sqrt(t)
+    return (mp.loggamma(z) - (z - mp.mpf("0.5")) * mp.log(z) + z - mp.log(2 * mp.pi) / 2) * z
+
+
+def digamma_series(t):
+    """(ln z - 1 / (2z) - ψ(z)) z², t = 1/z²."""
+    if t < mp.mpf(10) ** -6:
+        return mp.mpf(1) / 12 - t / 120 + t * t / 252 - t**3 / 240
+    z = 1 / mp.sqrt(t)
+    return (mp.log(z) - 1 / (2 * z) - mp.digamma(z)) * z * z
+
+
+def near_root(f, root, width, count):
+    """The fit of f(root + u) / u, for |u| <= width."""
+    g = at(lambda u: f(root + u) / u)
+    return g, -mp.mpf(width), mp.mpf(width), count, lambda u: 1 / g(u), "f64", {}
+
+
 @at
 def even_erf(z):
     """erf(√z) / √z - 1."""
@@ -115,6 +137,7 @@ A0 = mp.mpf(float(np.float32(1.061)))
 LOG_RANGE = [(mp.sqrt(0.5) - 1) * 1.0005, (mp.sqrt(2) - 1) * 1.0005]
 R = LN2 / 2 * mp.mpf("1.001")
 EPS = mp.mpf(10) ** -8
+FAR = mp.mpf(1) / 64 * mp.mpf("1.001")  # 1/z² for z = 8, and a little more
 # name: (f, a, b, number of coefficients, weight, type, fixed coefficients)
 FITS = {
     "exp.tail_f32": (at(exp_tail), -R, R, 5, at(lambda x: x**2 / mp.expm1(x)), "f32", {}),
@@ -126,7 +149,7 @@ FITS = {
     "log.artanh_f64": (at(lambda z: 2 * even(mp.atanh)(z)), 0, ATANH2, 7, lambda z: z / 2, "f64", {}),
     "log.log2_of_single": (log2_quotient, 0, ATANH2, 6, lambda z: 1 / log2_quotient(z), "f64", {}),
     "pow.ln_sum": (at(artanh_tail), 0, ATANH2, 8, lambda z: z**2 / 2, "f64", {}),
-    "pow.exp2": (lambda x: mp.mpf(2) ** x, "-0.5005", "0.5005", 7, lambda x: mp.mpf(2) ** -x, "f64", {0: 1}),
+    "exp.exp2_to_single": (lambda x: mp.mpf(2) ** x, "-0.5005", "0.5005", 7, lambda x: mp.mpf(2) ** -x, "f64", {0: 1}),
     "trig.sin_of_half_turns": (even(mp.sin), 0, PI2**2 * 1.0001, 4, relative(mp.sin), "f64", {}),
     "trig.tan_f32 sin": (even(mp.sin), 0, PI2**2 / 4 * 1.0001, 3, relative(mp.sin), "f64", {}),
     "trig.tan_f32 cos": (cos_tail, EPS, PI2**2 / 4 * 1.0001, 3, lambda z: z**2, "f64", {}),
@@ -144,6 +167,12 @@ FITS = {
     "erf.erf_f32 large": (minus_log_erfc, 0.92 - A0, 4 - A0, 7, lambda u: mp.erfc(u + A0), "f32", {}),
     "erf.small_f64": (even_erf, 0, 1, 13, relative(mp.erf, 0), "f64", {}),
     "erf.erfc_f64": (erfcx, *map(erfcx_t, (0.5, 28)), 22, lambda t: 1 / erfcx(t), "f64", {}),
+    "root.start": (lambda f: mp.cbrt(1 + f), *LOG_RANGE, 6, lambda f: 1 / mp.cbrt(1 + f), "f64", {}),
+    "gamma.lgamma far": (stirling, 0, FAR, 7, lambda t: mp.mpf(12), "f64", {}),
+    "gamma.lgamma one": near_root(mp.loggamma, 1, "0.1001", 13),
+    "gamma.lgamma two": near_root(mp.loggamma, 2, "0.1001", 11),
+    "gamma.digamma far": (digamma_series, 0, FAR, 7, lambda t: mp.mpf(12), "f64", {}),
+    "gamma.digamma near": near_root(mp.digamma, mp.findroot(mp.digamma, 1.4616321449683623), "0.0601", 11),
     "erf.central": (lambda u: erfinv(u + 3), -3, 3, 12, lambda u: 1 / erfinv(u + 3), "f64", {}),
     "erf.erfinv_f32": erfinv_tail(3, 17),
     "erf.erfinv_f64": erfinv_tail(4, "36.1"),

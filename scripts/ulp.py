@@ -22,8 +22,9 @@ import mpmath as mp
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-UNARY = "sqrt exp expm1 ln log1p log2 sin cos tan asin acos atan sinh cosh tanh erf erfinv".split()
-BINARY = "pow atan2".split()
+UNARY = """sqrt exp expm1 ln log1p log2 sin cos tan asin acos atan sinh cosh tanh erf erfinv
+    exp2 log10 asinh acosh atanh cbrt erfc lgamma digamma""".split()
+BINARY = "pow atan2 hypot modulo floor_div polygamma".split()
 EXACT = {
     "sqrt": lambda x: mp.sqrt(x) if x >= 0 else mp.nan,
     "exp": mp.exp, "expm1": mp.expm1,
@@ -35,15 +36,25 @@ EXACT = {
     "acos": lambda x: mp.acos(x) if abs(x) <= 1 else mp.nan,
     "atan": mp.atan, "sinh": mp.sinh, "cosh": mp.cosh, "tanh": mp.tanh, "erf": mp.erf,
     "erfinv": lambda x: erfinv(x) if abs(x) < 1 else mp.inf * x if abs(x) == 1 else mp.nan,
+    "exp2": lambda x: mp.mpf(2) ** x, "log10": lambda x: mp.log(x, 10) if x > 0 else mp.nan,
+    "asinh": mp.asinh, "acosh": lambda x: mp.acosh(x) if x >= 1 else mp.nan,
+    "atanh": lambda x: mp.atanh(x) if abs(x) < 1 else mp.inf * x if abs(x) == 1 else mp.nan,
+    "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)), "erfc": lambda x: mp.erfc(x) if x < 1000 else mp.mpf(0),
+    "lgamma": lambda x: lgamma(x), "digamma": lambda x: digamma(x),
+    "hypot": mp.hypot, "modulo": lambda x, y: x - y * mp.floor(x / y), "floor_div": lambda x, y: mp.floor(x / y),
+    "polygamma": lambda n, x: polygamma(int(n), x),
     "atan2": mp.atan2,
     "pow": lambda x, y: x**y if x > 0 or y == mp.floor(y) else mp.nan,
 }  # fmt: skip
 DENSE = dict(sqrt=np.sqrt, exp=np.exp, expm1=np.expm1, ln=np.log, log1p=np.log1p, log2=np.log2, sin=np.sin, cos=np.cos,
     tan=np.tan, asin=np.arcsin, acos=np.arccos, atan=np.arctan, sinh=np.sinh, cosh=np.cosh, tanh=np.tanh,
-    pow=np.power, atan2=np.arctan2)  # fmt: skip
+    pow=np.power, atan2=np.arctan2, exp2=np.exp2, log10=np.log10, asinh=np.arcsinh, acosh=np.arccosh, atanh=np.arctanh,
+    cbrt=np.cbrt, hypot=np.hypot, modulo=np.mod, floor_div=np.floor_divide)  # fmt: skip
 INF, NAN = float("inf"), float("nan")
 # What very large arguments give, on the left and on the right: too large for mpmath to be quick.
-FAR = {"exp": (0, INF), "expm1": (-1, INF), "sinh": (-INF, INF), "cosh": (INF, INF)}
+FAR = {"exp": (0, INF), "expm1": (-1, INF), "sinh": (-INF, INF), "cosh": (INF, INF), "exp2": (0, INF)}
+# Functions with zeros to the left beside which the error is small in absolute terms: ulp are those of 1 or more there.
+ABSOLUTE = {"lgamma", "digamma", "polygamma"}
 # What IEEE 754 and C's Annex F ask for. The sign of a zero counts.
 SPECIAL = {
     "sqrt": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-1.0, NAN), (NAN, NAN)],
@@ -65,6 +76,30 @@ SPECIAL = {
     "erf": [(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (NAN, NAN), (1e30, 1.0)],
     "erfinv": [(0.0, 0.0), (-0.0, -0.0), (1.0, INF), (-1.0, -INF), (1.5, NAN), (-1.5, NAN), (INF, NAN), (-INF, NAN),
         (NAN, NAN)],
+    "exp2": [(0.0, 1.0), (-0.0, 1.0), (10.0, 1024.0), (-3.0, 0.125), (127.0, 2.0**127), (-149.0, 2.0**-149), (INF, INF),
+        (-INF, 0.0), (NAN, NAN), (1e30, INF), (-1e30, 0.0)],
+    "log10": [(1.0, 0.0), (1000.0, 3.0), (1e10, 10.0), (0.0, -INF), (-0.0, -INF), (INF, INF), (-1.0, NAN), (-INF, NAN),
+        (NAN, NAN)],
+    "asinh": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (NAN, NAN)],
+    "acosh": [(1.0, 0.0), (0.5, NAN), (-5.0, NAN), (INF, INF), (-INF, NAN), (NAN, NAN)],
+    "atanh": [(0.0, 0.0), (-0.0, -0.0), (1.0, INF), (-1.0, -INF), (1.5, NAN), (-3.0, NAN), (INF, NAN), (-INF, NAN),
+        (NAN, NAN)],
+    "cbrt": [(0.0, 0.0), (-0.0, -0.0), (8.0, 2.0), (-27.0, -3.0), (1e9, 1e3), (0.125, 0.5), (INF, INF), (-INF, -INF),
+        (NAN, NAN)],
+    "erfc": [(0.0, 1.0), (-0.0, 1.0), (INF, 0.0), (-INF, 2.0), (NAN, NAN), (1e30, 0.0), (-1e30, 2.0)],
+    "lgamma": [(1.0, 0.0), (2.0, 0.0), (0.0, INF), (-0.0, INF), (-1.0, INF), (-1e30, INF), (INF, INF), (-INF, INF),
+        (NAN, NAN)],
+    "digamma": [(0.0, -INF), (-0.0, INF), (-1.0, NAN), (-1e30, NAN), (INF, INF), (-INF, NAN), (NAN, NAN)],
+    "hypot": [(0.0, 0.0, 0.0), (-0.0, -0.0, 0.0), (3.0, 4.0, 5.0), (-3e30, 4e30, 5e30), (3e-30, 4e-30, 5e-30),
+        (INF, NAN, INF), (NAN, -INF, INF), (1.0, NAN, NAN), (NAN, NAN, NAN)],
+    "modulo": [(7.0, 3.0, 1.0), (-7.0, 3.0, 2.0), (7.0, -3.0, -2.0), (-7.0, -3.0, -1.0), (6.0, 3.0, 0.0),
+        (-6.0, 3.0, 0.0), (6.0, -3.0, -0.0), (0.0, -2.0, -0.0), (1.0, 0.0, NAN), (INF, 2.0, NAN), (1.0, INF, 1.0),
+        (-1.0, INF, INF), (NAN, 1.0, NAN), (1.0, NAN, NAN)],
+    "floor_div": [(7.0, 3.0, 2.0), (-7.0, 3.0, -3.0), (7.0, -3.0, -3.0), (-7.0, -3.0, 2.0), (6.0, 3.0, 2.0),
+        (0.5, 2.0, 0.0), (0.0, -2.0, -0.0), (1.0, 0.0, INF), (-1.0, 0.0, -INF), (0.0, 0.0, NAN), (INF, 2.0, NAN),
+        (1.0, INF, 0.0), (-1.0, INF, -1.0), (NAN, 1.0, NAN), (1.0, NAN, NAN)],
+    "polygamma": [(0.0, 0.0, -INF), (1.0, 0.0, INF), (1.0, -1.0, INF), (3.0, -2.0, INF), (1.0, INF, 0.0),
+        (0.0, INF, INF), (-1.0, 2.0, NAN), (171.0, 2.0, NAN), (NAN, 1.0, NAN), (1.0, NAN, NAN)],
     "atan2": [(0.0, 0.0, 0.0), (-0.0, 0.0, -0.0), (0.0, 1.0, 0.0), (-0.0, 1.0, -0.0), (NAN, 1.0, NAN), (1.0, NAN, NAN),
         (1.0, INF, 0.0), (-1.0, INF, -0.0), (0.0, INF, 0.0)],
     "pow": [(NAN, 0.0, 1.0), (INF, 0.0, 1.0), (1.0, NAN, 1.0), (1.0, INF, 1.0), (-1.0, INF, 1.0), (-1.0, -INF, 1.0),
@@ -81,12 +116,15 @@ SPECIAL = {
 MAIN = {
     "exp": (-INF, INF), "expm1": (-40, INF), "sinh": (-INF, INF), "cosh": (-INF, INF), "tanh": (-22, 22),
     "erf": (-6.5, 6.5), "asin": (-1, 1), "acos": (-1, 1), "erfinv": (-1, 1), "ln": (0, 4), "log2": (0, 4), "log1p": (-1, 4),
-    "sin": (-100, 100), "cos": (-100, 100), "tan": (-100, 100),
+    "sin": (-100, 100), "cos": (-100, 100), "tan": (-100, 100), "exp2": (-1080, 1030), "log10": (0, 4), "acosh": (1, 4),
+    "atanh": (-1, 1), "erfc": (-6, 28), "lgamma": (-20, 20), "digamma": (-20, 20),
 }  # fmt: skip
 SEAMS = {
     "tanh": [0.625, 0.65, 8.664], "erf": [0.93, 1, 0.5, 4, 6], "sinh": [1], "asin": [0.5, 1], "acos": [0.5, -0.5, 1],
     "ln": [1, 0.5**0.5, 2**0.5], "log2": [1, 0.5**0.5, 2**0.5], "log1p": [0, 0.41421356, -0.29289322],
     "erfinv": [0.77067, 1, 0.9975], "atan": [0.4375, 0.6875, 1.1875, 2.4375, 1], "expm1": [0.38886, -0.30498],
+    "acosh": [1], "atanh": [0.5, 1], "erfc": [0.5, -0.5], "lgamma": [0.9, 1, 1.1, 1.9, 2, 2.1, 7, 8, -1, -2],
+    "digamma": [1.4, 1.46163214496836, 1.52, 7, 8, -1, -2], "cbrt": [1, 8, 27, 0.5**0.5, 2**0.5], "log10": [1, 10, 100],
 }  # fmt: skip
 
 
@@ -107,6 +145,25 @@ def erfinv(x):
             if abs(step) < mp.mpf(2) ** -90 * y:
                 break
     return mp.sign(x) * y
+
+
+def lgamma(x):
+    if x <= 0 and x == mp.floor(x):
+        return mp.inf
+    if x > 0:
+        return mp.loggamma(x) if x < mp.mpf(10) ** 306 else mp.inf
+    d = x - mp.nint(x)
+    return mp.log(mp.pi / abs(x * mp.sinpi(d))) - mp.loggamma(-x)
+
+
+def digamma(x):
+    if x <= 0 and x == mp.floor(x):
+        return mp.nan
+    return mp.digamma(x) if x > 0 else mp.digamma(-x) - 1 / x - mp.pi * mp.cospi(x - mp.nint(x)) / mp.sinpi(x - mp.nint(x))
+
+
+def polygamma(n, x):
+    return digamma(x) if n == 0 else mp.polygamma(n, x)
 
 
 def numbers(name, dtype, count, rng):
@@ -131,6 +188,18 @@ def numbers(name, dtype, count, rng):
         n = count // 2
         pairs = np.concatenate([np.stack([any_number(n), any_number(n)], 1), uniform(-3, 3, (n, 2))])
         return pairs[np.isfinite(pairs).all(1) & (pairs != 0).any(1)]
+    if name in ("hypot", "modulo", "floor_div"):
+        n = count // 2
+        x = np.abs(any_number(n))
+        pairs = np.concatenate([np.stack([any_number(n), any_number(n)], 1), uniform(-30, 30, (n, 2)),
+            np.stack([x, (x / uniform(1, 99, n)).astype(kind)], 1)])  # fmt: skip
+        pairs = pairs[np.isfinite(pairs).all(1) & (pairs != 0).all(1)]
+        if name != "hypot":  # quotients that the reference can have as whole numbers
+            pairs = pairs[np.abs(np.log2(np.abs(pairs[:, 0])) - np.log2(np.abs(pairs[:, 1]))) < 100]
+        return pairs
+    if name == "polygamma":
+        n = count // 40
+        return np.stack([rng.integers(0, 9, n).astype(kind), uniform(-6, 30, n)], 1)
     n = count // 4
     low, high = MAIN.get(name, (-10, 10))
     low, high = max(low, -limit - 1), min(high, limit + 1)
@@ -146,6 +215,8 @@ def numbers(name, dtype, count, rng):
         ]
     if name in ("exp", "expm1", "sinh", "cosh"):
         parts += [around([limit], n // 8), uniform(-limit - 40, -limit + 5, n // 4)]
+    if name in ("lgamma", "digamma"):
+        parts = [np.abs(parts[0]), *parts[1:]]
     x = np.concatenate(parts)
     return x[np.isfinite(x) & (x != 0)][:, None]
 
@@ -191,6 +262,8 @@ def measure(name, dtype, count, rng):
             e = 0.0 if np.isinf(value) and mp.sign(exact) == np.sign(value) else INF
         else:
             e = error(value, mp.mpf(exact), np.dtype(dtype))
+            if name in ABSOLUTE and row[-1] < 0 and abs(exact) < 1:
+                e = float(abs(mp.mpf(float(value)) - exact) * mp.mpf(2) ** np.finfo(dtype).nmant)
         if e > worst:
             worst, where = e, row
     return worst, where, len(x)
@@ -241,6 +314,15 @@ FIXTURES = {
     "cosh": [1e-20, 0.25, 0.96875, -1.25, 10, 50, -88.5], "tanh": [1e-20, 0.25, 0.625, 0.6875, -1.25, 5, 8.5, 8.75],
     "erf": [1e-20, 0.25, 0.875, 0.96875, -1.0625, 1.5, 2.5, 3.75], "erfinv": [1e-20, 0.25, 0.5, -0.625, 0.875, 0.99,
         0.9999, 0.9999999],
+    "exp2": [1e-20, 0.3, -0.5, 7.75, -30.25, 126.5, -140.5], "log10": [1e-30, 0.7, 0.9999, 1.0001, 2, 1000, 3e38],
+    "asinh": [1e-20, 0.25, 0.96875, -1.25, 100, -3e38], "acosh": [1, 1.0001, 1.25, 5, 100, 3e38],
+    "atanh": [1e-20, 0.25, 0.5, -0.625, 0.9999], "cbrt": [1e-30, 0.5, 1, 2, -3, 1e10, 3e38],
+    "erfc": [1e-20, 0.25, 0.4375, -0.25, 0.5, 1.5, 5, 9, -0.75, -3],
+    "lgamma": [1e-20, 0.3, 0.9375, 1.0625, 1.5, 1.9375, 2.0625, 3.5, 8, 20, 1e30, -0.5, -5.25],
+    "digamma": [1e-10, 0.3, 1, 1.4375, 1.46875, 1.75, 3.5, 8, 20, 1e30, -0.25, -5.25],
+    "hypot": [(3, 4), (1, -1e-5), (1e30, 2e30), (3e-30, 2e-30)], "modulo": [(7.5, 2), (-7.5, 2), (7.5, -0.7), (1e20, 3)],
+    "floor_div": [(7.5, 2), (-7.5, 2), (7.5, -0.7), (1e5, 3)],
+    "polygamma": [(1, 1), (1, 0.25), (2, 3.5), (3, 20), (1, -0.75), (2, -2.25), (20, 3)],
     "pow": [(2, 0.5), (0.5, 100.5), (1.0001, 20000), (3.5, -7), (10, 38), (-3, 3), (7.25, 0.3), (1e-30, 1.25)],
     "atan2": [(1, 2), (2, 1), (-1, 2), (1, -2), (-1e-20, -1), (3e30, 1e-5), (5, 5), (-7, 0.25)],
 }  # fmt: skip

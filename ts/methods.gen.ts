@@ -15,17 +15,25 @@ import {
   minimum,
   clip,
   relu,
+  relu6,
+  mod,
+  floorDiv,
   div,
   pow,
   atan2,
+  hypot,
+  logaddexp,
   sqrt,
   rsqrt,
+  cbrt,
   reciprocal,
   exp,
   expm1,
+  exp2,
   log,
   log1p,
   log2,
+  log10,
   sin,
   cos,
   tan,
@@ -35,18 +43,36 @@ import {
   sinh,
   cosh,
   tanh,
+  asinh,
+  acosh,
+  atanh,
   sigmoid,
   softplus,
+  logSigmoid,
+  softsign,
   leakyRelu,
   type LeakyReluOptions,
+  prelu,
   elu,
   type EluOptions,
+  selu,
+  celu,
+  type CeluOptions,
   silu,
+  mish,
+  hardSigmoid,
+  hardSwish,
+  hardTanh,
   erf,
+  erfc,
   erfinv,
+  lgamma,
+  digamma,
+  polygamma,
   floor,
   ceil,
   round,
+  trunc,
   lerp,
   equal,
   notEqual,
@@ -188,6 +214,24 @@ export abstract class TensorOps extends Handle {
     return relu(this);
   }
 
+  /** x, but at least 0 and at most 6; the derivative at 0 and at 6 is 0. */
+  relu6(this: Tensor): Tensor {
+    return relu6(this);
+  }
+
+  /**
+   * a - b floor(a / b): the remainder with the sign of b, as NumPy has it. NaN for b = 0, 0 in int32. The derivative by
+   * a is 1, by b -floor(a / b), also where the remainder jumps.
+   */
+  mod(this: Tensor, b: TensorLike): Tensor {
+    return mod(this, b);
+  }
+
+  /** floor(a / b), as NumPy has it. For b = 0 it is a / b, 0 in int32; the derivatives are 0 everywhere. */
+  floorDiv(this: Tensor, b: TensorLike): Tensor {
+    return floorDiv(this, b);
+  }
+
   /** a / b. */
   div(this: Tensor, b: TensorLike): Tensor {
     return div(this, b);
@@ -203,6 +247,16 @@ export abstract class TensorOps extends Handle {
     return atan2(this, b);
   }
 
+  /** sqrt(a² + b²) without overflow: the length of the vector (a, b); the derivatives at (0, 0) are 0. */
+  hypot(this: Tensor, b: TensorLike): Tensor {
+    return hypot(this, b);
+  }
+
+  /** log(exp(a) + exp(b)), without overflow. */
+  logaddexp(this: Tensor, b: TensorLike): Tensor {
+    return logaddexp(this, b);
+  }
+
   /** Square root; NaN for x < 0. */
   sqrt(this: Tensor): Tensor {
     return sqrt(this);
@@ -211,6 +265,11 @@ export abstract class TensorOps extends Handle {
   /** 1 / sqrt(x). */
   rsqrt(this: Tensor): Tensor {
     return rsqrt(this);
+  }
+
+  /** Cube root, also of negative numbers. */
+  cbrt(this: Tensor): Tensor {
+    return cbrt(this);
   }
 
   /** 1 / x. */
@@ -228,6 +287,11 @@ export abstract class TensorOps extends Handle {
     return expm1(this);
   }
 
+  /** 2 to the power x. */
+  exp2(this: Tensor): Tensor {
+    return exp2(this);
+  }
+
   /** Natural logarithm; NaN for x < 0. */
   log(this: Tensor): Tensor {
     return log(this);
@@ -241,6 +305,11 @@ export abstract class TensorOps extends Handle {
   /** Logarithm to base 2. */
   log2(this: Tensor): Tensor {
     return log2(this);
+  }
+
+  /** Logarithm to base 10. */
+  log10(this: Tensor): Tensor {
+    return log10(this);
   }
 
   /** Sine of x radians. */
@@ -288,6 +357,21 @@ export abstract class TensorOps extends Handle {
     return tanh(this);
   }
 
+  /** Inverse hyperbolic sine. */
+  asinh(this: Tensor): Tensor {
+    return asinh(this);
+  }
+
+  /** Inverse hyperbolic cosine, 0 or more; NaN for x < 1. */
+  acosh(this: Tensor): Tensor {
+    return acosh(this);
+  }
+
+  /** Inverse hyperbolic tangent; ±infinity at ±1, NaN outside [-1, 1]. */
+  atanh(this: Tensor): Tensor {
+    return atanh(this);
+  }
+
   /** 1 / (1 + exp(-x)). */
   sigmoid(this: Tensor): Tensor {
     return sigmoid(this);
@@ -298,9 +382,24 @@ export abstract class TensorOps extends Handle {
     return softplus(this);
   }
 
+  /** log(sigmoid(x)) = -log(1 + exp(-x)), without overflow. */
+  logSigmoid(this: Tensor): Tensor {
+    return logSigmoid(this);
+  }
+
+  /** x / (1 + |x|). */
+  softsign(this: Tensor): Tensor {
+    return softsign(this);
+  }
+
   /** x where x > 0, else negativeSlope x; the derivative at 0 is negativeSlope. */
   leakyRelu(this: Tensor, options?: TensorLike | LeakyReluOptions): Tensor {
     return leakyRelu(this, options);
+  }
+
+  /** x where x > 0, else slope x, with slopes that broadcast; the derivative by x at 0 is slope (He et al., 2015). */
+  prelu(this: Tensor, slope: TensorLike): Tensor {
+    return prelu(this, slope);
   }
 
   /** x where x > 0, else alpha (exp(x) - 1); the derivative at 0 is alpha. */
@@ -308,9 +407,42 @@ export abstract class TensorOps extends Handle {
     return elu(this, options);
   }
 
+  /**
+   * scale x where x > 0, else scale alpha (exp(x) - 1), with alpha = 1.6732.. and scale = 1.0507.., for which means of
+   * 0 and variances of 1 are kept; the derivative at 0 is scale alpha (Klambauer et al., 2017).
+   */
+  selu(this: Tensor): Tensor {
+    return selu(this);
+  }
+
+  /** x where x > 0, else alpha (exp(x / alpha) - 1); the derivative at 0 is 1 (Barron, 2017). */
+  celu(this: Tensor, options?: TensorLike | CeluOptions): Tensor {
+    return celu(this, options);
+  }
+
   /** x sigmoid(x). */
   silu(this: Tensor): Tensor {
     return silu(this);
+  }
+
+  /** x tanh(softplus(x)) (Misra, 2019). */
+  mish(this: Tensor): Tensor {
+    return mish(this);
+  }
+
+  /** x / 6 + 1/2, but at least 0 and at most 1; the derivative at -3 and at 3 is 0. */
+  hardSigmoid(this: Tensor): Tensor {
+    return hardSigmoid(this);
+  }
+
+  /** x relu6(x + 3) / 6; the derivative at -3 is 0, at 3 it is 1 (Howard et al., 2019). */
+  hardSwish(this: Tensor): Tensor {
+    return hardSwish(this);
+  }
+
+  /** x, but at least -1 and at most 1; the derivative at -1 and at 1 is 0. */
+  hardTanh(this: Tensor): Tensor {
+    return hardTanh(this);
   }
 
   /** The error function: 2/sqrt(π) times the integral of exp(-t²) from 0 to x. */
@@ -318,9 +450,38 @@ export abstract class TensorOps extends Handle {
     return erf(this);
   }
 
+  /** 1 - erf(x), accurate also where it is small. */
+  erfc(this: Tensor): Tensor {
+    return erfc(this);
+  }
+
   /** The inverse of erf; ±infinity at ±1, NaN outside [-1, 1]. */
   erfinv(this: Tensor): Tensor {
     return erfinv(this);
+  }
+
+  /**
+   * log |Γ(x)|; infinity at 0, at the negative integers and at ±infinity. Beside its zeros at negative x the error is
+   * small in absolute terms, not relative to the value.
+   */
+  lgamma(this: Tensor): Tensor {
+    return lgamma(this);
+  }
+
+  /**
+   * Γ'(x) / Γ(x), the derivative of lgamma; -infinity at 0 (infinity at -0), NaN at the negative integers. Beside its
+   * zeros at negative x the error is small in absolute terms.
+   */
+  digamma(this: Tensor): Tensor {
+    return digamma(this);
+  }
+
+  /**
+   * The derivative of order n of digamma, for n rounded to an integer from 0 to 170, else NaN; infinite at 0 and at the
+   * negative integers for n > 0. The derivative by n is 0.
+   */
+  polygamma(this: Tensor, x: TensorLike): Tensor {
+    return polygamma(this, x);
   }
 
   /** The largest integer that is at most x; the derivative is 0 everywhere. */
@@ -336,6 +497,11 @@ export abstract class TensorOps extends Handle {
   /** The nearest integer, halves to the even one; the derivative is 0 everywhere. */
   round(this: Tensor): Tensor {
     return round(this);
+  }
+
+  /** The integer part: the nearest integer that is not further from 0 than x; the derivative is 0 everywhere. */
+  trunc(this: Tensor): Tensor {
+    return trunc(this);
   }
 
   /** a + w (b - a): linear interpolation, and the moving averages of optimizers. */

@@ -7,13 +7,14 @@ import type { DType } from "./dtype.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
 const clipOp = define(9, "clip", [{ name: "x" }, { name: "min" }, { name: "max" }], []);
-const leakyReluOp = define(33, "leakyRelu", [{ name: "x" }, { name: "negativeSlope", default: 0.01 }], []);
-const eluOp = define(34, "elu", [{ name: "x" }, { name: "alpha", default: 1 }], []);
-const lerpOp = define(43, "lerp", [{ name: "a" }, { name: "b" }, { name: "w" }], []);
-const whereOp = define(59, "where", [{ name: "c", dtype: "bool" }, { name: "a" }, { name: "b" }], []);
-const toOp = define(60, "to", [{ name: "x" }], [{ name: "dtype", kind: "dtype", positional: true }]);
+const leakyReluOp = define(46, "leakyRelu", [{ name: "x" }, { name: "negativeSlope", default: 0.01 }], []);
+const eluOp = define(48, "elu", [{ name: "x" }, { name: "alpha", default: 1 }], []);
+const celuOp = define(50, "celu", [{ name: "x" }, { name: "alpha", default: 1 }], []);
+const lerpOp = define(68, "lerp", [{ name: "a" }, { name: "b" }, { name: "w" }], []);
+const whereOp = define(84, "where", [{ name: "c", dtype: "bool" }, { name: "a" }, { name: "b" }], []);
+const toOp = define(85, "to", [{ name: "x" }], [{ name: "dtype", kind: "dtype", positional: true }]);
 const sumOp = define(
-  62,
+  87,
   "sum",
   [{ name: "x" }],
   [
@@ -22,7 +23,7 @@ const sumOp = define(
   ],
 );
 const maxOp = define(
-  63,
+  88,
   "max",
   [{ name: "x" }],
   [
@@ -31,7 +32,7 @@ const maxOp = define(
   ],
 );
 const minOp = define(
-  64,
+  89,
   "min",
   [{ name: "x" }],
   [
@@ -40,7 +41,7 @@ const minOp = define(
   ],
 );
 const argmaxOp = define(
-  65,
+  90,
   "argmax",
   [{ name: "x" }],
   [
@@ -49,7 +50,7 @@ const argmaxOp = define(
   ],
 );
 const argminOp = define(
-  66,
+  91,
   "argmin",
   [{ name: "x" }],
   [
@@ -58,7 +59,7 @@ const argminOp = define(
   ],
 );
 const cumsumOp = define(
-  67,
+  92,
   "cumsum",
   [{ name: "x" }],
   [
@@ -67,12 +68,12 @@ const cumsumOp = define(
     { name: "reverse", kind: "bool", default: false },
   ],
 );
-const reshapeOp = define(69, "reshape", [{ name: "x" }], [{ name: "shape", kind: "shape", positional: true }]);
-const permuteOp = define(70, "permute", [{ name: "x" }], [{ name: "axes", kind: "axes", positional: true }]);
-const broadcastToOp = define(71, "broadcastTo", [{ name: "x" }], [{ name: "shape", kind: "shape", positional: true }]);
-const sliceOp = define(72, "slice", [{ name: "x" }], [{ name: "slices", kind: "slices", positional: true }]);
+const reshapeOp = define(94, "reshape", [{ name: "x" }], [{ name: "shape", kind: "shape", positional: true }]);
+const permuteOp = define(95, "permute", [{ name: "x" }], [{ name: "axes", kind: "axes", positional: true }]);
+const broadcastToOp = define(96, "broadcastTo", [{ name: "x" }], [{ name: "shape", kind: "shape", positional: true }]);
+const sliceOp = define(97, "slice", [{ name: "x" }], [{ name: "slices", kind: "slices", positional: true }]);
 const padOp = define(
-  73,
+  98,
   "pad",
   [{ name: "x" }],
   [
@@ -81,9 +82,9 @@ const padOp = define(
     { name: "value", kind: "float", default: 0 },
   ],
 );
-const concatOp = define(74, "concat", [], [{ name: "axis", kind: "axis", default: 0 }]);
+const concatOp = define(99, "concat", [], [{ name: "axis", kind: "axis", default: 0 }]);
 const gatherOp = define(
-  75,
+  100,
   "gather",
   [
     { name: "x" },
@@ -92,7 +93,7 @@ const gatherOp = define(
   [{ name: "axis", kind: "axis", positional: true }],
 );
 const scatterAddOp = define(
-  76,
+  101,
   "scatterAdd",
   [
     { name: "x" },
@@ -101,10 +102,10 @@ const scatterAddOp = define(
   ],
   [{ name: "axis", kind: "axis", positional: true }],
 );
-const squeezeOp = define(81, "squeeze", [{ name: "x" }], [{ name: "axis", kind: "axes", default: null }]);
-const expandDimsOp = define(82, "expandDims", [{ name: "x" }], [{ name: "axis", kind: "axis", positional: true }]);
+const squeezeOp = define(106, "squeeze", [{ name: "x" }], [{ name: "axis", kind: "axes", default: null }]);
+const expandDimsOp = define(107, "expandDims", [{ name: "x" }], [{ name: "axis", kind: "axis", positional: true }]);
 const swapAxesOp = define(
-  84,
+  109,
   "swapAxes",
   [{ name: "x" }],
   [
@@ -113,7 +114,7 @@ const swapAxesOp = define(
   ],
 );
 const moveAxisOp = define(
-  85,
+  110,
   "moveAxis",
   [{ name: "x" }],
   [
@@ -121,11 +122,11 @@ const moveAxisOp = define(
     { name: "to", kind: "axis", positional: true },
   ],
 );
-const flipOp = define(86, "flip", [{ name: "x" }], [{ name: "axis", kind: "axes", default: null }]);
-const atOp = define(87, "at", [{ name: "x" }], [{ name: "index", kind: "int", positional: true }]);
-const stackOp = define(88, "stack", [], [{ name: "axis", kind: "axis", default: 0 }]);
+const flipOp = define(111, "flip", [{ name: "x" }], [{ name: "axis", kind: "axes", default: null }]);
+const atOp = define(112, "at", [{ name: "x" }], [{ name: "index", kind: "int", positional: true }]);
+const stackOp = define(113, "stack", [], [{ name: "axis", kind: "axis", default: 0 }]);
 const oneHotOp = define(
-  89,
+  114,
   "oneHot",
   [{ name: "indices", dtype: "int32" }],
   [
@@ -134,7 +135,7 @@ const oneHotOp = define(
   ],
 );
 const meanOp = define(
-  90,
+  115,
   "mean",
   [{ name: "x" }],
   [
@@ -143,7 +144,7 @@ const meanOp = define(
   ],
 );
 const varianceOp = define(
-  91,
+  116,
   "variance",
   [{ name: "x" }],
   [
@@ -153,7 +154,7 @@ const varianceOp = define(
   ],
 );
 const stdOp = define(
-  92,
+  117,
   "std",
   [{ name: "x" }],
   [
@@ -163,7 +164,7 @@ const stdOp = define(
   ],
 );
 const prodOp = define(
-  93,
+  118,
   "prod",
   [{ name: "x" }],
   [
@@ -172,7 +173,7 @@ const prodOp = define(
   ],
 );
 const allOp = define(
-  94,
+  119,
   "all",
   [{ name: "x" }],
   [
@@ -181,7 +182,7 @@ const allOp = define(
   ],
 );
 const anyOp = define(
-  95,
+  120,
   "any",
   [{ name: "x" }],
   [
@@ -190,7 +191,7 @@ const anyOp = define(
   ],
 );
 const normOp = define(
-  96,
+  121,
   "norm",
   [{ name: "x" }],
   [
@@ -200,7 +201,7 @@ const normOp = define(
   ],
 );
 const logSumExpOp = define(
-  97,
+  122,
   "logSumExp",
   [{ name: "x" }],
   [
@@ -208,17 +209,17 @@ const logSumExpOp = define(
     { name: "keepDims", kind: "bool", default: false },
   ],
 );
-const softmaxOp = define(98, "softmax", [{ name: "x" }], [{ name: "axis", kind: "axis", default: -1 }]);
-const logSoftmaxOp = define(99, "logSoftmax", [{ name: "x" }], [{ name: "axis", kind: "axis", default: -1 }]);
+const softmaxOp = define(123, "softmax", [{ name: "x" }], [{ name: "axis", kind: "axis", default: -1 }]);
+const logSoftmaxOp = define(124, "logSoftmax", [{ name: "x" }], [{ name: "axis", kind: "axis", default: -1 }]);
 const geluOp = define(
-  100,
+  125,
   "gelu",
   [{ name: "x" }],
   [{ name: "approximate", kind: "choice", default: "none", choices: ["none", "tanh"] }],
 );
-const linearOp = define(101, "linear", [{ name: "x" }, { name: "weight" }, { name: "bias", optional: true }], []);
+const linearOp = define(126, "linear", [{ name: "x" }, { name: "weight" }, { name: "bias", optional: true }], []);
 const mseLossOp = define(
-  102,
+  127,
   "mseLoss",
   [
     { name: "x" },
@@ -227,7 +228,7 @@ const mseLossOp = define(
   [{ name: "reduction", kind: "choice", default: "mean", choices: ["mean", "sum", "none"] }],
 );
 const crossEntropyOp = define(
-  103,
+  128,
   "crossEntropy",
   [
     { name: "logits" },
@@ -239,7 +240,7 @@ const crossEntropyOp = define(
     { name: "ignoreIndex", kind: "int", default: -100 },
   ],
 );
-const einsumOp = define(107, "einsum", [], [{ name: "equation", kind: "text", positional: true }]);
+const einsumOp = define(132, "einsum", [], [{ name: "equation", kind: "text", positional: true }]);
 
 /** Options of leakyRelu. */
 export interface LeakyReluOptions {
@@ -249,6 +250,12 @@ export interface LeakyReluOptions {
 
 /** Options of elu. */
 export interface EluOptions {
+  /** Default 1. */
+  readonly alpha?: TensorLike;
+}
+
+/** Options of celu. */
+export interface CeluOptions {
   /** Default 1. */
   readonly alpha?: TensorLike;
 }
@@ -487,114 +494,182 @@ export function relu(x: TensorLike): Tensor {
   return unary(10, "relu", x);
 }
 
+/** x, but at least 0 and at most 6; the derivative at 0 and at 6 is 0. */
+export function relu6(x: TensorLike): Tensor {
+  return unary(11, "relu6", x);
+}
+
+/**
+ * a - b floor(a / b): the remainder with the sign of b, as NumPy has it. NaN for b = 0, 0 in int32. The derivative by a
+ * is 1, by b -floor(a / b), also where the remainder jumps.
+ */
+export function mod(a: TensorLike, b: TensorLike): Tensor {
+  return binary(12, "mod", a, b);
+}
+
+/** floor(a / b), as NumPy has it. For b = 0 it is a / b, 0 in int32; the derivatives are 0 everywhere. */
+export function floorDiv(a: TensorLike, b: TensorLike): Tensor {
+  return binary(13, "floorDiv", a, b);
+}
+
 /** a / b. */
 export function div(a: TensorLike, b: TensorLike): Tensor {
-  return binary(11, "div", a, b);
+  return binary(14, "div", a, b);
 }
 
 /** a to the power b. The derivative by a is 0 where b = 0, the derivative by b is 0 where a = 0. */
 export function pow(a: TensorLike, b: TensorLike): Tensor {
-  return binary(12, "pow", a, b);
+  return binary(15, "pow", a, b);
 }
 
 /** The angle of the point (b, a) in radians, in (-π, π]. */
 export function atan2(a: TensorLike, b: TensorLike): Tensor {
-  return binary(13, "atan2", a, b);
+  return binary(16, "atan2", a, b);
+}
+
+/** sqrt(a² + b²) without overflow: the length of the vector (a, b); the derivatives at (0, 0) are 0. */
+export function hypot(a: TensorLike, b: TensorLike): Tensor {
+  return binary(17, "hypot", a, b);
+}
+
+/** log(exp(a) + exp(b)), without overflow. */
+export function logaddexp(a: TensorLike, b: TensorLike): Tensor {
+  return binary(18, "logaddexp", a, b);
 }
 
 /** Square root; NaN for x < 0. */
 export function sqrt(x: TensorLike): Tensor {
-  return unary(14, "sqrt", x);
+  return unary(19, "sqrt", x);
 }
 
 /** 1 / sqrt(x). */
 export function rsqrt(x: TensorLike): Tensor {
-  return unary(15, "rsqrt", x);
+  return unary(20, "rsqrt", x);
+}
+
+/** Cube root, also of negative numbers. */
+export function cbrt(x: TensorLike): Tensor {
+  return unary(21, "cbrt", x);
 }
 
 /** 1 / x. */
 export function reciprocal(x: TensorLike): Tensor {
-  return unary(16, "reciprocal", x);
+  return unary(22, "reciprocal", x);
 }
 
 /** e to the power x. */
 export function exp(x: TensorLike): Tensor {
-  return unary(17, "exp", x);
+  return unary(23, "exp", x);
 }
 
 /** exp(x) - 1, accurate near 0. */
 export function expm1(x: TensorLike): Tensor {
-  return unary(18, "expm1", x);
+  return unary(24, "expm1", x);
+}
+
+/** 2 to the power x. */
+export function exp2(x: TensorLike): Tensor {
+  return unary(25, "exp2", x);
 }
 
 /** Natural logarithm; NaN for x < 0. */
 export function log(x: TensorLike): Tensor {
-  return unary(19, "log", x);
+  return unary(26, "log", x);
 }
 
 /** log(1 + x), accurate near 0. */
 export function log1p(x: TensorLike): Tensor {
-  return unary(20, "log1p", x);
+  return unary(27, "log1p", x);
 }
 
 /** Logarithm to base 2. */
 export function log2(x: TensorLike): Tensor {
-  return unary(21, "log2", x);
+  return unary(28, "log2", x);
+}
+
+/** Logarithm to base 10. */
+export function log10(x: TensorLike): Tensor {
+  return unary(29, "log10", x);
 }
 
 /** Sine of x radians. */
 export function sin(x: TensorLike): Tensor {
-  return unary(22, "sin", x);
+  return unary(30, "sin", x);
 }
 
 /** Cosine of x radians. */
 export function cos(x: TensorLike): Tensor {
-  return unary(23, "cos", x);
+  return unary(31, "cos", x);
 }
 
 /** Tangent of x radians. */
 export function tan(x: TensorLike): Tensor {
-  return unary(24, "tan", x);
+  return unary(32, "tan", x);
 }
 
 /** Inverse sine in radians, in [-π/2, π/2]; NaN outside [-1, 1]. */
 export function asin(x: TensorLike): Tensor {
-  return unary(25, "asin", x);
+  return unary(33, "asin", x);
 }
 
 /** Inverse cosine in radians, in [0, π]; NaN outside [-1, 1]. */
 export function acos(x: TensorLike): Tensor {
-  return unary(26, "acos", x);
+  return unary(34, "acos", x);
 }
 
 /** Inverse tangent in radians, in [-π/2, π/2]. */
 export function atan(x: TensorLike): Tensor {
-  return unary(27, "atan", x);
+  return unary(35, "atan", x);
 }
 
 /** Hyperbolic sine. */
 export function sinh(x: TensorLike): Tensor {
-  return unary(28, "sinh", x);
+  return unary(36, "sinh", x);
 }
 
 /** Hyperbolic cosine. */
 export function cosh(x: TensorLike): Tensor {
-  return unary(29, "cosh", x);
+  return unary(37, "cosh", x);
 }
 
 /** Hyperbolic tangent. */
 export function tanh(x: TensorLike): Tensor {
-  return unary(30, "tanh", x);
+  return unary(38, "tanh", x);
+}
+
+/** Inverse hyperbolic sine. */
+export function asinh(x: TensorLike): Tensor {
+  return unary(39, "asinh", x);
+}
+
+/** Inverse hyperbolic cosine, 0 or more; NaN for x < 1. */
+export function acosh(x: TensorLike): Tensor {
+  return unary(40, "acosh", x);
+}
+
+/** Inverse hyperbolic tangent; ±infinity at ±1, NaN outside [-1, 1]. */
+export function atanh(x: TensorLike): Tensor {
+  return unary(41, "atanh", x);
 }
 
 /** 1 / (1 + exp(-x)). */
 export function sigmoid(x: TensorLike): Tensor {
-  return unary(31, "sigmoid", x);
+  return unary(42, "sigmoid", x);
 }
 
 /** log(1 + exp(x)), without overflow. */
 export function softplus(x: TensorLike): Tensor {
-  return unary(32, "softplus", x);
+  return unary(43, "softplus", x);
+}
+
+/** log(sigmoid(x)) = -log(1 + exp(-x)), without overflow. */
+export function logSigmoid(x: TensorLike): Tensor {
+  return unary(44, "logSigmoid", x);
+}
+
+/** x / (1 + |x|). */
+export function softsign(x: TensorLike): Tensor {
+  return unary(45, "softsign", x);
 }
 
 /** x where x > 0, else negativeSlope x; the derivative at 0 is negativeSlope. */
@@ -602,39 +677,111 @@ export function leakyRelu(x: TensorLike, options?: TensorLike | LeakyReluOptions
   return apply(leakyReluOp, [x], [], options);
 }
 
+/** x where x > 0, else slope x, with slopes that broadcast; the derivative by x at 0 is slope (He et al., 2015). */
+export function prelu(x: TensorLike, slope: TensorLike): Tensor {
+  return binary(47, "prelu", x, slope);
+}
+
 /** x where x > 0, else alpha (exp(x) - 1); the derivative at 0 is alpha. */
 export function elu(x: TensorLike, options?: TensorLike | EluOptions): Tensor {
   return apply(eluOp, [x], [], options);
 }
 
+/**
+ * scale x where x > 0, else scale alpha (exp(x) - 1), with alpha = 1.6732.. and scale = 1.0507.., for which means of 0
+ * and variances of 1 are kept; the derivative at 0 is scale alpha (Klambauer et al., 2017).
+ */
+export function selu(x: TensorLike): Tensor {
+  return unary(49, "selu", x);
+}
+
+/** x where x > 0, else alpha (exp(x / alpha) - 1); the derivative at 0 is 1 (Barron, 2017). */
+export function celu(x: TensorLike, options?: TensorLike | CeluOptions): Tensor {
+  return apply(celuOp, [x], [], options);
+}
+
 /** x sigmoid(x). */
 export function silu(x: TensorLike): Tensor {
-  return unary(37, "silu", x);
+  return unary(53, "silu", x);
+}
+
+/** x tanh(softplus(x)) (Misra, 2019). */
+export function mish(x: TensorLike): Tensor {
+  return unary(54, "mish", x);
+}
+
+/** x / 6 + 1/2, but at least 0 and at most 1; the derivative at -3 and at 3 is 0. */
+export function hardSigmoid(x: TensorLike): Tensor {
+  return unary(55, "hardSigmoid", x);
+}
+
+/** x relu6(x + 3) / 6; the derivative at -3 is 0, at 3 it is 1 (Howard et al., 2019). */
+export function hardSwish(x: TensorLike): Tensor {
+  return unary(56, "hardSwish", x);
+}
+
+/** x, but at least -1 and at most 1; the derivative at -1 and at 1 is 0. */
+export function hardTanh(x: TensorLike): Tensor {
+  return unary(57, "hardTanh", x);
 }
 
 /** The error function: 2/sqrt(π) times the integral of exp(-t²) from 0 to x. */
 export function erf(x: TensorLike): Tensor {
-  return unary(38, "erf", x);
+  return unary(58, "erf", x);
+}
+
+/** 1 - erf(x), accurate also where it is small. */
+export function erfc(x: TensorLike): Tensor {
+  return unary(59, "erfc", x);
 }
 
 /** The inverse of erf; ±infinity at ±1, NaN outside [-1, 1]. */
 export function erfinv(x: TensorLike): Tensor {
-  return unary(39, "erfinv", x);
+  return unary(60, "erfinv", x);
+}
+
+/**
+ * log |Γ(x)|; infinity at 0, at the negative integers and at ±infinity. Beside its zeros at negative x the error is
+ * small in absolute terms, not relative to the value.
+ */
+export function lgamma(x: TensorLike): Tensor {
+  return unary(61, "lgamma", x);
+}
+
+/**
+ * Γ'(x) / Γ(x), the derivative of lgamma; -infinity at 0 (infinity at -0), NaN at the negative integers. Beside its
+ * zeros at negative x the error is small in absolute terms.
+ */
+export function digamma(x: TensorLike): Tensor {
+  return unary(62, "digamma", x);
+}
+
+/**
+ * The derivative of order n of digamma, for n rounded to an integer from 0 to 170, else NaN; infinite at 0 and at the
+ * negative integers for n > 0. The derivative by n is 0.
+ */
+export function polygamma(n: TensorLike, x: TensorLike): Tensor {
+  return binary(63, "polygamma", n, x);
 }
 
 /** The largest integer that is at most x; the derivative is 0 everywhere. */
 export function floor(x: TensorLike): Tensor {
-  return unary(40, "floor", x);
+  return unary(64, "floor", x);
 }
 
 /** The smallest integer that is at least x; the derivative is 0 everywhere. */
 export function ceil(x: TensorLike): Tensor {
-  return unary(41, "ceil", x);
+  return unary(65, "ceil", x);
 }
 
 /** The nearest integer, halves to the even one; the derivative is 0 everywhere. */
 export function round(x: TensorLike): Tensor {
-  return unary(42, "round", x);
+  return unary(66, "round", x);
+}
+
+/** The integer part: the nearest integer that is not further from 0 than x; the derivative is 0 everywhere. */
+export function trunc(x: TensorLike): Tensor {
+  return unary(67, "trunc", x);
 }
 
 /** a + w (b - a): linear interpolation, and the moving averages of optimizers. */
@@ -644,67 +791,67 @@ export function lerp(a: TensorLike, b: TensorLike, w: TensorLike): Tensor {
 
 /** a = b. */
 export function equal(a: TensorLike, b: TensorLike): Tensor {
-  return binary(46, "equal", a, b);
+  return binary(71, "equal", a, b);
 }
 
 /** a ≠ b; NaN differs from everything. */
 export function notEqual(a: TensorLike, b: TensorLike): Tensor {
-  return binary(47, "notEqual", a, b);
+  return binary(72, "notEqual", a, b);
 }
 
 /** a < b. */
 export function less(a: TensorLike, b: TensorLike): Tensor {
-  return binary(48, "less", a, b);
+  return binary(73, "less", a, b);
 }
 
 /** a ≤ b. */
 export function lessEqual(a: TensorLike, b: TensorLike): Tensor {
-  return binary(49, "lessEqual", a, b);
+  return binary(74, "lessEqual", a, b);
 }
 
 /** a > b. */
 export function greater(a: TensorLike, b: TensorLike): Tensor {
-  return binary(50, "greater", a, b);
+  return binary(75, "greater", a, b);
 }
 
 /** a ≥ b. */
 export function greaterEqual(a: TensorLike, b: TensorLike): Tensor {
-  return binary(51, "greaterEqual", a, b);
+  return binary(76, "greaterEqual", a, b);
 }
 
 /** Both differ from 0. */
 export function logicalAnd(a: TensorLike, b: TensorLike): Tensor {
-  return binary(52, "logicalAnd", a, b);
+  return binary(77, "logicalAnd", a, b);
 }
 
 /** At least one differs from 0. */
 export function logicalOr(a: TensorLike, b: TensorLike): Tensor {
-  return binary(53, "logicalOr", a, b);
+  return binary(78, "logicalOr", a, b);
 }
 
 /** Exactly one differs from 0. */
 export function logicalXor(a: TensorLike, b: TensorLike): Tensor {
-  return binary(54, "logicalXor", a, b);
+  return binary(79, "logicalXor", a, b);
 }
 
 /** x is 0. */
 export function logicalNot(x: TensorLike): Tensor {
-  return unary(55, "logicalNot", x);
+  return unary(80, "logicalNot", x);
 }
 
 /** x is not a number. */
 export function isnan(x: TensorLike): Tensor {
-  return unary(56, "isnan", x);
+  return unary(81, "isnan", x);
 }
 
 /** x is infinite. */
 export function isinf(x: TensorLike): Tensor {
-  return unary(57, "isinf", x);
+  return unary(82, "isinf", x);
 }
 
 /** x is neither infinite nor NaN. */
 export function isfinite(x: TensorLike): Tensor {
-  return unary(58, "isfinite", x);
+  return unary(83, "isfinite", x);
 }
 
 /**
@@ -722,7 +869,7 @@ export function to(x: TensorLike, dtype: DType): Tensor {
 
 /** x, as a constant: no derivative flows through. */
 export function stopGradient(x: TensorLike): Tensor {
-  return unary(61, "stopGradient", x);
+  return unary(86, "stopGradient", x);
 }
 
 /**
@@ -778,7 +925,7 @@ export function cumsum(x: TensorLike, options?: Axes | null | CumsumOptions): Te
  * on the right a column, and that dimension is gone from the result.
  */
 export function matmul(a: TensorLike, b: TensorLike): Tensor {
-  return binary(68, "matmul", a, b);
+  return binary(93, "matmul", a, b);
 }
 
 /** The same elements in row-major order in another shape of the same size; one size may be -1 and is worked out. */
@@ -829,7 +976,7 @@ export function scatterAdd(x: TensorLike, indices: TensorLike, updates: TensorLi
 
 /** All elements in row-major order as one dimension. */
 export function flatten(x: TensorLike): Tensor {
-  return unary(80, "flatten", x);
+  return unary(105, "flatten", x);
 }
 
 /** Without the dimensions of size 1: those of the given axes, or all. */
@@ -844,7 +991,7 @@ export function expandDims(x: TensorLike, axis: number): Tensor {
 
 /** The dimensions in reverse order, as NumPy's; no copy. */
 export function transpose(x: TensorLike): Tensor {
-  return unary(83, "transpose", x);
+  return unary(108, "transpose", x);
 }
 
 /** Two dimensions exchanged; no copy. */

@@ -5,15 +5,20 @@ import type { Shape } from "./convert.js";
 import type { DType } from "./dtype.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
-const splitOp = define(78, "random.split", [{ name: "key", dtype: "int32" }], [{ name: "n", kind: "int", default: 2 }]);
+const splitOp = define(
+  103,
+  "random.split",
+  [{ name: "key", dtype: "int32" }],
+  [{ name: "n", kind: "int", default: 2 }],
+);
 const permutationOp = define(
-  79,
+  104,
   "random.permutation",
   [{ name: "key", dtype: "int32" }],
   [{ name: "shape", kind: "shape", positional: true }],
 );
 const uniformOp = define(
-  104,
+  129,
   "random.uniform",
   [{ name: "key", dtype: "int32" }],
   [
@@ -24,7 +29,7 @@ const uniformOp = define(
   ],
 );
 const normalOp = define(
-  105,
+  130,
   "random.normal",
   [{ name: "key", dtype: "int32" }],
   [
@@ -33,7 +38,7 @@ const normalOp = define(
   ],
 );
 const bernoulliOp = define(
-  106,
+  131,
   "random.bernoulli",
   [{ name: "key", dtype: "int32" }],
   [

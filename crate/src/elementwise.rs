@@ -157,6 +157,12 @@ elementwise! {
             on -2.0..2.0, -1.5..-0.5, 0.5..1.5;
         /// x where x > 0, else 0; the derivative at 0 is 0.
         Relu = relu(x) -> y { R::select(x.le(x.zero()), x.zero(), x) } d { indicator(x, x.gt(x.zero())) } on -2.0..2.0;
+        /// x, but at least 0 and at most 6; the derivative at 0 and at 6 is 0.
+        Relu6 = relu6(x) -> y { R::select(x.le(x.zero()), x.zero(), at_most(x, x.lit(6.0))) } d { indicator(x, x.gt(x.zero()) & x.lt(x.lit(6.0))) } on 0.5..5.5;
+        /// a - b floor(a / b): the remainder with the sign of b, as NumPy has it. NaN for b = 0, 0 in int32. The derivative by a is 1, by b -floor(a / b), also where the remainder jumps.
+        Mod = mod(a, b) -> y { a.modulo(b) } d { a.one(), -a.floor_div(b) } on -2.8..-2.2, 1.5..2.0;
+        /// floor(a / b), as NumPy has it. For b = 0 it is a / b, 0 in int32; the derivatives are 0 everywhere.
+        FloorDiv = floor_div(a, b) -> y { a.floor_div(b) } d { a.zero(), a.zero() } on -2.8..-2.2, 1.5..2.0;
     }
     Float {
         /// a / b.
@@ -168,22 +174,33 @@ elementwise! {
         } on 0.3..2.0, -2.0..2.0;
         /// The angle of the point (b, a) in radians, in (-π, π].
         Atan2 = atan2(a, b) -> y { a.atan2(b) } d { b / (a * a + b * b), -a / (a * a + b * b) } on -2.0..2.0, 0.5..2.0;
+        /// sqrt(a² + b²) without overflow: the length of the vector (a, b); the derivatives at (0, 0) are 0.
+        Hypot = hypot(a, b) -> y { a.hypot(b) } d { over_length(a, y), over_length(b, y) } on -2.0..2.0, 0.5..2.0;
+        /// log(exp(a) + exp(b)), without overflow.
+        Logaddexp = logaddexp(a, b) -> y { R::select(a.gt(b) | a.is_nan(), a, b) + (-difference(a, b).abs()).exp().log1p() }
+            d { difference(a, b).logistic(), difference(b, a).logistic() } on -3.0..3.0, -3.0..3.0;
         /// Square root; NaN for x < 0.
         Sqrt = sqrt(x) -> y { x.sqrt() } d { y.lit(0.5) / y } on 0.2..4.0;
         /// 1 / sqrt(x).
         Rsqrt = rsqrt(x) -> y { x.sqrt().recip() } d { x.lit(-0.5) * y / x } on 0.2..4.0;
+        /// Cube root, also of negative numbers.
+        Cbrt = cbrt(x) -> y { x.cbrt() } d { (y.lit(3.0) * y * y).recip() } on 0.2..4.0;
         /// 1 / x.
         Reciprocal = reciprocal(x) -> y { x.recip() } d { -(y * y) } on 0.5..3.0;
         /// e to the power x.
         Exp = exp(x) -> y { x.exp() } d { y } on -2.0..2.0;
         /// exp(x) - 1, accurate near 0.
         Expm1 = expm1(x) -> y { x.expm1() } d { x.exp() } on -2.0..2.0;
+        /// 2 to the power x.
+        Exp2 = exp2(x) -> y { x.exp2() } d { y * y.lit(std::f64::consts::LN_2) } on -2.0..2.0;
         /// Natural logarithm; NaN for x < 0.
         Log = log(x) -> y { x.ln() } d { x.recip() } on 0.2..4.0;
         /// log(1 + x), accurate near 0.
         Log1p = log1p(x) -> y { x.log1p() } d { (x.one() + x).recip() } on -0.7..3.0;
         /// Logarithm to base 2.
         Log2 = log2(x) -> y { x.log2() } d { x.lit(std::f64::consts::LOG2_E) / x } on 0.2..4.0;
+        /// Logarithm to base 10.
+        Log10 = log10(x) -> y { x.log10() } d { x.lit(std::f64::consts::LOG10_E) / x } on 0.2..4.0;
         /// Sine of x radians.
         Sin = sin(x) -> y { x.sin() } d { x.cos() } on -3.0..3.0;
         /// Cosine of x radians.
@@ -202,32 +219,70 @@ elementwise! {
         Cosh = cosh(x) -> y { x.cosh() } d { x.sinh() } on -2.0..2.0;
         /// Hyperbolic tangent.
         Tanh = tanh(x) -> y { x.tanh() } d { y.one() - y * y } on -2.0..2.0;
+        /// Inverse hyperbolic sine.
+        Asinh = asinh(x) -> y { x.asinh() } d { x.hypot(x.one()).recip() } on -2.0..2.0;
+        /// Inverse hyperbolic cosine, 0 or more; NaN for x < 1.
+        Acosh = acosh(x) -> y { x.acosh() } d { ((x - x.one()).sqrt() * (x + x.one()).sqrt()).recip() } on 1.2..4.0;
+        /// Inverse hyperbolic tangent; ±infinity at ±1, NaN outside [-1, 1].
+        Atanh = atanh(x) -> y { x.atanh() } d { one_minus_square(x).recip() } on -0.8..0.8;
         /// 1 / (1 + exp(-x)).
         Sigmoid = sigmoid(x) -> y { x.logistic() } d { y * (y.one() - y) } on -3.0..3.0;
         /// log(1 + exp(x)), without overflow.
         Softplus = softplus(x) -> y { R::select(x.gt(x.zero()), x, x.zero()) + (-x.abs()).exp().log1p() } d { x.logistic() } on -3.0..3.0;
+        /// log(sigmoid(x)) = -log(1 + exp(-x)), without overflow.
+        LogSigmoid = log_sigmoid(x) -> y { at_most_zero(x) - (-x.abs()).exp().log1p() } d { (-x).logistic() } on -3.0..3.0;
+        /// x / (1 + |x|).
+        Softsign = softsign(x) -> y { bounded(x, -1e30, 1e30) / (x.one() + bounded(x, -1e30, 1e30).abs()) } d { squared((x.one() + x.abs()).recip()) } on 0.2..2.0;
         /// x where x > 0, else negativeSlope x; the derivative at 0 is negativeSlope.
         LeakyRelu = leaky_relu(x, negative_slope = 0.01) -> y { R::select(x.gt(x.zero()), x, negative_slope * x) }
             d { R::select(x.gt(x.zero()), x.one(), negative_slope), R::select(x.gt(x.zero()), x.zero(), x) } on -2.0..2.0, 0.1..0.3;
+        /// x where x > 0, else slope x, with slopes that broadcast; the derivative by x at 0 is slope (He et al., 2015).
+        Prelu = prelu(x, slope) -> y { R::select(x.gt(x.zero()), x, slope * x) }
+            d { R::select(x.gt(x.zero()), x.one(), slope), R::select(x.gt(x.zero()), x.zero(), x) } on -2.0..2.0, 0.1..0.3;
         /// x where x > 0, else alpha (exp(x) - 1); the derivative at 0 is alpha.
         Elu = elu(x, alpha = 1.0) -> y { R::select(x.gt(x.zero()), x, alpha * x.expm1()) }
             d { R::select(x.gt(x.zero()), x.one(), alpha * at_most_zero(x).exp()), at_most_zero(x).expm1() } on -2.0..2.0, 0.5..1.5;
+        /// scale x where x > 0, else scale alpha (exp(x) - 1), with alpha = 1.6732.. and scale = 1.0507.., for which means of 0 and variances of 1 are kept; the derivative at 0 is scale alpha (Klambauer et al., 2017).
+        Selu = selu(x) -> y { R::select(x.gt(x.zero()), x.lit(1.050_700_987_355_480_5) * x, x.lit(SELU_LEFT) * x.expm1()) }
+            d { R::select(x.gt(x.zero()), x.lit(1.050_700_987_355_480_5), x.lit(SELU_LEFT) * at_most_zero(x).exp()) } on -2.0..2.0;
+        /// x where x > 0, else alpha (exp(x / alpha) - 1); the derivative at 0 is 1 (Barron, 2017).
+        Celu = celu(x, alpha = 1.0) -> y { R::select(x.gt(x.zero()), x, alpha * (x / alpha).expm1()) }
+            d { R::select(x.gt(x.zero()), x.one(), (at_most_zero(x) / alpha).exp()), celu_by_alpha(bounded(at_most_zero(x) / alpha, -1e3, 1e3)) } on -2.0..2.0, 0.5..1.5;
         /// x Φ(x), with Φ the distribution function of the standard normal distribution (Hendrycks and Gimpel, 2016).
         Gelu = gelu(x) -> y { x * normal_cdf(x) } d { normal_cdf(x) + x * normal_pdf(x) } on -3.0..3.0;
         /// The approximation of gelu by tanh: x (1 + tanh(sqrt(2/π) (x + 0.044715 x³))) / 2 (Hendrycks and Gimpel, 2016).
         GeluTanh = [core] gelu_tanh(x) -> y { x * gelu_inner(x).logistic() } d { gelu_tanh_partial(x, gelu_inner(x).logistic()) } on -3.0..3.0;
         /// x sigmoid(x).
         Silu = silu(x) -> y { x * x.logistic() } d { x.logistic() * (x.one() - y) + y } on -3.0..3.0;
+        /// x tanh(softplus(x)) (Misra, 2019).
+        Mish = mish(x) -> y { bounded(x, -1e3, f64::INFINITY) * mish_gate(x) } d { mish_gate(x) + mish_rest(bounded(x, -1e3, 40.0)) } on -3.0..3.0;
+        /// x / 6 + 1/2, but at least 0 and at most 1; the derivative at -3 and at 3 is 0.
+        HardSigmoid = hard_sigmoid(x) -> y { bounded(x / x.lit(6.0) + x.lit(0.5), 0.0, 1.0) } d { R::select(x.gt(x.lit(-3.0)) & x.lt(x.lit(3.0)), x.lit(1.0 / 6.0), x.zero()) } on -2.9..2.9;
+        /// x relu6(x + 3) / 6; the derivative at -3 is 0, at 3 it is 1 (Howard et al., 2019).
+        HardSwish = hard_swish(x) -> y { R::select(x.ge(x.lit(3.0)), x, R::select(x.le(x.lit(-3.0)), x.zero(), x * (x + x.lit(3.0)) / x.lit(6.0))) }
+            d { R::select(x.ge(x.lit(3.0)), x.one(), R::select(x.le(x.lit(-3.0)), x.zero(), x / x.lit(3.0) + x.lit(0.5))) } on -2.9..2.9;
+        /// x, but at least -1 and at most 1; the derivative at -1 and at 1 is 0.
+        HardTanh = hard_tanh(x) -> y { bounded(x, -1.0, 1.0) } d { indicator(x, x.abs().lt(x.one())) } on -0.9..0.9;
         /// The error function: 2/sqrt(π) times the integral of exp(-t²) from 0 to x.
         Erf = erf(x) -> y { x.erf() } d { x.lit(std::f64::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp() } on -2.0..2.0;
+        /// 1 - erf(x), accurate also where it is small.
+        Erfc = erfc(x) -> y { x.erfc() } d { x.lit(-std::f64::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp() } on -2.0..2.0;
         /// The inverse of erf; ±infinity at ±1, NaN outside [-1, 1].
         Erfinv = erfinv(x) -> y { x.erfinv() } d { (y * y).exp() * y.lit(1.0 / std::f64::consts::FRAC_2_SQRT_PI) } on -0.9..0.9;
+        /// log |Γ(x)|; infinity at 0, at the negative integers and at ±infinity. Beside its zeros at negative x the error is small in absolute terms, not relative to the value.
+        Lgamma = lgamma(x) -> y { x.lgamma() } d { x.digamma() } on 0.3..4.0;
+        /// Γ'(x) / Γ(x), the derivative of lgamma; -infinity at 0 (infinity at -0), NaN at the negative integers. Beside its zeros at negative x the error is small in absolute terms.
+        Digamma = digamma(x) -> y { x.digamma() } d { x.one().polygamma(x) } on 0.5..4.0;
+        /// The derivative of order n of digamma, for n rounded to an integer from 0 to 170, else NaN; infinite at 0 and at the negative integers for n > 0. The derivative by n is 0.
+        Polygamma = polygamma(n, x) -> y { n.polygamma(x) } d { x.zero(), (n + n.one()).polygamma(x) } on 0.7..1.3, 1.0..4.0;
         /// The largest integer that is at most x; the derivative is 0 everywhere.
         Floor = floor(x) -> y { x.floor() } d { x.zero() } on -2.4..-2.1;
         /// The smallest integer that is at least x; the derivative is 0 everywhere.
         Ceil = ceil(x) -> y { x.ceil() } d { x.zero() } on 1.2..1.7;
         /// The nearest integer, halves to the even one; the derivative is 0 everywhere.
         Round = round(x) -> y { x.round() } d { x.zero() } on 0.6..1.4;
+        /// The integer part: the nearest integer that is not further from 0 than x; the derivative is 0 everywhere.
+        Trunc = trunc(x) -> y { R::select(x.lt(x.zero()), x.ceil(), x.floor()) } d { x.zero() } on -1.7..-1.2;
         /// a + w (b - a): linear interpolation, and the moving averages of optimizers.
         Lerp = lerp(a, b, w) -> y { a + w * (b - a) } d { w.one() - w, w, b - a } on -2.0..2.0, -2.0..2.0, 0.0..1.0;
         /// v + w (g² - v): the moving average of squares.
@@ -261,6 +316,51 @@ fn at_most<R: Real>(x: R, max: R) -> R {
 #[inline(always)]
 fn at_most_zero<R: Real>(x: R) -> R {
     R::select(x.gt(x.zero()), x.zero(), x)
+}
+
+/// x, but at least low and at most high; NaN stays.
+#[inline(always)]
+fn bounded<R: Real>(x: R, low: f64, high: f64) -> R {
+    let (low, high) = (x.lit(low), x.lit(high));
+    R::select(x.lt(low), low, R::select(x.gt(high), high, x))
+}
+
+/// a - b, 0 for infinities that are equal.
+#[inline(always)]
+fn difference<R: Real>(a: R, b: R) -> R {
+    let same = a.eq(b) & a.abs().eq(a.lit(f64::INFINITY));
+    R::select(same, a.zero(), a) - R::select(same, b.zero(), b)
+}
+
+/// a over the length of a vector with it, 0 for the length 0.
+#[inline(always)]
+fn over_length<R: Real>(a: R, length: R) -> R {
+    a / R::select(length.eq(length.zero()), length.one(), length)
+}
+
+/// The scale of `selu` times its alpha.
+const SELU_LEFT: f64 = 1.050_700_987_355_480_5 * 1.673_263_242_354_377_2;
+
+/// The derivative of `celu` by alpha, for u = min(x, 0) / alpha.
+#[inline(always)]
+fn celu_by_alpha<R: Real>(u: R) -> R {
+    u.expm1() - u * u.exp()
+}
+
+/// tanh(softplus(x)) = n / (n + 2), n = e^x (e^x + 2): 1 from 40 on, where no power overflows yet.
+#[inline(always)]
+fn mish_gate<R: Real>(x: R) -> R {
+    let e = bounded(x, f64::NEG_INFINITY, 40.0).exp();
+    let n = e * (e + e.lit(2.0));
+    n / (n + n.lit(2.0))
+}
+
+/// x times the derivative of [`mish_gate`], x at most 40.
+#[inline(always)]
+fn mish_rest<R: Real>(x: R) -> R {
+    let e = x.exp();
+    let below = e * (e + e.lit(2.0)) + e.lit(2.0);
+    x * e.lit(4.0) * (e / below) * ((e.one() + e) / below)
 }
 
 /// 1 - x² without cancellation near ±1.

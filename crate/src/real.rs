@@ -19,9 +19,10 @@ macro_rules! intrinsics {
     ($m:ident) => {
         $m! {
             unary: abs Abs, sqrt Sqrt, exp Exp, expm1 Expm1, ln Log, log1p Log1p, log2 Log2, sin Sin, cos Cos, tan Tan,
-                asin Asin, acos Acos, atan Atan, sinh Sinh, cosh Cosh, tanh Tanh, erf Erf, erfinv Erfinv,
+                asin Asin, acos Acos, atan Atan, sinh Sinh, cosh Cosh, tanh Tanh, asinh Asinh, acosh Acosh, atanh Atanh,
+                exp2 Exp2, log10 Log10, cbrt Cbrt, erf Erf, erfc Erfc, erfinv Erfinv, lgamma Lgamma, digamma Digamma,
                 floor Floor, ceil Ceil, round Round;
-            binary: pow Pow, atan2 Atan2
+            binary: pow Pow, atan2 Atan2, hypot Hypot, modulo Mod, floor_div FloorDiv, polygamma Polygamma
         }
     };
 }
@@ -120,8 +121,9 @@ impl<const N: usize> Real for Lanes<f64, N> {
     intrinsics!(float_intrinsics);
 }
 
-/// Integers take the truncated value in double precision. Only arithmetic and comparisons are offered on them, so this
-/// is what makes the reading whole rather than what a kernel runs.
+/// Integers take the truncated value in double precision, 0 for what is infinite or no number. Only arithmetic,
+/// comparisons, remainders and their quotients are offered on them, for which this is exact; for the others it is what
+/// makes the reading whole rather than what a kernel runs.
 macro_rules! integer_intrinsics {
     (unary: $($f:ident $F:ident),+; binary: $($g:ident $G:ident),+) => {
         $(#[inline(always)] fn $f(self) -> Self { self.through_f64(self, |x, _| Float::$f(x)) })+
@@ -134,7 +136,11 @@ macro_rules! integer_real {
         impl<const N: usize> Lanes<$t, N> {
             #[inline(always)]
             fn through_f64(self, other: Self, f: impl Fn(Lanes<f64, 1>, Lanes<f64, 1>) -> Lanes<f64, 1>) -> Self {
-                Lanes(std::array::from_fn(|i| f(Lanes([f64::from(self.0[i])]), Lanes([f64::from(other.0[i])])).0[0] as $t))
+                self.zip(other, |x, y| {
+                    let value = f(Lanes([f64::from(x)]), Lanes([f64::from(y)])).0[0];
+                    // -2^31 / -1 wraps, as all arithmetic does.
+                    if value.is_finite() { value as i64 as $t } else { 0 }
+                })
             }
         }
         impl<const N: usize> Real for Lanes<$t, N> {

@@ -129,6 +129,22 @@ fn kinks_and_ties_are_as_documented() {
         (Func::Gelu, 0, &[1000.0], 1.0), (Func::Gelu, 0, &[-1000.0], 0.0),
         (Func::GeluTanh, 0, &[1000.0], 1.0), (Func::GeluTanh, 0, &[-1000.0], 0.0),
         (Func::Tanh, 0, &[1000.0], 0.0), (Func::Erf, 0, &[1000.0], 0.0),
+        (Func::Relu6, 0, &[0.0], 0.0), (Func::Relu6, 0, &[6.0], 0.0), (Func::Relu6, 0, &[3.0], 1.0),
+        (Func::HardTanh, 0, &[1.0], 0.0), (Func::HardTanh, 0, &[-1.0], 0.0), (Func::HardTanh, 0, &[0.5], 1.0),
+        (Func::HardSigmoid, 0, &[3.0], 0.0), (Func::HardSigmoid, 0, &[-3.0], 0.0), (Func::HardSigmoid, 0, &[0.0], 1.0 / 6.0),
+        (Func::HardSwish, 0, &[-3.0], 0.0), (Func::HardSwish, 0, &[3.0], 1.0), (Func::HardSwish, 0, &[-inf], 0.0),
+        (Func::Prelu, 0, &[0.0, 0.25], 0.25), (Func::Prelu, 1, &[0.0, 0.25], 0.0), (Func::Prelu, 1, &[-2.0, 0.25], -2.0),
+        (Func::Selu, 0, &[0.0], 1.050_700_987_355_480_5 * 1.673_263_242_354_377_2), (Func::Selu, 0, &[1000.0], 1.050_700_987_355_480_5),
+        (Func::Celu, 0, &[0.0, 2.0], 1.0), (Func::Celu, 1, &[-inf, 2.0], -1.0), (Func::Celu, 1, &[800.0, 2.0], 0.0),
+        (Func::LogSigmoid, 0, &[800.0], 0.0), (Func::LogSigmoid, 0, &[-800.0], 1.0), (Func::LogSigmoid, 0, &[0.0], 0.5),
+        (Func::Mish, 0, &[800.0], 1.0), (Func::Mish, 0, &[-800.0], 0.0), (Func::Mish, 0, &[inf], 1.0), (Func::Mish, 0, &[-inf], 0.0),
+        (Func::Softsign, 0, &[inf], 0.0), (Func::Softsign, 0, &[0.0], 1.0),
+        (Func::Logaddexp, 0, &[800.0, -800.0], 1.0), (Func::Logaddexp, 1, &[800.0, -800.0], 0.0),
+        (Func::Logaddexp, 0, &[inf, inf], 0.5), (Func::Logaddexp, 1, &[-inf, -inf], 0.5), (Func::Logaddexp, 0, &[inf, 1.0], 1.0),
+        (Func::Hypot, 0, &[0.0, 0.0], 0.0), (Func::Hypot, 1, &[0.0, 0.0], 0.0), (Func::Hypot, 0, &[3e300, 4e300], 0.6),
+        (Func::Mod, 0, &[6.0, 3.0], 1.0), (Func::Mod, 1, &[-7.0, 3.0], 3.0), (Func::FloorDiv, 0, &[6.0, 3.0], 0.0),
+        (Func::Cbrt, 0, &[0.0], inf), (Func::Trunc, 0, &[1.0], 0.0), (Func::Polygamma, 0, &[1.0, 2.0], 0.0),
+        (Func::Asinh, 0, &[1e300], 1e-300), (Func::Acosh, 0, &[1.0], inf), (Func::Atanh, 0, &[1.0], inf),
         (Func::Elu, 0, &[1000.0, 1.0], 1.0), (Func::Sqrt, 0, &[0.0], inf), (Func::Log, 0, &[0.0], inf),
     ];
     for &(func, i, x, expected) in stated {
@@ -158,6 +174,20 @@ fn special_values() {
         (Func::Atan2, &[0.0, -1.0], std::f64::consts::PI), (Func::Erfinv, &[1.0], inf), (Func::Erfinv, &[1.5], nan),
         (Func::Asin, &[1.5], nan), (Func::Tanh, &[inf], 1.0), (Func::Expm1, &[1e-300], 1e-300),
         (Func::Log1p, &[1e-300], 1e-300), (Func::Elu, &[-inf, 1.0], -1.0),
+        (Func::Relu6, &[nan], nan), (Func::Relu6, &[7.0], 6.0), (Func::Relu6, &[-inf], 0.0),
+        (Func::LogSigmoid, &[800.0], 0.0), (Func::LogSigmoid, &[-800.0], -800.0), (Func::LogSigmoid, &[-inf], -inf),
+        (Func::Softsign, &[inf], 1.0), (Func::Softsign, &[-inf], -1.0), (Func::Softsign, &[nan], nan),
+        (Func::Mish, &[800.0], 800.0), (Func::Mish, &[-800.0], 0.0), (Func::Mish, &[inf], inf), (Func::Mish, &[-inf], 0.0),
+        (Func::Mish, &[nan], nan), (Func::HardSigmoid, &[inf], 1.0), (Func::HardSigmoid, &[-inf], 0.0), (Func::HardSigmoid, &[nan], nan),
+        (Func::HardSwish, &[inf], inf), (Func::HardSwish, &[-inf], 0.0), (Func::HardSwish, &[1e308], 1e308), (Func::HardSwish, &[nan], nan),
+        (Func::HardTanh, &[-inf], -1.0), (Func::HardTanh, &[nan], nan), (Func::Celu, &[-inf, 2.0], -2.0), (Func::Prelu, &[inf, 0.0], inf),
+        (Func::Logaddexp, &[inf, inf], inf), (Func::Logaddexp, &[-inf, -inf], -inf), (Func::Logaddexp, &[inf, -inf], inf),
+        (Func::Logaddexp, &[-inf, 2.0], 2.0), (Func::Logaddexp, &[1e308, -1e308], 1e308), (Func::Logaddexp, &[nan, 1.0], nan),
+        (Func::Logaddexp, &[1.0, nan], nan), (Func::Hypot, &[3e300, 4e300], 5e300), (Func::Hypot, &[-inf, nan], inf),
+        (Func::Mod, &[-7.0, 3.0], 2.0), (Func::Mod, &[7.0, 0.0], nan), (Func::FloorDiv, &[-7.0, 2.0], -4.0), (Func::FloorDiv, &[1.0, 0.0], inf),
+        (Func::Trunc, &[-1.7], -1.0), (Func::Trunc, &[1.7], 1.0), (Func::Trunc, &[nan], nan), (Func::Trunc, &[-inf], -inf),
+        (Func::Lgamma, &[2.0], 0.0), (Func::Lgamma, &[-3.0], inf), (Func::Digamma, &[0.0], -inf), (Func::Digamma, &[-3.0], nan),
+        (Func::Polygamma, &[-1.0, 2.0], nan), (Func::Erfc, &[30.0], 0.0),
     ];
     for &(func, x, expected) in stated {
         let y = value(func, x);
@@ -206,5 +236,32 @@ fn tests_hold_where_they_should() {
                 assert_eq!(test.visit(Holds([a, b])), [expected; 3], "{} of {a}, {b}", test.entry().0);
             }
         }
+    }
+}
+
+/// Remainders and their quotients of integers, as a kernel takes them.
+#[test]
+fn remainders_of_integers_are_total() {
+    struct Whole([i32; 2]);
+    impl Visitor for Whole {
+        type Out = i32;
+        fn visit<F: Function>(self, _: F) -> i32 {
+            F::value(std::array::from_fn::<_, MAX_ARITY, _>(|k| Lanes([self.0[k % 2]; 4]))).0[1]
+        }
+    }
+    for (a, b, quotient, rest) in [
+        (7, 3, 2, 1),
+        (-7, 3, -3, 2),
+        (7, -3, -3, -2),
+        (-7, -3, 2, -1),
+        (6, -3, -2, 0),
+        (5, 0, 0, 0),
+        (0, 0, 0, 0),
+        (i32::MIN, -1, i32::MIN, 0),
+        (i32::MIN, 3, -715_827_883, 1),
+        (i32::MAX, -2, -1_073_741_824, -1),
+    ] {
+        assert_eq!(Func::FloorDiv.visit(Whole([a, b])), quotient, "floor({a} / {b})");
+        assert_eq!(Func::Mod.visit(Whole([a, b])), rest, "{a} mod {b}");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Values come from the platform's library where it has the function, so they check the kernels' own polynomials too.
 
-use std::f64::consts::{FRAC_2_SQRT_PI, LN_2};
+use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, LN_10};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use wengert::kernels::lanes::Lanes;
@@ -112,6 +112,15 @@ impl Real for Dual {
         sinh(x) x.sinh(), x.cosh();
         cosh(x) x.cosh(), x.sinh();
         tanh(x) x.tanh(), 1.0 / (x.cosh() * x.cosh());
+        asinh(x) x.asinh(), 1.0 / (1.0 + x * x).sqrt();
+        acosh(x) x.acosh(), 1.0 / (x * x - 1.0).sqrt();
+        atanh(x) x.atanh(), 1.0 / (1.0 - x * x);
+        exp2(x) x.exp2(), x.exp2() * LN_2;
+        log10(x) x.log10(), 1.0 / (x * LN_10);
+        cbrt(x) x.cbrt(), 1.0 / (3.0 * x.cbrt() * x.cbrt());
+        erfc(x) kernel(Real::erfc, x), -FRAC_2_SQRT_PI * (-x * x).exp();
+        lgamma(x) kernel(Real::lgamma, x), kernel(Real::digamma, x);
+        digamma(x) kernel(Real::digamma, x), kernel(|x| Real::polygamma(x.one(), x), x);
         erf(x) kernel(Real::erf, x), FRAC_2_SQRT_PI * (-x * x).exp();
         erfinv(x) kernel(Real::erfinv, x), kernel(Real::erfinv, x).powi(2).exp() / FRAC_2_SQRT_PI;
         floor(x) x.floor(), 0.0;
@@ -128,5 +137,21 @@ impl Real for Dual {
     fn atan2(self, o: Dual) -> Dual {
         let norm = self.v * self.v + o.v * o.v;
         Dual::new(self.v.atan2(o.v), (self.d * o.v - self.v * o.d) / norm)
+    }
+    fn hypot(self, o: Dual) -> Dual {
+        let length = self.v.hypot(o.v);
+        let slope = if length == 0.0 { 0.0 } else { (self.v * self.d + o.v * o.d) / length };
+        Dual::new(length, slope)
+    }
+    fn modulo(self, o: Dual) -> Dual {
+        let floor = (self.v / o.v).floor();
+        Dual::new(self.v - o.v * floor, self.d - o.d * floor)
+    }
+    fn floor_div(self, o: Dual) -> Dual {
+        Dual::new((self.v / o.v).floor(), 0.0)
+    }
+    fn polygamma(self, o: Dual) -> Dual {
+        let at = |order: f64| kernel(|x| Real::polygamma(x.lit(order), x), o.v);
+        Dual::new(at(self.v), at(self.v + 1.0) * o.d)
     }
 }

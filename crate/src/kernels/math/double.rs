@@ -38,6 +38,36 @@ impl<const N: usize> Sum<N> {
         Self::of(p.high, p.low + (self.high * other.low + self.low * other.high))
     }
 
+    /// self / other, to 2^-100.
+    #[inline(always)]
+    pub fn over(self, other: Self) -> Self {
+        let high = self.high / other.high;
+        let back = Self::product(high, other.high);
+        let rest = ((self.high - back.high) - back.low) + (self.low - high * other.low);
+        Self::of(high, rest / other.high)
+    }
+
+    /// self + other, whatever their sizes (Knuth's two-sum).
+    #[inline(always)]
+    pub fn plus(self, other: Self) -> Self {
+        let high = self.high + other.high;
+        let back = high - self.high;
+        let lost = (self.high - (high - back)) + (other.high - back);
+        Self::of(high, lost + (self.low + other.low))
+    }
+
+    /// -self.
+    #[inline(always)]
+    pub fn minus(self) -> Self {
+        Self { high: -self.high, low: -self.low }
+    }
+
+    /// x.
+    #[inline(always)]
+    pub fn from(x: Lanes<f64, N>) -> Self {
+        Self { high: x, low: Lanes::splat(0.0) }
+    }
+
     /// `yes` where the mask holds, else `no`.
     #[inline(always)]
     pub fn select(mask: Mask<f64, N>, yes: Self, no: Self) -> Self {

@@ -1,4 +1,4 @@
-//! erf and erfinv.
+//! erf, erfc, erfinv.
 //!
 //! Near 0, erf x is x times a polynomial in x². Beyond, erf x = 1 - erfc x, where in double precision erfc x = e^(-x²)
 //! q(t) / (1 + 2x) with a polynomial in t = (x - 5/2) / (x + 5/2) that holds for all x at once (M. M. Shepherd and J.
@@ -36,18 +36,26 @@ fn small_f64<const N: usize>(z: Lanes<f64, N>) -> Lanes<f64, N> {
         1.465_788_209_257_086_1e-8, -1.136_567_422_220_781_4e-9, 5.945_275_083_556_521e-11)
 }
 
-/// erfc a for 1/2 <= a <= 27.
+/// The polynomial q less its first coefficient, for 1/2 <= a <= 28.
 #[inline(always)]
-fn erfc_f64<const N: usize>(a: Lanes<f64, N>) -> Lanes<f64, N> {
+fn tail_rest<const N: usize>(a: Lanes<f64, N>) -> Lanes<f64, N> {
     let t = (a - 2.5) / (a + 2.5);
-    let q = poly!(t; 1.264_838_184_366_861_5, -0.122_356_763_082_403_98, -0.099_024_539_573_593_94,
+    t * poly!(t; -0.122_356_763_082_403_98, -0.099_024_539_573_593_94,
         0.157_629_919_023_170_47, -0.102_967_056_039_122_53, 0.032_760_893_270_842_66, 0.000_931_892_832_194_006_7,
         -0.004_382_078_386_952_995, 0.000_491_865_610_926_717_8, 0.000_632_124_900_205_175_1, -8.847_767_974_749_635e-5,
         -0.000_113_526_463_532_677_04, 6.258_860_817_650_409_5e-6, 2.271_878_857_562_638_7e-5, 2.628_384_888_876_483e-6,
         -4.275_375_826_390_455e-6, -1.613_488_806_375_329_3e-6, 6.353_163_307_946_215e-7, 5.456_684_886_737_619e-7,
-        -8.580_970_491_949_187e-8, -1.076_251_968_174_976_8e-7, 2.358_237_634_854_827e-8);
+        -8.580_970_491_949_187e-8, -1.076_251_968_174_976_8e-7, 2.358_237_634_854_827e-8)
+}
+
+/// The first coefficient of q.
+const TAIL: f64 = 1.264_838_184_366_861_5;
+
+/// erfc a for 1/2 <= a <= 28, good enough for what is added to 1.
+#[inline(always)]
+fn tail_f64<const N: usize>(a: Lanes<f64, N>) -> Lanes<f64, N> {
     let square = Sum::product(a, a);
-    exp_sum_f64(-square.high, -square.low) * (q / (a * 2.0 + 1.0))
+    exp_sum_f64(-square.high, -square.low) * ((tail_rest(a) + TAIL) / (a * 2.0 + 1.0))
 }
 
 /// erf x.
@@ -56,9 +64,36 @@ pub fn erf_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     x.chunks::<2>(|x| {
         let a = x.abs().pmin(Lanes::splat(6.0));
         let small = a * small_f64(a * a) + a;
-        let large = Lanes::splat(1.0) - erfc_f64(a.pmax(Lanes::splat(0.5)));
+        let large = Lanes::splat(1.0) - tail_f64(a.pmax(Lanes::splat(0.5)));
         Lanes::select(a.lt(Lanes::splat(1.0)), small, large).with_sign(x)
     })
+}
+
+/// erfc x = 1 - erf x, without cancellation to the right.
+#[inline(always)]
+pub fn erfc_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    x.chunks::<2>(|x| {
+        let a = x.abs().pmin(Lanes::splat(28.0));
+        let half = Lanes::splat(0.5);
+        let small = half - ((x - 0.5) + x * small_f64(a * a));
+        // as `tail_f64`, with what the quotient loses to rounding as a part of the exponent
+        let a = a.pmax(half);
+        let q = Sum::of(Lanes::splat(TAIL), tail_rest(a));
+        let below = Sum::of(a * 2.0, Lanes::splat(1.0));
+        let quotient = q.high / below.high;
+        let back = Sum::product(quotient, below.high);
+        let lost = (((q.high - back.high) - back.low) + q.low - quotient * below.low) / q.high;
+        let square = Sum::product(a, a);
+        let tail = exp_sum_f64(-square.high, lost - square.low) * quotient;
+        let large = Lanes::select(x.lt(Lanes::splat(0.0)), Lanes::splat(2.0) - tail, tail);
+        Lanes::select(x.abs().lt(half), small, large)
+    })
+}
+
+/// erfc x.
+#[inline(always)]
+pub fn erfc_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    x.chunks::<4>(|x| erfc_f64(x.widen()).narrow())
 }
 
 /// w = -ln(1 - a²), and erfinv(a) / a for w <= 6, to 2^-28.
@@ -102,7 +137,7 @@ pub fn erfinv_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
         let tail = y.gt(Lanes::splat(0.85));
         let excess = Lanes::select(
             tail,
-            (Lanes::splat(1.0) - a) - erfc_f64(y.pmax(Lanes::splat(0.5))),
+            (Lanes::splat(1.0) - a) - tail_f64(y.pmax(Lanes::splat(0.5))),
             (y - a) + y * small_f64(y * y),
         );
         let slope = exp_sum_f64(-(y * y), Lanes::splat(0.0)) * std::f64::consts::FRAC_2_SQRT_PI;

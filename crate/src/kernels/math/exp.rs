@@ -1,4 +1,4 @@
-//! exp and expm1.
+//! exp, expm1, exp2.
 //!
 //! x = n ln 2 + r with |r| <= ln 2 / 2, and e^x = 2^n (1 + (e^r - 1)). ln 2 is subtracted in two parts, the first with
 //! so few bits that n times it is exact (Cody and Waite). n is rounded by adding 1.5 · 2^23 (2^52), after which the low
@@ -159,6 +159,33 @@ pub fn expm1_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     let error = (large - sum) + part;
     let y = sum + (error + scale * (r * r * tail_f64(r) + c));
     Lanes::select(x.abs().lt(Lanes::splat(1e-17)), x, y + y)
+}
+
+/// 2^t for |t| <= 1/2 times 2^n, for n in the low bits of `shifted`; to 2^-27.
+#[inline(always)]
+pub fn exp2_to_single<const N: usize>(t: Lanes<f64, N>, shifted: Lanes<f64, N>) -> Lanes<f64, N> {
+    let p = poly!(t; 1.0, 0.693_147_215_218_523_3, 0.240_226_528_116_98, 0.055_503_100_780_204_19,
+        0.009_617_689_014_280_744, 0.001_340_681_280_474_884_2, 0.000_155_957_015_290_758_62);
+    p * power_of_two_f64(shifted)
+}
+
+/// 2^x, exact for integers.
+#[inline(always)]
+pub fn exp2_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    x.chunks::<4>(|x| {
+        let x = x.widen().pmin(Lanes::splat(200.0)).pmax(Lanes::splat(-200.0));
+        let shifted = x + ROUND_F64;
+        exp2_to_single(x - (shifted - ROUND_F64), shifted).narrow()
+    })
+}
+
+/// 2^x, exact for integers.
+#[inline(always)]
+pub fn exp2_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    let x = x.pmin(Lanes::splat(1025.0)).pmax(Lanes::splat(-1080.0));
+    let shifted = x + ROUND_F64;
+    let r = (x - (shifted - ROUND_F64)) * LN_2;
+    scale_f64(r * r * tail_f64(r) + r + 1.0, shifted)
 }
 
 /// e^x / 2, finite as far as sinh x is.

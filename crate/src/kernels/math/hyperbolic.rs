@@ -1,9 +1,12 @@
-//! sinh, cosh, tanh.
+//! sinh, cosh, tanh, and their inverses asinh, acosh, atanh.
 //!
-//! From e^|x| where nothing cancels, from an odd polynomial below. The sign is put on at the end.
+//! From e^|x| where nothing cancels, from an odd polynomial below. The sign is put on at the end. The inverses are
+//! log1p of what is small where they are (as in fdlibm), in double precision for both types.
 
 use super::exp::{exp_f64, exp_parts_of_difference, exp_to_single, half_exp_f64};
+use super::log::log1p_f64;
 use crate::kernels::lanes::Lanes;
+use std::f64::consts::LN_2;
 
 /// sinh x = (e^x - e^-x) / 2.
 #[inline(always)]
@@ -81,4 +84,58 @@ pub fn tanh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
         + a;
     let y = Lanes::select(a.lt(Lanes::splat(0.625)), small, (d - 2.0) / d);
     Lanes::select(a.gt(Lanes::splat(18.714_973_8)), Lanes::splat(1.0), y).with_sign(x)
+}
+
+/// log1p(x + u), or ln(2x) where x is so large that u is not to be had.
+#[inline(always)]
+fn inverse<const N: usize>(x: Lanes<f64, N>, u: Lanes<f64, N>) -> Lanes<f64, N> {
+    let large = x.gt(Lanes::splat(1e150));
+    log1p_f64(Lanes::select(large, x, x + u)) + Lanes::select(large, Lanes::splat(LN_2), Lanes::splat(0.0))
+}
+
+/// asinh x = ln(x + √(x² + 1)).
+#[inline(always)]
+pub fn asinh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    x.chunks::<2>(|x| {
+        let a = x.abs();
+        let z = a * a;
+        inverse(a, z / ((z + 1.0).sqrt() + 1.0)).with_sign(x)
+    })
+}
+
+/// acosh x = ln(x + √(x² - 1)); NaN below 1.
+#[inline(always)]
+pub fn acosh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    x.chunks::<2>(|x| {
+        let t = x - 1.0;
+        let y = inverse(t, (t * (t + 2.0)).sqrt());
+        Lanes::select(t.ge(Lanes::splat(0.0)), y, Lanes::splat(f64::NAN))
+    })
+}
+
+/// atanh x = ln((1 + x) / (1 - x)) / 2; NaN outside [-1, 1].
+#[inline(always)]
+pub fn atanh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    x.chunks::<2>(|x| {
+        let a = x.abs();
+        let (double, small) = (a + a, a.lt(Lanes::splat(0.5)));
+        let quotient = Lanes::select(small, double * a, double) / (Lanes::splat(1.0) - a);
+        let u = Lanes::select(small, double + quotient, quotient);
+        (log1p_f64(u) * 0.5).with_sign(x)
+    })
+}
+
+macro_rules! through_double {
+    ($($single:ident = $double:ident;)+) => {$(
+        #[doc = concat!("As [`", stringify!($double), "`.")]
+        #[inline(always)]
+        pub fn $single<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+            x.chunks::<4>(|x| $double(x.widen()).narrow())
+        }
+    )+};
+}
+through_double! {
+    asinh_f32 = asinh_f64;
+    acosh_f32 = acosh_f64;
+    atanh_f32 = atanh_f64;
 }

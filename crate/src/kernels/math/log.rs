@@ -1,10 +1,13 @@
-//! ln, log1p, log2.
+//! ln, log1p, log2, log10.
 //!
 //! x = 2^k m with m in [√½, √2), taken from the bits, and f = m - 1, which is exact. In double precision ln(1 + f) = 2
 //! artanh(s), s = f / (2 + f), arranged as in fdlibm as f - (f²/2 - s (f²/2 + R(s²))), whose large term f is exact; in
 //! single precision a polynomial in f, which spares the division.
 
+use super::double::Sum;
+use super::pow::ln_sum;
 use crate::kernels::lanes::Lanes;
+use std::f64::consts::{LOG10_2, LOG10_E};
 
 /// x = 2^k (1 + f), 1 + f in [√½, √2).
 pub struct Split<V> {
@@ -159,4 +162,20 @@ pub fn log2_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     let rest = (low + high) * LOW + low * HIGH;
     let sum = k + product;
     edges!(f64, x, sum + ((k - sum) + product + rest))
+}
+
+/// log10 x.
+#[inline(always)]
+pub fn log10_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    x.chunks::<4>(|x| edges!(f32, x, (log2_of_single(x) * LOG10_2).narrow()))
+}
+
+/// log10 x, from ln x as a sum of two numbers: rounded once, so that powers of 10 give integers.
+#[inline(always)]
+pub fn log10_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    const LOG10_E_LOW: f64 = 1.098_319_650_216_765e-17;
+    x.chunks::<2>(|x| {
+        let scale = Sum { high: Lanes::splat(LOG10_E), low: Lanes::splat(LOG10_E_LOW) };
+        edges!(f64, x, ln_sum(x).times(scale).high)
+    })
 }

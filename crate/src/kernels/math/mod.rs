@@ -27,11 +27,14 @@ macro_rules! poly {
 mod double;
 mod erf;
 mod exp;
+mod gamma;
 mod hyperbolic;
 mod inverse;
 mod log;
 mod pow;
 mod reduce;
+mod remainder;
+mod root;
 #[cfg(test)]
 mod tests;
 mod trig;
@@ -74,6 +77,10 @@ float! {
     ln = log::ln_f32, log::ln_f64;
     /// The natural logarithm of 1 + self: -inf at -1, NaN below.
     log1p = log::log1p_f32, log::log1p_f64;
+    /// 2 to the power self, exact for integers.
+    exp2 = exp::exp2_f32, exp::exp2_f64;
+    /// The logarithm to base 10, exact at powers of 10: -inf at 0, NaN below.
+    log10 = log::log10_f32, log::log10_f64;
     /// The logarithm to base 2, exact at powers of 2: -inf at 0, NaN below.
     log2 = log::log2_f32, log::log2_f64;
     /// The sine of self radians; NaN at ±inf.
@@ -94,6 +101,20 @@ float! {
     cosh = hyperbolic::cosh_f32, hyperbolic::cosh_f64;
     /// The hyperbolic tangent.
     tanh = hyperbolic::tanh_f32, hyperbolic::tanh_f64;
+    /// The inverse hyperbolic sine.
+    asinh = hyperbolic::asinh_f32, hyperbolic::asinh_f64;
+    /// The inverse hyperbolic cosine, 0 or more; NaN below 1.
+    acosh = hyperbolic::acosh_f32, hyperbolic::acosh_f64;
+    /// The inverse hyperbolic tangent: ±inf at ±1, NaN outside [-1, 1].
+    atanh = hyperbolic::atanh_f32, hyperbolic::atanh_f64;
+    /// The cube root, exact for cubes.
+    cbrt = root::cbrt_f32, root::cbrt_f64;
+    /// ln |Γ(self)|: inf at 0, at the negative integers and at ±inf.
+    lgamma = gamma::lgamma_f32, gamma::lgamma_f64;
+    /// Γ'/Γ: ∓inf at ±0, NaN at the negative integers and at -inf.
+    digamma = gamma::digamma_f32, gamma::digamma_f64;
+    /// 1 less the error function.
+    erfc = erf::erfc_f32, erf::erfc_f64;
     /// The error function, 2/√π ∫_0^self exp(-t²) dt.
     erf = erf::erf_f32, erf::erf_f64;
     /// The inverse of the error function: ±inf at ±1, NaN outside [-1, 1].
@@ -105,5 +126,13 @@ float! {
     pow = pow::pow_f32, pow::pow_f64;
     /// The angle of the point (`other`, self), that is x = `other` and y = self, in radians, in [-π, π].
     atan2 = inverse::atan2_f32, inverse::atan2_f64;
+    /// The length √(self² + `other`²): inf where one of them is infinite, else NaN where one is.
+    hypot = root::hypot_f32, root::hypot_f64;
+    /// self - `other` floor(self / `other`), with the sign of `other`; NaN for `other` = 0.
+    modulo = remainder::modulo_f32, remainder::modulo_f64;
+    /// floor(self / `other`).
+    floor_div = remainder::floor_div_f32, remainder::floor_div_f64;
+    /// The derivative of `digamma` at `other`, of order self rounded to an integer from 0 to 170; NaN for other orders.
+    polygamma = gamma::polygamma_f32, gamma::polygamma_f64;
     }
 }

@@ -4,7 +4,7 @@
 //! 2^-65; in single precision (log2 and 2^t) plain doubles are enough.
 
 use super::double::Sum;
-use super::exp::{ROUND_F64, exp_sum_f64, power_of_two_f64};
+use super::exp::{ROUND_F64, exp_sum_f64, exp2_to_single};
 use super::log::{Split, log2_of_single, split_f64};
 use crate::kernels::lanes::{FloatLane, Lanes};
 
@@ -35,16 +35,13 @@ pub fn pow_f32<const N: usize>(x: Lanes<f32, N>, y: Lanes<f32, N>) -> Lanes<f32,
         let t = y.widen() * log2_of_single(x.abs());
         let t = t.pmin(Lanes::splat(200.0)).pmax(Lanes::splat(-200.0));
         let shifted = t + ROUND_F64;
-        let p = poly!(t - (shifted - ROUND_F64); 1.0, 0.693_147_215_218_523_3, 0.240_226_528_116_98,
-            0.055_503_100_780_204_19, 0.009_617_689_014_280_744, 0.001_340_681_280_474_884_2,
-            0.000_155_957_015_290_758_62);
-        edges(x, y, (p * power_of_two_f64(shifted)).narrow())
+        edges(x, y, exp2_to_single(t - (shifted - ROUND_F64), shifted).narrow())
     })
 }
 
 /// ln x for finite x > 0, as a sum good to 2^-65.
 #[inline(always)]
-fn ln_sum<const N: usize>(x: Lanes<f64, N>) -> Sum<N> {
+pub fn ln_sum<const N: usize>(x: Lanes<f64, N>) -> Sum<N> {
     const TWO_THIRDS: f64 = 0.666_666_666_666_666_6;
     const TWO_THIRDS_LOW: f64 = 3.700_743_415_417_188e-17;
     // s = f / (2 + f)

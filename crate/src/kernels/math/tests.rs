@@ -27,9 +27,9 @@ macro_rules! binary {
     };
 }
 
-const UNARY: [Unary; 18] =
-    unary!(exp expm1 ln log1p log2 sin cos tan asin acos atan sinh cosh tanh erf erfinv sqrt floor);
-const BINARY: [Binary; 2] = binary!(pow atan2);
+const UNARY: [Unary; 27] = unary!(exp expm1 ln log1p log2 sin cos tan asin acos atan sinh cosh tanh erf erfinv sqrt floor
+    exp2 log10 asinh acosh atanh cbrt erfc lgamma digamma);
+const BINARY: [Binary; 6] = binary!(pow atan2 hypot modulo floor_div polygamma);
 
 fn unary_named(name: &str) -> Unary {
     *UNARY.iter().find(|f| f.0 == name).expect("a function of the table")
@@ -99,6 +99,34 @@ const VALUES: &[Values] = &[
     ("erfinv", &[(9.999999682655225e-21, 8.862268973288096e-21), (0.25, 0.2253120550121781), (0.5, 0.4769362762044699),
         (-0.625, -0.627307347788559), (0.875, 1.0847870400692832), (0.9900000095367432, 1.8213866009002777),
         (0.9998999834060669, 2.7510354379032873), (0.9999998807907104, 3.7439211627767994)]),
+    ("exp2", &[(9.999999682655225e-21, 1.0), (0.30000001192092896, 1.2311444235178113), (-0.5, 0.7071067811865476),
+        (7.75, 215.2694823049509), (-30.25, 7.831458144390159e-10), (126.5, 1.2030798458400226e+38), (-140.5,
+        5.073242350542713e-43)]),
+    ("log10", &[(1.0000000031710769e-30, -29.99999999862282), (0.699999988079071, -0.15490196738173417),
+        (0.9998999834060669, -4.34388271818884e-05), (1.000100016593933, 4.3434482795597335e-05), (2.0,
+        0.3010299956639812), (1000.0, 3.0), (3.0000000054977558e+38, 38.47712125551554)]),
+    ("asinh", &[(9.999999682655225e-21, 9.999999682655225e-21), (0.25, 0.24746646154726346), (0.96875,
+        0.8591029784553028), (-1.25, -1.0475930126492587), (100.0, 5.298342365610589), (-3.0000000054977558e+38,
+        -89.28999300483437)]),
+    ("acosh", &[(1.0, 0.0), (1.000100016593933, 0.014143191065507597), (1.25, 0.6931471805599453), (5.0,
+        2.2924316695611777), (100.0, 5.298292365610485), (3.0000000054977558e+38, 89.28999300483437)]),
+    ("atanh", &[(9.999999682655225e-21, 9.999999682655225e-21), (0.25, 0.25541281188299536), (0.5, 0.5493061443340549),
+        (-0.625, -0.7331685343967135), (0.9998999834060669, 4.951635808712029)]),
+    ("cbrt", &[(1.0000000031710769e-30, 1.0000000010570256e-10), (0.5, 0.7937005259840998), (1.0, 1.0), (2.0,
+        1.2599210498948732), (-3.0, -1.4422495703074083), (10000000000.0, 2154.4346900318837), (3.0000000054977558e+38,
+        6694329504911.005)]),
+    ("erfc", &[(9.999999682655225e-21, 1.0), (0.25, 0.7236736098317631), (0.4375, 0.536101864250067), (-0.25,
+        1.276326390168237), (0.5, 0.4795001221869535), (1.5, 0.033894853524689274), (5.0, 1.537459794428035e-12), (9.0,
+        4.13703174651381e-37), (-0.75, 1.7111556336535152), (-3.0, 1.9999779095030015)]),
+    ("lgamma", &[(9.999999682655225e-21, 46.051701891615394), (0.30000001192092896, 1.095797953064734), (0.9375,
+        0.039390901734582304), (1.0625, -0.03295710029357782), (1.5, -0.12078223763524522), (1.9375,
+        -0.02514761940298887), (2.0625, 0.027667521522857022), (3.5, 1.2009736023470743), (8.0, 8.525161361065415),
+        (20.0, 39.339884187199495), (1.0000000150474662e+30, 6.807755382926351e+31), (-0.5, 1.2655121234846454), (-5.25,
+        -3.7283005108608567)]),
+    ("digamma", &[(1.000000013351432e-10, -9999999867.062899), (0.30000001192092896, -3.5025240762240175), (1.0,
+        -0.5772156649015329), (1.4375, -0.023613544005297898), (1.46875, 0.006865411470735777), (1.75,
+        0.24747245354686118), (3.5, 1.103156640645243), (8.0, 2.01564147795561), (20.0, 2.970523992242149),
+        (1.0000000150474662e+30, 69.07755280486883), (-0.25, 2.9141391202135276), (-5.25, 4.892046180473529)]),
 ];
 
 /// As [`VALUES`], for two arguments.
@@ -111,6 +139,15 @@ const PAIRS: &[PairValues] = &[
     ("atan2", &[(1.0, 2.0, 0.4636476090008061), (2.0, 1.0, 1.1071487177940904), (-1.0, 2.0, -0.4636476090008061), (1.0,
         -2.0, 2.677945044588987), (-9.999999682655225e-21, -1.0, -3.141592653589793), (2.999999894026671e+30,
         9.999999747378752e-06, 1.5707963267948966), (5.0, 5.0, 0.7853981633974483), (-7.0, 0.25, -1.5350972141155725)]),
+    ("hypot", &[(3.0, 4.0, 5.0), (1.0, -9.999999747378752e-06, 1.00000000005), (1.0000000150474662e+30,
+        2.0000000300949324e+30, 2.236068011146947e+30), (3.0000000095132306e-30, 2.0000000063421537e-30,
+        3.60555128689747e-30)]),
+    ("modulo", &[(7.5, 2.0, 1.5), (-7.5, 2.0, 0.5), (7.5, -0.699999988079071, -0.1999998688697815),
+        (1.0000000200408773e+20, 3.0, 2.0)]),
+    ("floor_div", &[(7.5, 2.0, 3.0), (-7.5, 2.0, -4.0), (7.5, -0.699999988079071, -11.0), (100000.0, 3.0, 33333.0)]),
+    ("polygamma", &[(1.0, 1.0, 1.6449340668482264), (1.0, 0.25, 17.19732915450711), (2.0, 3.5, -0.1082040516417274),
+        (3.0, 20.0, 0.0002693742213396389), (1.0, -0.75, 18.975106932284888), (2.0, -2.25, 123.89694977406016), (20.0,
+        3.0, -233141556.11225682)]),
 ];
 
 /// |got - exact| in units in the last place that `exact` has in a type with that many digits and that smallest number.
@@ -156,7 +193,7 @@ fn values_are_within_the_stated_errors() {
 const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
 
-/// IEEE 754-2019, section 9.2, and Annex F of C: argument and result, in both types. The sign of a zero counts.
+/// IEEE 754-2019, section 9.2, and Annex F of C, with what is like them: argument and result, in both types. The sign of a zero counts.
 #[rustfmt::skip]
 const EDGES: &[Values] = &[
     ("exp", &[(0.0, 1.0), (-0.0, 1.0), (INF, INF), (-INF, 0.0), (NAN, NAN), (1e30, INF), (-1e30, 0.0)]),
@@ -176,9 +213,23 @@ const EDGES: &[Values] = &[
     ("erf", &[(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (NAN, NAN), (1e30, 1.0)]),
     ("erfinv", &[(0.0, 0.0), (-0.0, -0.0), (1.0, INF), (-1.0, -INF), (1.5, NAN), (-1.5, NAN), (INF, NAN), (NAN, NAN)]),
     ("sqrt", &[(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-1.0, NAN), (NAN, NAN)]),
+    ("exp2", &[(0.0, 1.0), (-0.0, 1.0), (10.0, 1024.0), (-3.0, 0.125), (INF, INF), (-INF, 0.0), (NAN, NAN), (1e+30,
+        INF), (-1e+30, 0.0)]),
+    ("log10", &[(1.0, 0.0), (1000.0, 3.0), (10000000000.0, 10.0), (0.0, -INF), (-0.0, -INF), (INF, INF), (-1.0, NAN),
+        (-INF, NAN), (NAN, NAN)]),
+    ("asinh", &[(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (NAN, NAN)]),
+    ("acosh", &[(1.0, 0.0), (0.5, NAN), (-5.0, NAN), (INF, INF), (-INF, NAN), (NAN, NAN)]),
+    ("atanh", &[(0.0, 0.0), (-0.0, -0.0), (1.0, INF), (-1.0, -INF), (1.5, NAN), (-3.0, NAN), (INF, NAN), (-INF, NAN),
+        (NAN, NAN)]),
+    ("cbrt", &[(0.0, 0.0), (-0.0, -0.0), (8.0, 2.0), (-27.0, -3.0), (1000000000.0, 1000.0), (0.125, 0.5), (INF, INF),
+        (-INF, -INF), (NAN, NAN)]),
+    ("erfc", &[(0.0, 1.0), (-0.0, 1.0), (INF, 0.0), (-INF, 2.0), (NAN, NAN), (1e+30, 0.0), (-1e+30, 2.0)]),
+    ("lgamma", &[(1.0, 0.0), (2.0, 0.0), (0.0, INF), (-0.0, INF), (-1.0, INF), (-1e+30, INF), (INF, INF), (-INF, INF),
+        (NAN, NAN)]),
+    ("digamma", &[(0.0, -INF), (-0.0, INF), (-1.0, NAN), (-1e+30, NAN), (INF, INF), (-INF, NAN), (NAN, NAN)]),
 ];
 
-/// As [`EDGES`], for pow and atan2 (y, x).
+/// As [`EDGES`], for two arguments; atan2 takes (y, x).
 #[rustfmt::skip]
 const PAIR_EDGES: &[PairValues] = &[
     ("pow", &[(NAN, 0.0, 1.0), (INF, 0.0, 1.0), (0.0, 0.0, 1.0), (1.0, NAN, 1.0), (1.0, INF, 1.0), (-1.0, INF, 1.0)]),
@@ -198,6 +249,16 @@ const PAIR_EDGES: &[PairValues] = &[
         2.0)]),
     ("atan2", &[(INF, 1.0, PI / 2.0), (-INF, -1.0, -PI / 2.0), (INF, INF, PI / 4.0), (INF, -INF, 0.75 * PI), (1.0, -INF,
         PI)]),
+    ("hypot", &[(0.0, 0.0, 0.0), (-0.0, -0.0, 0.0), (3.0, 4.0, 5.0), (INF, NAN, INF), (NAN, -INF, INF), (1.0, NAN, NAN),
+        (NAN, NAN, NAN)]),
+    ("modulo", &[(7.0, 3.0, 1.0), (-7.0, 3.0, 2.0), (7.0, -3.0, -2.0), (-7.0, -3.0, -1.0), (6.0, 3.0, 0.0), (-6.0, 3.0,
+        0.0), (6.0, -3.0, -0.0), (0.0, -2.0, -0.0), (1.0, 0.0, NAN), (INF, 2.0, NAN), (1.0, INF, 1.0), (-1.0, INF, INF),
+        (NAN, 1.0, NAN), (1.0, NAN, NAN)]),
+    ("floor_div", &[(7.0, 3.0, 2.0), (-7.0, 3.0, -3.0), (7.0, -3.0, -3.0), (-7.0, -3.0, 2.0), (6.0, 3.0, 2.0), (0.5,
+        2.0, 0.0), (0.0, -2.0, -0.0), (1.0, 0.0, INF), (-1.0, 0.0, -INF), (0.0, 0.0, NAN), (INF, 2.0, NAN), (1.0, INF,
+        0.0), (-1.0, INF, -1.0), (NAN, 1.0, NAN), (1.0, NAN, NAN)]),
+    ("polygamma", &[(0.0, 0.0, -INF), (1.0, 0.0, INF), (1.0, -1.0, INF), (3.0, -2.0, INF), (1.0, INF, 0.0), (0.0, INF,
+        INF), (-1.0, 2.0, NAN), (171.0, 2.0, NAN), (NAN, 1.0, NAN), (1.0, NAN, NAN)]),
 ];
 
 fn same(a: f64, b: f64) -> bool {
@@ -256,13 +317,14 @@ fn a_lane_does_not_depend_on_its_neighbours() {
             }
         )+};
     }
-    check!(exp expm1 ln log1p log2 sin cos tan asin acos atan sinh cosh tanh erf erfinv sqrt floor ceil round);
+    check!(exp expm1 ln log1p log2 sin cos tan asin acos atan sinh cosh tanh erf erfinv sqrt floor ceil round
+        exp2 log10 asinh acosh atanh cbrt erfc lgamma digamma);
 }
 
 #[test]
 fn odd_and_even_functions_are_exactly_so() {
     for x in arguments() {
-        for name in ["sin", "tan", "asin", "atan", "sinh", "tanh", "erf", "erfinv"] {
+        for name in ["sin", "tan", "asin", "atan", "sinh", "tanh", "erf", "erfinv", "asinh", "atanh", "cbrt"] {
             let (_, f, g) = unary_named(name);
             assert!(same(f64::from(f(-x as f32)), f64::from(-f(x as f32))), "{name}({x}) in single precision");
             assert!(same(g(-x), -g(x)), "{name}({x})");
@@ -298,4 +360,44 @@ fn rounding_is_to_even_and_keeps_signs() {
     assert_eq!(Float::floor(x).0, [0.0, 1.0, -1.0, -3.0]);
     assert_eq!(Float::ceil(Lanes([-0.5f64])).0.map(f64::to_bits), [(-0.0f64).to_bits()]);
     assert_eq!(Float::round(Lanes([4_503_599_627_370_497.0f64])).0, [4_503_599_627_370_497.0]);
+}
+
+#[test]
+fn whole_results_are_exact() {
+    for n in -1074..=1023 {
+        let power = if n < -1022 { f64::from_bits(1 << (n + 1074)) } else { f64::from_bits(((n + 1023) as u64) << 52) };
+        assert_eq!(Float::exp2(Lanes([f64::from(n); 2])).0[0], power, "2 to the power {n}");
+        assert_eq!(Float::exp2(Lanes([n as f32; 4])).0[0], power as f32, "2 to the power {n} in single precision");
+    }
+    for n in -307..=308 {
+        let power: f64 = format!("1e{n}").parse().expect("a number");
+        assert_eq!(Float::log10(Lanes([power; 2])).0[0], f64::from(n), "log10 of 1e{n}");
+    }
+    for n in 1..=2000 {
+        let x = f64::from(n);
+        assert_eq!(Float::cbrt(Lanes([x * x * x; 2])).0[0], x, "the cube root of {n} cubed");
+    }
+    for n in 1..=255u16 {
+        let x = f32::from(n);
+        assert_eq!(Float::cbrt(Lanes([x * x * x; 4])).0[0], x, "the cube root of {n} cubed in single precision");
+    }
+}
+
+#[test]
+fn remainders_are_those_of_whole_numbers() {
+    let numbers = [-2_147_483_648.0, -1000.0, -7.0, -3.0, -1.0, 1.0, 2.0, 3.0, 7.0, 999.0, 2_147_483_647.0f64];
+    for x in numbers {
+        for y in numbers {
+            let (q, r) = ((x as i64).div_euclid(y as i64), (x as i64).rem_euclid(y as i64));
+            // Euclid's remainder is never negative; the one here has the sign of y.
+            let (q, r) = if r > 0 && y < 0.0 { (q - 1, r + y as i64) } else { (q, r) };
+            let (a, b) = (Lanes([x; 2]), Lanes([y; 2]));
+            assert_eq!(Float::modulo(a, b).0[0], r as f64, "{x} mod {y}");
+            assert_eq!(Float::floor_div(a, b).0[0], q as f64, "floor({x} / {y})");
+        }
+    }
+    // Beyond the digits of the quotient: 2^1000 mod 7 is 2^(1000 mod 3), and below the smallest normal number.
+    let large = f64::from_bits((1000 + 1023) << 52);
+    assert_eq!(Float::modulo(Lanes([large]), Lanes([7.0])).0, [2.0]);
+    assert_eq!(Float::modulo(Lanes([7.0 * 5e-324]), Lanes([3.0 * 5e-324])).0, [5e-324]);
 }

@@ -9,7 +9,7 @@ use super::double::Sum;
 use super::exp::ROUND_F64;
 use super::reduce::quarter_turns;
 use crate::kernels::lanes::{Lanes, Mask};
-use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
+use std::f64::consts::{FRAC_2_PI, FRAC_PI_2, PI};
 
 /// x = n π/2 + r + c.
 struct Angle<const N: usize> {
@@ -168,6 +168,19 @@ fn cos_parts<const N: usize>(angle: &Angle<N>) -> (Lanes<f64, N>, Lanes<f64, N>)
     let high = Lanes::splat(1.0) - half;
     let lost = (Lanes::splat(1.0) - high) - half;
     (high, lost + (z * z * p - r * c))
+}
+
+/// sin πd and cos πd for 0 <= d <= 1/2, to 2^-56.
+#[inline(always)]
+pub fn sin_cos_of_half_turns<const N: usize>(d: Lanes<f64, N>) -> (Sum<N>, Sum<N>) {
+    const PI_LOW: f64 = 1.224_646_799_147_353_2e-16;
+    let steep = d.gt(Lanes::splat(0.25));
+    let near = Lanes::select(steep, Lanes::splat(0.5) - d, d);
+    let Sum { high, low } = Sum::product(near, Lanes::splat(PI));
+    let angle = Angle { shifted: high, r: high, c: low + near * PI_LOW };
+    let ((s, t), (c, d)) = (sin_parts(&angle), cos_parts(&angle));
+    let (sin, cos) = (Sum::of(s, t), Sum::of(c, d));
+    (Sum::select(steep, cos, sin), Sum::select(steep, sin, cos))
 }
 
 /// sin x.
