@@ -10,24 +10,33 @@ use crate::error::{Code, Error, Result};
 use crate::ops::alias::Alias;
 use crate::ops::argreduce::ArgReduce;
 use crate::ops::cast::Cast;
+use crate::ops::cholesky::Cholesky;
 use crate::ops::compare::Compare;
 use crate::ops::concat::Concat;
 use crate::ops::cumsum::Cumsum;
 use crate::ops::custom::Custom;
+use crate::ops::determinant::Determinant;
+use crate::ops::eigh::Eigh;
 use crate::ops::expand::Expand;
+use crate::ops::expm::Expm;
 use crate::ops::extremum::Extremum;
 use crate::ops::gather::Gather;
 use crate::ops::iota::Iota;
+use crate::ops::lu::{Lu, Solve};
 use crate::ops::map::{Map, MapPartial};
 use crate::ops::matmul::MatMul;
 use crate::ops::pad::Pad;
 use crate::ops::permute::Permute;
+use crate::ops::pinv::Pinv;
+use crate::ops::qr::Qr;
 use crate::ops::random::Random;
 use crate::ops::reshape::Reshape;
 use crate::ops::scatter::ScatterAdd;
 use crate::ops::select::Select;
 use crate::ops::slice::Slice;
 use crate::ops::sum::Sum;
+use crate::ops::svd::Svd;
+use crate::ops::triangular::TriangularSolve;
 use crate::shape::Shape;
 use crate::tape::bit;
 use crate::var::Var;
@@ -215,8 +224,38 @@ impl Op {
 }
 
 primitives!(
-    Map, MapPartial, Compare, Select, Cast, Alias, Sum, Extremum, ArgReduce, Cumsum, MatMul, Reshape, Permute, Expand,
-    Slice, Pad, Concat, Gather, ScatterAdd, Iota, Random, Custom,
+    Map,
+    MapPartial,
+    Compare,
+    Select,
+    Cast,
+    Alias,
+    Sum,
+    Extremum,
+    ArgReduce,
+    Cumsum,
+    MatMul,
+    Reshape,
+    Permute,
+    Expand,
+    Slice,
+    Pad,
+    Concat,
+    Gather,
+    ScatterAdd,
+    Iota,
+    Random,
+    Custom,
+    TriangularSolve,
+    Cholesky,
+    Lu,
+    Solve,
+    Determinant,
+    Qr,
+    Eigh,
+    Svd,
+    Pinv,
+    Expm,
 );
 
 /// Refuses operands of different dtypes, with the conversion to write.
