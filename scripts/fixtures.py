@@ -520,6 +520,88 @@ def randoms():
     return cases
 
 
+def linalg():
+    """Linear algebra by JAX; eigenvectors and singular vectors with the signs that wengert gives them. Its numbers are its
+    own: they do not depend on the cases before."""
+    global random
+    random, before = np.random.RandomState(2008), random
+    cases = []
+
+    def add(op, args, f, part=None, **more):
+        out = case(f"linalg.{op}", args, f, rtol=1e-11, **more)
+        cases.append(out if part is None else {"op": out.pop("op"), "part": part, **out})
+
+    def square(*shape):
+        return draw(shape, -1, 1) + np.eye(shape[-1]) * shape[-1]
+
+    def signs(x, axis):
+        """Signs of the largest components along an axis."""
+        largest = jnp.take_along_axis(x, jnp.argmax(jnp.abs(x), axis, keepdims=True), axis)
+        return jax.lax.stop_gradient(jnp.sign(largest))
+
+    def svd(x):
+        u, s, vh = jnp.linalg.svd(x, full_matrices=False)
+        sign = signs(u, -2)
+        return u * sign, s, vh * jnp.swapaxes(sign, -1, -2)
+
+    def eigh(x):
+        w, v = jnp.linalg.eigh((x + jnp.swapaxes(x, -1, -2)) / 2)
+        return w, v * signs(v, -2)
+
+    def qr(x):
+        m = min(x.shape[-2:])
+        q = jnp.linalg.qr(x[..., :m])[0]
+        return q, jnp.triu(jnp.swapaxes(q, -1, -2) @ x)
+
+    for lower in (True, False):
+        for transpose in (True, False):
+            part = jnp.tril if lower else jnp.triu
+            turn = (lambda a: jnp.swapaxes(a, -1, -2)) if transpose else (lambda a: a)
+            f = lambda a, b: jnp.linalg.solve(turn(part(a)), b)
+            options = {"lower": lower, "transpose": transpose}
+            add("triangularSolve", [square(3, 3), draw((3, 2)), options], f)
+            add("triangularSolve", [square(2, 3, 3), draw((3, 2)), options], f)
+    add("triangularSolve", [square(3, 3), draw((3,))], lambda a, b: jnp.linalg.solve(jnp.tril(a), b))
+    for shape in ((1, 1), (3, 3), (2, 3, 3)):
+        x = square(*shape)
+        add("cholesky", [x], lambda x: jnp.linalg.cholesky((x + jnp.swapaxes(x, -1, -2)) / 2))
+        add("inv", [x], jnp.linalg.inv)
+        add("det", [x], jnp.linalg.det)
+        add("slogdet", [x], lambda x: jnp.linalg.slogdet(x)[0], 0, derivatives=False)
+        add("slogdet", [x], lambda x: jnp.linalg.slogdet(x)[1], 1)
+        for part in (0, 1):
+            add("eigh", [x], lambda x: eigh(x)[part], part)
+        add("expm", [draw(shape, -1, 1)], jax.scipy.linalg.expm)
+        for n in (0, 1, 2, 5, -1, -3) if len(shape) == 3 else (3,):
+            add("matrixPower", [x / shape[-1], n], lambda x: jnp.linalg.matrix_power(x, n))
+    for x in (np.zeros((2, 2)), np.array([[1.0, 2.0], [2.0, 4.0]])):
+        add("det", [x], lambda x: x[0, 0] * x[1, 1] - x[0, 1] * x[1, 0], note="singular")
+        for part, value in enumerate((0.0, -np.inf)):
+            add("slogdet", [x], None, part, value=value, derivatives=False, note="singular")
+    turned = np.array([[0.0, 2.0], [3.0, 0.0]])
+    add("slogdet", [turned], None, 0, value=-1.0, derivatives=False)
+    add("expm", [8 * draw((3, 3), -1, 1)], jax.scipy.linalg.expm)
+    for a, b in (((3, 3), (3, 2)), ((3, 3), (3,)), ((2, 3, 3), (3, 1)), ((3, 3), (2, 3, 2)), ((2, 1, 2, 2), (3, 2, 2)), ((2, 3, 3), (3,))):
+        add("solve", [square(*a), draw(b)], lambda a, b: jnp.linalg.solve(a, b))
+    add("solve", [np.array([[0.0, 1.0], [1.0, 0.0]]), draw((2,))], jnp.linalg.solve, note="needs pivoting")
+    for shape in ((3, 1), (3, 3), (4, 2), (2, 4), (2, 2, 3)):
+        x = draw(shape) + 3 * np.eye(*shape[-2:])
+        for part in (0, 1):
+            add("qr", [x], lambda x: qr(x)[part], part)
+        for part in (0, 1, 2):
+            add("svd", [x], lambda x: svd(x)[part], part)
+        add("pinv", [x], jnp.linalg.pinv)
+        for b in (draw((*shape[:-1], 2)), draw(shape[-2:-1])):
+            column = (lambda y: y[..., 0]) if b.ndim == 1 else (lambda y: y)
+            add("lstsq", [x, b], lambda a, b: column(jnp.linalg.pinv(a) @ (b[:, None] if b.ndim == 1 else b)))
+    low = np.array([[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]])
+    add("pinv", [low], None, value=np.linalg.pinv(low), derivatives=False, note="rank 1")
+    add("lstsq", [low, draw((3,))], None, value=np.linalg.lstsq(low, np.ones(3), rcond=None)[0], derivatives=False, note="rank 1")
+    cases[-1]["args"][1]["data"] = [1, 1, 1]
+    random = before
+    return cases
+
+
 def optimizers():
     """Three steps of Adam from PyTorch's definition, what the op adamStep is for."""
     p, m, v = np.array([0.5, -1.0, 2.0]), np.zeros(3), np.zeros(3)
@@ -547,3 +629,4 @@ if __name__ == "__main__":
     write("shapes", shapes())
     write("random", randoms())
     write("adam", [optimizers()])
+    write("linalg", linalg())

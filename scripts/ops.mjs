@@ -115,10 +115,11 @@ function signature(op) {
     extra.length === 0 &&
     required.every((i) => i.dtype === undefined);
   const fast = plain && required.length <= 2 && required.length > 0;
+  const userName = JSON.stringify(op.namespace ? `${op.namespace}.${op.name}` : op.name);
   const call = () => {
     const operands = params.slice(0, required.length).map((p) => p.name);
     if (fast) {
-      const args = [op.code, JSON.stringify(op.name), ...operands];
+      const args = [op.code, userName, ...operands];
       return `${required.length === 1 ? "unary" : "binary"}(${args.join(", ")})`;
     }
     const given = op.variadic
@@ -128,7 +129,6 @@ function signature(op) {
     if (options.length === 0 && attributes.length === 0) rest.pop();
     return `apply(${[constant, given, ...rest].join(", ")})`;
   };
-  const userName = JSON.stringify(op.namespace ? `${op.namespace}.${op.name}` : op.name);
   const definition = fast
     ? null
     : define(constant, [

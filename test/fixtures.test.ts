@@ -16,6 +16,8 @@ interface Values {
 }
 interface Case {
   readonly op: string;
+  /** Which of several results is meant. */
+  readonly part?: number;
   readonly args: readonly unknown[];
   readonly value: Values;
   readonly note?: string;
@@ -35,7 +37,7 @@ interface AdamRun {
 
 const folder = new URL("fixtures/", import.meta.url);
 const load = (name: string): unknown => JSON.parse(readFileSync(new URL(`${name}.json`, folder), "utf8"));
-const files = ["elementwise", "reductions", "products", "shapes", "random"];
+const files = ["elementwise", "reductions", "products", "shapes", "random", "linalg"];
 const cases = files.flatMap((name) => load(name) as Case[]);
 
 /** What users cannot call: the parts of Adam's step, tested below. */
@@ -73,12 +75,16 @@ function replace(arg: unknown, variables: readonly Tensor[], by: readonly Tensor
 }
 
 /** Calls an operation by its name, `random.split` or `sum`; those that are methods only on their first argument. */
-function call(op: string, args: readonly unknown[]): Tensor {
+function call(op: string, args: readonly unknown[], part?: number): Tensor {
   const [namespace = "", name = ""] = op.includes(".") ? op.split(".") : ["", op];
-  const home: object = namespace === "" ? wengert : wengert.random;
+  const homes: Readonly<Record<string, object>> = { "": wengert, random: wengert.random, linalg: wengert.linalg };
+  const home = homes[namespace] ?? wengert;
   const [first, ...rest] = args;
   const f: unknown = Reflect.get(home, name);
-  if (typeof f === "function") return Reflect.apply(f, undefined, args) as Tensor;
+  if (typeof f === "function") {
+    const y: unknown = Reflect.apply(f, undefined, args);
+    return (part === undefined ? y : (y as unknown[])[part]) as Tensor;
+  }
   const method: unknown = Reflect.get(first as object, name);
   if (typeof method !== "function") throw new Error(`there is no operation ${op}`);
   return Reflect.apply(method, first, rest) as Tensor;
@@ -100,11 +106,11 @@ function close(actual: Tensor, expected: Numbers, rtol: number, what: string): v
   });
 }
 
-function run({ op, args, value, rtol, bits = false, ...derivatives }: Case, dtype: Float): void {
+function run({ op, part, args, value, rtol, bits = false, ...derivatives }: Case, dtype: Float): void {
   const tolerance = Math.max(rtol ?? 1e-12, single[dtype] ? 3e-5 : 0);
   const variables: Tensor[] = [];
   const decoded = args.map((arg) => decode(arg, dtype, variables));
-  const y = call(op, decoded);
+  const y = call(op, decoded, part);
   expect(y.shape, "shape").toEqual(value.shape);
   if (bits) {
     expect([...new Int32Array(Float32Array.from(y.data()).buffer)], "bits").toEqual(value.data);
@@ -114,7 +120,7 @@ function run({ op, args, value, rtol, bits = false, ...derivatives }: Case, dtyp
   close(y, value.data, tolerance, "value");
   const { g, t } = derivatives;
   if (g === undefined || t === undefined) return;
-  const f = (...xs: Tensor[]): Tensor => call(op, decoded.map((arg) => replace(arg, variables, xs)));
+  const f = (...xs: Tensor[]): Tensor => call(op, decoded.map((arg) => replace(arg, variables, xs)), part);
   const [, pullback] = vjp(f, ...variables);
   pullback(make(g, y.shape, y.dtype)).forEach((c, i) => {
     close(c, derivatives.vjp?.[i] ?? [], tolerance, `vjp by tensor ${i}`);

@@ -26,6 +26,7 @@ export { type ErrorCode, TensorError } from "./errors.js";
 export { grad, type GradOptions, noGrad, stopGradient, valueAndGrad } from "./grad.js";
 export type { Hook, Registration } from "./hooks.js";
 export { hessian, jacfwd, jacobian, type Jacobian, type JacobianOptions, jacrev, type Mode } from "./jacobian.js";
+export * as linalg from "./linalg.js";
 export { type AxisOptions, split, unstack } from "./lists.js";
 export { type Memory, memory, resetPeak } from "./memory.js";
 export * from "./ops.gen.js";

@@ -113,6 +113,8 @@ pub enum Operand {
     Truth(&'static [usize]),
     /// A random key.
     Key,
+    /// Matrices whose diagonal is the larger: numbers between -1 and 1, and the number of columns added along it.
+    Dominant(&'static [usize]),
 }
 
 /// The number of a list that is left out.

@@ -10,18 +10,25 @@ use crate::error::{Code, Error, Result};
 use crate::ops::alias::Alias;
 use crate::ops::argreduce::ArgReduce;
 use crate::ops::cast::Cast;
+use crate::ops::cholesky::Cholesky;
 use crate::ops::compare::Compare;
 use crate::ops::concat::Concat;
 use crate::ops::cumsum::Cumsum;
 use crate::ops::custom::Custom;
+use crate::ops::determinant::Determinant;
+use crate::ops::eigh::Eigh;
 use crate::ops::expand::Expand;
+use crate::ops::expm::Expm;
 use crate::ops::extremum::Extremum;
 use crate::ops::gather::Gather;
 use crate::ops::iota::Iota;
+use crate::ops::lu::{Lu, Solve};
 use crate::ops::map::{Map, MapPartial};
 use crate::ops::matmul::MatMul;
 use crate::ops::pad::Pad;
 use crate::ops::permute::Permute;
+use crate::ops::pinv::Pinv;
+use crate::ops::qr::Qr;
 use crate::ops::random::Random;
 use crate::ops::ravel::Ravel;
 use crate::ops::reshape::Reshape;
@@ -30,6 +37,8 @@ use crate::ops::select::Select;
 use crate::ops::slice::Slice;
 use crate::ops::sort::{Argsort, SearchSorted};
 use crate::ops::sum::Sum;
+use crate::ops::svd::Svd;
+use crate::ops::triangular::TriangularSolve;
 use crate::ops::windows::{Fold, Windows};
 use crate::shape::Shape;
 use crate::tape::bit;
@@ -245,6 +254,16 @@ primitives!(
     Argsort,
     SearchSorted,
     Custom,
+    TriangularSolve,
+    Cholesky,
+    Lu,
+    Solve,
+    Determinant,
+    Qr,
+    Eigh,
+    Svd,
+    Pinv,
+    Expm,
 );
 
 /// Refuses operands of different dtypes, with the conversion to write.

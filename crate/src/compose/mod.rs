@@ -3,6 +3,7 @@
 mod conv;
 mod einsum;
 pub(crate) mod indexing;
+mod linalg;
 mod losses;
 mod networks;
 mod products;
@@ -10,6 +11,7 @@ mod random;
 mod scans;
 mod shape;
 mod statistics;
+pub mod triangle;
 
 use crate::call::Spec;
 
@@ -25,4 +27,5 @@ pub static SPECS: &[&[Spec]] = &[
     networks::SPECS,
     products::SPECS,
     scans::SPECS,
+    linalg::SPECS,
 ];

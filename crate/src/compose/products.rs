@@ -3,11 +3,9 @@
 use smallvec::SmallVec;
 
 use crate::call::{Attr, Call, Kind, Operand, Sample, Spec, option, param};
-use crate::dtype::DType;
-use crate::elementwise::Test;
+use crate::compose::triangle::{lower, upper};
 use crate::error::{Code, Result};
 use crate::op::{need_float, same_dtype};
-use crate::ops::iota::Iota;
 use crate::ops::matmul::matmul;
 use crate::ops::pad::{Margin, Pad};
 use crate::ops::slice::{Range, Slice};
@@ -149,7 +147,7 @@ pub const SPECS: &[Spec] = &[
         inputs: &["x"],
         attrs: TRIANGLE,
         dtypes: "any",
-        build: |c| triangle(c, Test::LessEqual),
+        build: |c| triangle(c, upper),
         samples: &[Sample { x: &[X], attrs: &[1.0] }],
     },
     Spec {
@@ -158,7 +156,7 @@ pub const SPECS: &[Spec] = &[
         inputs: &["x"],
         attrs: TRIANGLE,
         dtypes: "any",
-        build: |c| triangle(c, Test::GreaterEqual),
+        build: |c| triangle(c, lower),
         samples: &[Sample { x: &[X], attrs: &[0.0] }],
     },
 ];
@@ -228,15 +226,11 @@ fn diagonal_matrix(x: Var<'_>, offset: i64) -> Result<Var<'_>> {
     Ok(x.apply(Pad { margins: SmallVec::from_slice(&[margin]), value: 0.0 }).reshape(shape))
 }
 
-/// The elements of the matrices in the last two axes for which `test(row + diagonal, column)` holds, else 0.
-fn triangle<'t>(c: &mut Call<'_, 't>, test: Test) -> Result<Var<'t>> {
-    let (x, shape, diagonal) = (c.x[0], c.x[0].shape(), c.int("diagonal")?);
-    let n = shape.ndim();
-    if n < 2 {
-        return c.refuse(Code::Shape, format!("x must have at least 2 dimensions, got {shape}"));
+/// A part of the matrices in the last two axes, from the next attribute on.
+fn triangle<'t>(c: &mut Call<'_, 't>, part: fn(Var<'t>, i64) -> Var<'t>) -> Result<Var<'t>> {
+    let diagonal = c.int("diagonal")?.clamp(-(1 << 30), 1 << 30);
+    if c.x[0].shape().ndim() < 2 {
+        return c.refuse(Code::Shape, format!("x must have at least 2 dimensions, got {}", c.x[0].shape()));
     }
-    let count = |len: usize, start: f64| c.tape.record(Iota { len, start, step: 1.0, dtype: DType::Int32 }, &[]);
-    let start = diagonal.clamp(-(1 << 30), 1 << 30) as f64;
-    let rows = count(shape[n - 2], start)?.reshape(Shape::of(&[shape[n - 2], 1]));
-    Ok(Var::select(rows.test(test, count(shape[n - 1], 0.0)?), x, x.zero()))
+    Ok(part(c.x[0], diagonal))
 }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use crate::call::{Attr, Call, Kind, NONE, Operand, Sample, Spec, option};
 use crate::elementwise::Func;
 use crate::error::Result;
-use crate::op::need_number;
+use crate::op::{need_float, need_number};
 use crate::ops::concat::Concat;
 use crate::ops::map::Map;
 use crate::ops::pad::{Margin, Pad};
@@ -25,7 +25,7 @@ const SAMPLES: &[Sample] = &[
     Sample { x: &[X], attrs: &[1.0, 0.0, 1.0, 1.0] },
     Sample { x: &[Operand::Real(&[2, 2], -2.0, 2.0)], attrs: &[NONE, 0.0, 0.0] },
 ];
-/// Exclusive running maxima begin with -infinity.
+/// What is exclusive begins with -infinity.
 const FINITE: &[Sample] = &[
     Sample { x: &[X], attrs: &[1.0, 1.0, 0.0, 0.0] },
     Sample { x: &[X], attrs: &[1.0, 0.0, 0.0, 1.0] },
@@ -48,6 +48,16 @@ pub const SPECS: &[Spec] = &[
         build: |c| {
             need_number(c.op, c.x[0].dtype())?;
             scan(c, Func::Maximum, f64::NEG_INFINITY)
+        },
+        samples: FINITE,
+        ..RUNNING
+    },
+    Spec {
+        name: "logCumSumExp",
+        doc: "Running log Σ exp(x_j) along an axis over j ≤ i (j < i when exclusive; from the end when reverse), without overflow. Without an axis, of all elements in row-major order.",
+        build: |c| {
+            need_float(c.op, c.x[0].dtype())?;
+            scan(c, Func::Logaddexp, f64::NEG_INFINITY)
         },
         samples: FINITE,
         ..RUNNING

@@ -115,12 +115,13 @@ pub enum Input {
     Index(Vec<usize>, u32),
     Truth(Vec<usize>),
     Key,
+    Dominant(Vec<usize>),
 }
 
 impl Input {
     pub fn dims(&self) -> Vec<usize> {
         match self {
-            Input::Real(dims, ..) | Input::Index(dims, _) | Input::Truth(dims) => dims.clone(),
+            Input::Real(dims, ..) | Input::Index(dims, _) | Input::Truth(dims) | Input::Dominant(dims) => dims.clone(),
             Input::Key => vec![2],
         }
     }
@@ -132,6 +133,8 @@ impl Input {
             Input::Index(_, n) => Input::Index(dims, n),
             Input::Truth(_) => Input::Truth(dims),
             Input::Key => Input::Key,
+            // Time grows with the third power of their sizes.
+            Input::Dominant(_) => Input::Dominant(dims.into_iter().map(|d| d.min(30)).collect()),
         }
     }
 
@@ -148,6 +151,16 @@ impl Input {
             Input::Truth(_) => {
                 let values: Vec<f64> = (0..n).map(|_| rng.below(2) as f64).collect();
                 array(&dims, DType::Bool, &values)
+            }
+            Input::Dominant(_) => {
+                let mut values = rng.reals(n, -1.0, 1.0);
+                if let [.., rows, columns] = dims[..] {
+                    for (k, x) in values.iter_mut().enumerate() {
+                        let diagonal = k / columns % rows == k % columns;
+                        *x += if diagonal { columns as f64 } else { 0.0 };
+                    }
+                }
+                array(&dims, real, &values)
             }
             Input::Key => array(&dims, DType::Int32, &[rng.below(1 << 31) as f64, rng.below(1 << 31) as f64]),
         }
@@ -212,6 +225,7 @@ pub fn cases() -> Vec<Case> {
                 Operand::Index(dims, n) => Input::Index(dims.to_vec(), n),
                 Operand::Truth(dims) => Input::Truth(dims.to_vec()),
                 Operand::Key => Input::Key,
+                Operand::Dominant(dims) => Input::Dominant(dims.to_vec()),
             };
             cases.push(Case {
                 name: spec.name.to_string(),
