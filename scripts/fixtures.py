@@ -517,6 +517,15 @@ def randoms():
         cases.append(case("random.bernoulli", [k, [9], 0.3], None, np.asarray(jax.random.bernoulli(key, np.float32(0.3), (9,)))))
         order = np.argsort(np.asarray(jax.random.bits(key, (10,), jnp.uint64)), kind="stable").astype(np.int32)
         cases.append(case("random.permutation", [k, [10]], None, order))
+        u = np.asarray(jax.random.uniform(key, (4, 3), jnp.float64))
+        cases.append(case("random.randint", [k, [4, 3], {"min": -2, "max": 9}], None, (np.floor(u * 11) - 2).astype(np.int32)))
+        cut = jax.random.truncated_normal(key, -1.0, 2.0, (7,), jnp.float64)
+        cases.append(case("random.truncatedNormal", [k, [7], {"min": -1, "max": 2, "dtype": "float64"}], None, np.asarray(cut)))
+        logits = np.array([0.5, -1.0, 2.0])
+        index = np.argmax(logits - np.log(-np.log(u)), -1).astype(np.int32)
+        cases.append(case("random.categorical", [k, logits, {"shape": [4]}], None, index))
+        stays = np.asarray(jax.random.uniform(key, (4, 3), jnp.float32)) >= np.float32(0.3)
+        cases.append(case("dropout", [draw((4, 3)), 0.3, k], lambda x: jnp.where(stays, x / 0.7, 0.0)))
     return cases
 
 
@@ -602,6 +611,189 @@ def linalg():
     return cases
 
 
+def conv(d, stride=1, padding=0, dilation=1, groups=1):
+    """PyTorch's convolution of d dimensions, by JAX."""
+    each = lambda n: [n] * d if isinstance(n, int) else n
+    pads = padding.upper() if isinstance(padding, str) else [(p, p) for p in each(padding)]
+    letters = "NC" + "DHW"[3 - d :], "OI" + "DHW"[3 - d :], "NC" + "DHW"[3 - d :]
+    def f(x, w, b=None):
+        y = jax.lax.conv_general_dilated(x, w, each(stride), pads, rhs_dilation=each(dilation),
+            dimension_numbers=letters, feature_group_count=groups)  # fmt: skip
+        return y if b is None else y + b.reshape(-1, *[1] * d)
+    return f
+
+
+def conv_transpose(d, size, stride=1, padding=0, dilation=1, groups=1):
+    """The derivative of the convolution by its argument, of the given sizes."""
+    def f(x, w, b=None):
+        forward = lambda z: conv(d, stride, padding, dilation, groups)(z, w)
+        zeros = jnp.zeros((x.shape[0], w.shape[1] * groups, *size))
+        y = jax.vjp(forward, zeros)[1](x)[0]
+        return y if b is None else y + b.reshape(-1, *[1] * d)
+    return f
+
+
+def pool(by, kernel, stride, padding, count_pad=True):
+    """PyTorch's pooling over the last axes."""
+    def f(x):
+        lead = (1,) * (x.ndim - len(kernel))
+        pads = [(0, 0)] * len(lead) + [(p, p) for p in padding]
+        window = lambda x, start, op: jax.lax.reduce_window(x, start, op, lead + kernel, lead + stride, pads)
+        if by == "max":
+            return window(x, -jnp.inf, jax.lax.max)
+        n = float(np.prod(kernel)) if count_pad else window(jnp.ones_like(x), 0.0, jax.lax.add)
+        return window(x, 0.0, jax.lax.add) / n
+    return f
+
+
+def networks():
+    cases = []
+    x, w, b = draw((2, 4, 5, 6)), draw((6, 2, 3, 2)), draw((6,))
+    cases.append(case("conv2d", [x, w, {"bias": b, "groups": 2}], conv(2, groups=2)))
+    cases.append(case("conv2d", [x, draw((3, 4, 2, 3)), {"stride": 2, "padding": [1, 0], "dilation": [2, 1]}], conv(2, 2, [1, 0], [2, 1])))
+    cases.append(case("conv2d", [x, draw((3, 4, 2, 3)), {"padding": "same"}], conv(2, padding="same")))
+    cases.append(case("conv2d", [x, draw((3, 4, 3, 3)), {"padding": "same", "stride": 2}], conv(2, 2, padding="same")))
+    cases.append(case("conv2d", [draw((2, 4, 4)), draw((2, 2, 1, 1)), {"padding": "valid"}], lambda x, w: conv(2)(x[None], w)[0]))
+    cases.append(case("conv1d", [draw((2, 3, 7)), draw((4, 3, 3)), {"stride": 2, "padding": 2}], conv(1, 2, 2)))
+    cases.append(case("conv3d", [draw((1, 2, 3, 3, 4)), draw((2, 2, 2, 2, 2)), {"padding": 1, "bias": draw((2,))}], conv(3, padding=1)))
+    x = draw((2, 4, 3, 3))
+    cases.append(case("convTranspose2d", [x, draw((4, 3, 3, 2)), {"stride": 2, "padding": 1, "outputPadding": 1, "bias": draw((3,))}], conv_transpose(2, (6, 5), 2, 1)))
+    cases.append(case("convTranspose2d", [x, draw((4, 2, 2, 2)), {"groups": 2, "dilation": 2}], conv_transpose(2, (5, 5), dilation=2, groups=2)))
+    cases.append(case("convTranspose1d", [draw((2, 2, 4)), draw((2, 3, 3)), {"stride": 3}], conv_transpose(1, (12,), 3)))
+    x = draw((2, 3, 5, 6))
+    cases.append(case("maxPool2d", [x, 2], pool("max", (2, 2), (2, 2), (0, 0))))
+    cases.append(case("maxPool2d", [x, [3, 2], {"stride": [2, 1], "padding": [1, 1]}], pool("max", (3, 2), (2, 1), (1, 1))))
+    cases.append(case("maxPool1d", [draw((3, 7)), 3, {"stride": 2}], pool("max", (3,), (2,), (0,))))
+    cases.append(case("avgPool2d", [x, 3, {"stride": 2, "padding": 1}], pool("avg", (3, 3), (2, 2), (1, 1))))
+    cases.append(case("avgPool2d", [x, 3, {"stride": 2, "padding": 1, "countIncludePad": False}], pool("avg", (3, 3), (2, 2), (1, 1), False)))
+    cases.append(case("avgPool1d", [draw((2, 3, 8)), 2], pool("avg", (2,), (2,), (0,))))
+    norm = lambda x, axes, eps: (x - x.mean(axes, keepdims=True)) / jnp.sqrt(x.var(axes, keepdims=True) + eps)
+    x = draw((2, 4, 3))
+    cases.append(case("layerNorm", [x, draw((3,)), draw((3,))], lambda x, w, b: norm(x, -1, 1e-5) * w + b, rtol=1e-11))
+    cases.append(case("layerNorm", [x, None, draw((4, 3)), {"axis": [1, 2], "eps": 1e-3}], lambda x, b: norm(x, (1, 2), 1e-3) + b, rtol=1e-11))
+    cases.append(case("rmsNorm", [x, draw((3,))], lambda x, w: x / jnp.sqrt((x * x).mean(-1, keepdims=True) + 1e-6) * w, rtol=1e-11))
+    cases.append(case("groupNorm", [x, 2, draw((4,)), draw((4,))], lambda x, w, b: norm(x.reshape(2, 2, 6), -1, 1e-5).reshape(2, 4, 3) * w[:, None] + b[:, None], rtol=1e-11))
+    cases.append(case("batchNorm", [x, draw((4,)), draw((4,))], lambda x, w, b: norm(x, (0, 2), 1e-5) * w[:, None] + b[:, None], rtol=1e-11))
+    cases.append(case("batchNorm", [x, None, None, {"mean": draw((4,)), "variance": draw((4,), 0.5, 2)}],
+        lambda x, m, v: (x - m[:, None]) / jnp.sqrt(v[:, None] + 1e-5)))  # fmt: skip
+    cases.append(case("normalize", [x], lambda x: x / jnp.sqrt((x * x).sum(-1, keepdims=True))))
+    cases.append(case("normalize", [x, {"ord": 1, "axis": 1}], lambda x: x / jnp.abs(x).sum(1, keepdims=True)))
+    cases.append(case("embedding", [np.array([[0, 2], [2, 1]], np.int32), draw((3, 4))], lambda w: w[jnp.array([[0, 2], [2, 1]])]))
+    cases.append(case("glu", [draw((2, 6))], jax.nn.glu))
+    cases.append(case("glu", [draw((4, 2)), 0], lambda x: jax.nn.glu(x, 0)))
+    q, k, v = draw((2, 3, 4)), draw((2, 5, 4)), draw((2, 5, 3))
+    def attend(q, k, v, mask=0.0, scale=0.5, keep=True):
+        scores = q @ jnp.swapaxes(k, -1, -2) * scale + mask
+        return jax.nn.softmax(jnp.where(keep, scores, -jnp.inf), -1) @ v
+    cases.append(case("attention", [q, k, v], attend))
+    cases.append(case("attention", [q, k, v, {"mask": draw((3, 5)), "scale": 0.3}], lambda q, k, v, m: attend(q, k, v, m, 0.3)))
+    seen = np.array([[1, 1, 0, 0, 1], [0, 1, 0, 1, 1], [1, 0, 0, 0, 0]], bool)
+    cases.append(case("attention", [q, k, v, {"mask": seen}], lambda q, k, v: attend(q, k, v, keep=jnp.asarray(seen))))
+    cases.append(case("attention", [q, k, v, {"causal": True}], lambda q, k, v: attend(q, k, v, keep=jnp.tril(jnp.ones((3, 5), bool)))))
+    x = draw((1, 2, 3, 4))
+    cases.append(case("interpolate", [x, {"size": [6, 2]}], lambda x: x[:, :, jnp.array([0, 0, 1, 1, 2, 2])][..., jnp.array([0, 2])]))
+    cases.append(case("interpolate", [x, {"size": [6, 8], "mode": "bilinear"}], lambda x: jax.image.resize(x, (1, 2, 6, 8), "bilinear")))
+    def corners(x):
+        for axis, m in ((2, 5), (3, 3)):
+            n = x.shape[axis]
+            at = jnp.arange(m) * (n - 1) / (m - 1)
+            low = jnp.clip(jnp.floor(at), 0, n - 2).astype(int)
+            w = (at - low).reshape([-1 if a == axis else 1 for a in range(4)])
+            x = jnp.take(x, low, axis) * (1 - w) + jnp.take(x, low + 1, axis) * w
+        return x
+    cases.append(case("interpolate", [x, {"size": [5, 3], "mode": "bilinear", "alignCorners": True}], corners))
+    cases.append(case("pixelShuffle", [draw((1, 8, 2, 3)), 2],
+        lambda x: x.reshape(1, 2, 2, 2, 2, 3).transpose(0, 1, 4, 2, 5, 3).reshape(1, 2, 4, 6)))  # fmt: skip
+    return cases + losses()
+
+
+def losses():
+    cases = []
+    reduce = {"mean": jnp.mean, "sum": jnp.sum, "none": lambda x: x}
+    logp = jax.nn.log_softmax(draw((2, 3)), -1)
+    for reduction, f in reduce.items():
+        o = {"reduction": reduction}
+        x, t = draw((2, 3)), draw((2, 3))
+        cases.append(case("maeLoss", [x, t, o], lambda x, y: f(jnp.abs(x - y))))
+        huber = lambda d, k: jnp.where(jnp.abs(d) <= k, d * d / 2, k * (jnp.abs(d) - k / 2))
+        cases.append(case("huberLoss", [x, t, {"delta": 0.7, **o}], lambda x, y: f(huber(x - y, 0.7))))
+        p = draw((2, 3), 0, 1)
+        cases.append(case("binaryCrossEntropyWithLogits", [10 * x, p, o], lambda x, p: f(jnp.logaddexp(0, x) - p * x)))
+        cases.append(case("klDiv", [np.array(logp), p, o], lambda q, p: f(p * (jnp.log(p) - q))))
+        sign = np.sign(t)
+        cases.append(case("hingeLoss", [x, sign, o], lambda x, t: f(jnp.maximum(0, 1 - t * x))))
+        labels = integers(2, 0)
+        cases.append(case("nllLoss", [x, labels, o], lambda x: f(-x[jnp.arange(2), jnp.asarray(labels)])))
+    cases.append(case("nllLoss", [draw((2, 3)), integers(2, 0), {"ignoreIndex": 0}], lambda x: -x[0, 2]))
+    cosine = lambda a, b, axis: (a * b).sum(axis) / jnp.sqrt((a * a).sum(axis) * (b * b).sum(axis))
+    cases.append(case("cosineSimilarity", [draw((2, 3)), draw((2, 3))], lambda a, b: cosine(a, b, -1)))
+    cases.append(case("cosineSimilarity", [draw((2, 3)), draw((2, 3)), 0], lambda a, b: cosine(a, b, 0)))
+    return cases
+
+
+def rearrangements():
+    cases = []
+    x = draw((3, 4))
+    for op, args, f in (
+        ("take", [np.array([[0, -1], [2, 2]], np.int32), 1], lambda x: jnp.take(x, jnp.array([[0, -1], [2, 2]]), 1)),
+        ("take", [integers(11, 0, -2)], lambda x: jnp.take(x, jnp.array([11, 0, -2]))),
+        ("gatherND", [np.array([[0, 1], [2, -1]], np.int32)], lambda x: x[jnp.array([0, 2]), jnp.array([1, -1])]),
+        ("gatherND", [np.array([[0], [2]], np.int32)], lambda x: x[jnp.array([0, 2])]),
+        ("segmentSum", [integers(1, 0, 1), 3], lambda x: jax.ops.segment_sum(x, jnp.array([1, 0, 1]), 3)),
+        ("sort", [], jnp.sort),
+        ("sort", [{"axis": 0, "descending": True}], lambda x: -jnp.sort(-x, 0)),
+        ("roll", [2], lambda x: jnp.roll(x, 2)),
+        ("roll", [-1, 1], lambda x: jnp.roll(x, -1, 1)),
+        ("roll", [[1, 2], [0, 1]], lambda x: jnp.roll(x, (1, 2), (0, 1))),
+        ("tile", [[2, 1, 3]], lambda x: jnp.tile(x, (2, 1, 3))),
+        ("tile", [2], lambda x: jnp.tile(x, 2)),
+        ("repeat", [2], lambda x: jnp.repeat(x, 2)),
+        ("repeat", [3, 0], lambda x: jnp.repeat(x, 3, 0)),
+        ("pad", [[[2, 1], [1, 3]], {"mode": "reflect"}], lambda x: jnp.pad(x, ((2, 1), (1, 3)), "reflect")),
+        ("pad", [[[4, 1], [1, 9]], {"mode": "symmetric"}], lambda x: jnp.pad(x, ((4, 1), (1, 9)), "symmetric")),
+        ("pad", [[[2, 1], [0, 3]], {"mode": "edge"}], lambda x: jnp.pad(x, ((2, 1), (0, 3)), "edge")),
+        ("triu", [], jnp.triu),
+        ("triu", [1], lambda x: jnp.triu(x, 1)),
+        ("tril", [-1], lambda x: jnp.tril(x, -1)),
+        ("diag", [], jnp.diag),
+        ("diag", [-1], lambda x: jnp.diag(x, -1)),
+        ("trace", [], jnp.trace),
+        ("diagonal", [1], lambda x: jnp.diagonal(x, 1)),
+        ("unfold", [1], lambda x: x.T),
+        ("cumprod", [1], lambda x: jnp.cumprod(x, 1)),
+        ("cumprod", [{"axis": 0, "exclusive": True, "reverse": True}], lambda x: jnp.concatenate([jnp.cumprod(x[:0:-1], 0)[::-1], jnp.ones((1, 4))])),
+        ("cummax", [1], lambda x: jax.lax.cummax(x, 1)),
+        ("logCumSumExp", [0], lambda x: jax.lax.cumlogsumexp(x, 0)),
+        ("logCumSumExp", [], lambda x: jax.lax.cumlogsumexp(x.ravel())),
+    ):
+        cases.append(case(op, [x, *args], f))
+    zeros = np.array([2.0, 0.0, 3.0, 0.0, 5.0])
+    cases.append(case("cumprod", [zeros], jnp.cumprod, note="zeros"))
+    cases.append(case("diag", [draw((3,)), 1], lambda x: jnp.diag(x, 1)))
+    cube = draw((2, 3, 4))
+    cases.append(case("diagonal", [cube, {"offset": -1, "axis1": 2, "axis2": 1}], lambda x: jnp.diagonal(x, -1, 2, 1)))
+    cases.append(case("trace", [cube, {"axis1": -2, "axis2": -1}], lambda x: jnp.trace(x, 0, -2, -1)))
+    cases.append(case("unfold", [cube, 1], lambda x: jnp.moveaxis(x, 1, 0).reshape(3, 8)))
+    cases.append(case("modeProduct", [cube, draw((5, 3)), 1], lambda x, m: jnp.einsum("ijk,aj->iak", x, m)))
+    cases.append(case("dot", [draw((3,)), draw((3,))], jnp.dot))
+    cases.append(case("dot", [cube, draw((2, 4, 2))], jnp.dot))
+    cases.append(case("outer", [draw((2,)), draw((3,))], jnp.outer))
+    cases.append(case("tensordot", [cube, draw((3, 4, 2))], lambda a, b: jnp.tensordot(a, b)))
+    cases.append(case("tensordot", [cube, draw((4, 5, 2)), [[0, 2], [2, 0]]], lambda a, b: jnp.tensordot(a, b, ((0, 2), (2, 0)))))
+    cases.append(case("tensordot", [draw((2,)), draw((2, 2)), 0], lambda a, b: jnp.tensordot(a, b, 0)))
+    at = np.array([[0, 1], [0, 2]], np.int32)
+    cases.append(case("indexAdd", [x, at, draw((3, 2, 2)), 1], lambda x, u: jnp.asarray(x).at[:, jnp.asarray(at)].add(u)))
+    cases.append(case("scatterND", [at, draw((2,)), [3, 4]], lambda u: jnp.zeros((3, 4)).at[jnp.array([0, 0]), jnp.array([1, 2])].add(u)))
+    mask = np.array([[1, 0, 0, 1]] * 3, bool)
+    cases.append(case("maskedFill", [x, mask, 0.5], lambda x: jnp.where(jnp.asarray(mask), 0.5, x)))
+    special = np.array([2.0, float("nan"), -1.0, 2.0, -float("inf"), 0.0])
+    cases.append(case("argsort", [special], None, np.argsort(special, kind="stable").astype(np.int32)))
+    cases.append(case("argsort", [integers(3, 1, 3, 1), {"descending": True}], None, integers(0, 2, 1, 3)))
+    cases.append(case("searchsorted", [np.array([1.0, 2, 2, 5]), np.array([[0.0, 2], [5, 9]])], None, np.array([[0, 1], [3, 4]], np.int32)))
+    cases.append(case("searchsorted", [np.array([1.0, 2, 2, 5]), np.array([2.0, 1]), True], None, integers(3, 1)))
+    return cases
+
+
 def optimizers():
     """Three steps of Adam from PyTorch's definition, what the op adamStep is for."""
     p, m, v = np.array([0.5, -1.0, 2.0]), np.zeros(3), np.zeros(3)
@@ -630,3 +822,5 @@ if __name__ == "__main__":
     write("random", randoms())
     write("adam", [optimizers()])
     write("linalg", linalg())
+    write("networks", networks())
+    write("rearrangements", rearrangements())

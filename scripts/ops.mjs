@@ -30,10 +30,12 @@ function functions(signatures, namespace) {
 
 /** What a generated file begins with: whose operations it holds, and what it imports. */
 function header(text, whose, functions = []) {
-  const used = (names) => names.filter((name) => new RegExp(`\\b${name.replace("type ", "")}\\b`).test(text));
+  // Types stand where types do: their names may be words of the documentation.
+  const place = (name) => (name.startsWith("type ") ? `(?:[:|]|readonly) ${name.slice(5)}` : `\\b${name}`);
+  const used = (names) => names.filter((name) => new RegExp(`${place(name)}\\b`).test(text));
   const imports = [
     [used(["apply", "binary", "define", "operands", "unary"]), "./apply.js"],
-    [used(["type Axes", "type Padding", "type Pairs", "type Slices"]), "./attributes.js"],
+    [used(["type Axes", "type Contraction", "type Padding", "type Pairs", "type Slices"]), "./attributes.js"],
     [used(["type Shape"]), "./convert.js"],
     [used(["type DType"]), "./dtype.js"],
     [used(functions), "./ops.gen.js"],
@@ -210,6 +212,7 @@ function typeOf({ kind, choices }) {
     shape: "Shape",
     ints: "number | readonly number[]",
     padding: "Padding",
+    contraction: "Contraction",
     pairs: "Pairs",
     slices: "Slices",
     text: "string",

@@ -37,7 +37,7 @@ interface AdamRun {
 
 const folder = new URL("fixtures/", import.meta.url);
 const load = (name: string): unknown => JSON.parse(readFileSync(new URL(`${name}.json`, folder), "utf8"));
-const files = ["elementwise", "reductions", "products", "shapes", "random", "linalg"];
+const files = ["elementwise", "reductions", "products", "shapes", "random", "linalg", "networks", "rearrangements"];
 const cases = files.flatMap((name) => load(name) as Case[]);
 
 /** What users cannot call: the parts of Adam's step, tested below. */

@@ -7,6 +7,9 @@ import { describe, type ErrorCode, list, TensorError } from "./errors.js";
 /** Axes of a tensor; negative ones count from the last. */
 export type Axes = number | readonly number[];
 
+/** How many axes are summed over (the last of the first tensor, the first of the second), or which of each. */
+export type Contraction = number | readonly [readonly number[], readonly number[]];
+
 /** Elements added on both sides: for each axis, for all of them, as many as keep the size, or none. */
 export type Padding = number | readonly number[] | "same" | "valid";
 
@@ -20,7 +23,7 @@ export type Slices = readonly (
 
 /** The kinds of attributes: one slot each from `int` to `choice`, else a count and the slots of the items. */
 export type Kind =
-  "int" | "float" | "bool" | "axis" | "dtype" | "choice" | "axes" | "shape" | "ints" | "padding" | "pairs" | "slices" | "text";
+  "int" | "float" | "bool" | "axis" | "dtype" | "choice" | "axes" | "shape" | "ints" | "contraction" | "padding" | "pairs" | "slices" | "text";
 
 /** One attribute of an operation. */
 export interface Attribute {
@@ -90,6 +93,9 @@ export function encode(op: string, attribute: Attribute, value: unknown, slots: 
       slots.push(items.length, ...items.map(Number));
       break;
     }
+    case "contraction":
+      slots.push(...(contraction(given) ?? refuse("a number of axes, or two lists of axes of one length")));
+      break;
     case "padding":
       if (given === "same") slots.push(samePadding);
       else if (given === "valid") slots.push(-1);
@@ -120,6 +126,15 @@ function isInteger(value: unknown): value is number {
 
 function oneOf(words: readonly string[]): string {
   return list(words.map((word) => `"${word}"`)).replace(" and ", " or ");
+}
+
+function contraction(value: unknown): number[] | undefined {
+  if (isInteger(value) && value >= 0) return [-1 - value];
+  if (!isArray(value) || value.length !== 2) return undefined;
+  const [a, b] = value;
+  if (!isArray(a) || !isArray(b) || a.length !== b.length) return undefined;
+  const axes = [...a, ...b];
+  return axes.every(isInteger) ? [a.length, ...axes] : undefined;
 }
 
 function pairs(value: unknown): number[] | undefined {

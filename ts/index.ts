@@ -1,7 +1,7 @@
 // wengert: what programs import. The entries in entry/ bring the core to life and hand all of this on.
 export { explain } from "./explain.js";
 export { gradCheck, type Discrepancy, type GradCheckOptions, type GradCheckResult } from "./check.js";
-export type { Axes, Pairs, Slices } from "./attributes.js";
+export type { Axes, Contraction, Padding, Pairs, Slices } from "./attributes.js";
 export type { NestedArray, NestedValues, NumericArray, Shape } from "./convert.js";
 export {
   arange,
@@ -27,7 +27,16 @@ export { grad, type GradOptions, noGrad, stopGradient, valueAndGrad } from "./gr
 export type { Hook, Registration } from "./hooks.js";
 export { hessian, jacfwd, jacobian, type Jacobian, type JacobianOptions, jacrev, type Mode } from "./jacobian.js";
 export * as linalg from "./linalg.js";
-export { type AxisOptions, split, unstack } from "./lists.js";
+export {
+  type AxisOptions,
+  meshgrid,
+  type MeshgridOptions,
+  split,
+  topk,
+  type TopkOptions,
+  unique,
+  unstack,
+} from "./lists.js";
 export { type Memory, memory, resetPeak } from "./memory.js";
 export * from "./ops.gen.js";
 export { manualSeed, rand, randn } from "./rand.js";

@@ -4,7 +4,7 @@ import { apply, binary, define, unary } from "./apply.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
 const triangularSolveOp = define(
-  108,
+  188,
   "linalg.triangularSolve",
   [
     { name: "a" },
@@ -16,7 +16,7 @@ const triangularSolveOp = define(
   ],
 );
 const matrixPowerOp = define(
-  119,
+  199,
   "linalg.matrixPower",
   [{ name: "x" }],
   [{ name: "n", kind: "int", positional: true }],
@@ -47,7 +47,7 @@ export function triangularSolve(
  * positive definite is an error.
  */
 export function cholesky(x: TensorLike): Tensor {
-  return unary(109, "linalg.cholesky", x);
+  return unary(189, "linalg.cholesky", x);
 }
 
 /**
@@ -55,12 +55,12 @@ export function cholesky(x: TensorLike): Tensor {
  * leading dimensions broadcast. A singular matrix is an error.
  */
 export function solve(a: TensorLike, b: TensorLike): Tensor {
-  return binary(110, "linalg.solve", a, b);
+  return binary(190, "linalg.solve", a, b);
 }
 
 /** The inverse, `[.., n, n]`. A singular matrix is an error. */
 export function inv(x: TensorLike): Tensor {
-  return unary(111, "linalg.inv", x);
+  return unary(191, "linalg.inv", x);
 }
 
 /**
@@ -68,7 +68,7 @@ export function inv(x: TensorLike): Tensor {
  * derivatives exist where it is not.
  */
 export function det(x: TensorLike): Tensor {
-  return unary(112, "linalg.det", x);
+  return unary(192, "linalg.det", x);
 }
 
 /**
@@ -76,7 +76,7 @@ export function det(x: TensorLike): Tensor {
  * singular matrix.
  */
 export function slogdet(x: TensorLike): Tensor {
-  return unary(113, "linalg.slogdet", x);
+  return unary(193, "linalg.slogdet", x);
 }
 
 /**
@@ -84,7 +84,7 @@ export function slogdet(x: TensorLike): Tensor {
  * smaller of m and n. The derivative exists where the first k columns are independent.
  */
 export function qr(x: TensorLike): Tensor {
-  return unary(114, "linalg.qr", x);
+  return unary(194, "linalg.qr", x);
 }
 
 /**
@@ -92,7 +92,7 @@ export function qr(x: TensorLike): Tensor {
  * n]`.
  */
 export function eigh(x: TensorLike): Tensor {
-  return unary(115, "linalg.eigh", x);
+  return unary(195, "linalg.eigh", x);
 }
 
 /**
@@ -100,7 +100,7 @@ export function eigh(x: TensorLike): Tensor {
  * order, k the smaller of m and n.
  */
 export function svd(x: TensorLike): Tensor {
-  return unary(116, "linalg.svd", x);
+  return unary(196, "linalg.svd", x);
 }
 
 /**
@@ -108,7 +108,7 @@ export function svd(x: TensorLike): Tensor {
  * derivative is that along matrices of the same rank (Golub and Pereyra, 1973).
  */
 export function pinv(x: TensorLike): Tensor {
-  return unary(117, "linalg.pinv", x);
+  return unary(197, "linalg.pinv", x);
 }
 
 /**
@@ -116,7 +116,7 @@ export function pinv(x: TensorLike): Tensor {
  * a vector `[m] -> [.., n, k]` or `[.., n]`; leading dimensions broadcast.
  */
 export function lstsq(a: TensorLike, b: TensorLike): Tensor {
-  return binary(118, "linalg.lstsq", a, b);
+  return binary(198, "linalg.lstsq", a, b);
 }
 
 /** The product of n factors x, by repeated squaring; of its inverse where n is negative: `[.., m, m]`. */
@@ -126,5 +126,5 @@ export function matrixPower(x: TensorLike, n: number): Tensor {
 
 /** The exponential Σ xᵏ / k! of a matrix, `[.., n, n]`, by scaling and squaring (Higham, 2005). */
 export function expm(x: TensorLike): Tensor {
-  return unary(120, "linalg.expm", x);
+  return unary(200, "linalg.expm", x);
 }

@@ -1,9 +1,10 @@
 // Operations with several results: parts of a tensor.
 import { asTensor } from "./apply.js";
+import { tensor } from "./create.js";
 import { isArray } from "./convert.js";
 import { checkOptions, describe, shapeText, TensorError } from "./errors.js";
-import { reshape, slice } from "./ops.gen.js";
-import { tidy } from "./scope.js";
+import { argsort, broadcastTo, flatten, gather, reshape, slice } from "./ops.gen.js";
+import { dispose, isTensor, tidy } from "./scope.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
 /** Options of split and unstack; the axis alone may stand in their place. */
@@ -49,6 +50,73 @@ export function unstack(x: TensorLike, options: number | AxisOptions = {}): Tens
     const shape = t.shape.filter((_, i) => i !== axis);
     return Array.from({ length: t.shape[axis] ?? 0 }, (_, i) => reshape(along(t, axis, i, i + 1), shape));
   });
+}
+
+/** Options of topk; the axis alone may stand in their place. */
+export interface TopkOptions {
+  /** The last if left out. */
+  readonly axis?: number;
+  /** The smallest elements when false. */
+  readonly largest?: boolean;
+}
+
+/**
+ * `[values, indices]` of the k largest elements along an axis, in descending order (the smallest in ascending order); of
+ * equal ones those that come first, which alone get the gradient. NaN counts as the largest.
+ */
+export function topk(x: TensorLike, k: number, options: number | TopkOptions = {}): [values: Tensor, indices: Tensor] {
+  return tidy((): [Tensor, Tensor] => {
+    const t = asTensor("topk", x);
+    const { axis: given = -1, largest = true } = typeof options === "number" ? { axis: options } : options;
+    checkOptions("topk", typeof options === "number" ? {} : options, ["axis", "largest"]);
+    const axis = axisOf("topk", t, given);
+    const size = t.shape[axis] ?? 0;
+    if (!Number.isInteger(k) || k < 0 || k > size)
+      throw new TensorError("argument", "topk", `k must be from 0 to ${size}, the size of axis ${axis}, got ${describe(k)}`);
+    const indices = along(argsort(t, { axis, descending: largest }), axis, 0, k);
+    return [gather(t, indices, axis), indices];
+  });
+}
+
+/** Options of meshgrid. */
+export interface MeshgridOptions {
+  /** "xy" (default) makes the first two axes those of a picture: rows belong to the second vector. */
+  readonly indexing?: "xy" | "ij";
+}
+
+/** Coordinates over a grid, one tensor for each vector, all of one shape: NumPy's meshgrid. Options come last. */
+export function meshgrid(...vectors: readonly (TensorLike | MeshgridOptions)[]): Tensor[] {
+  return tidy(() => {
+    const last = vectors.at(-1);
+    const options = isOptions(last) ? last : {};
+    checkOptions("meshgrid", options, ["indexing"]);
+    const { indexing = "xy" } = options;
+    if (indexing !== "xy" && indexing !== "ij")
+      throw new TensorError("argument", "meshgrid", `indexing must be "xy" or "ij", got ${describe(indexing)}`);
+    const xs = vectors.flatMap((x, i) => (isOptions(x) ? [] : [flatten(asTensor("meshgrid", x, `argument ${i + 1}`))]));
+    const order = xs.map((_, i) => (indexing === "xy" && xs.length > 1 && i < 2 ? 1 - i : i));
+    const shape = order.map((i) => xs[i]?.size ?? 0);
+    return xs.map((x, i) =>
+      broadcastTo(reshape(x, shape.map((_, axis) => (order[axis] === i ? x.size : 1))), shape),
+    );
+  });
+}
+
+function isOptions(value: unknown): value is MeshgridOptions {
+  return typeof value === "object" && value !== null && !isTensor(value) && !isArray(value) && !ArrayBuffer.isView(value);
+}
+
+/**
+ * The different elements in ascending order, NaN once and last. Their number depends on the values, so these are read:
+ * no gradient flows, and inside vmap it is an error.
+ */
+export function unique(x: TensorLike): Tensor {
+  const t = asTensor("unique", x);
+  const sorted = t.data().sort();
+  const kept = sorted.filter((value, i) => i === 0 || !(Object.is(value, sorted[i - 1]) || value === sorted[i - 1]));
+  const result = tensor(kept, { dtype: t.dtype });
+  if (t !== x) dispose(t);
+  return result;
 }
 
 function along(x: Tensor, axis: number, start: number, stop: number): Tensor {

@@ -18,7 +18,7 @@ const permutationOp = define(
   [{ name: "shape", kind: "shape", positional: true }],
 );
 const uniformOp = define(
-  129,
+  137,
   "random.uniform",
   [{ name: "key", dtype: "int32" }],
   [
@@ -29,7 +29,7 @@ const uniformOp = define(
   ],
 );
 const normalOp = define(
-  130,
+  138,
   "random.normal",
   [{ name: "key", dtype: "int32" }],
   [
@@ -38,12 +38,45 @@ const normalOp = define(
   ],
 );
 const bernoulliOp = define(
-  131,
+  139,
   "random.bernoulli",
   [{ name: "key", dtype: "int32" }],
   [
     { name: "shape", kind: "shape", positional: true },
     { name: "p", kind: "float", default: 0.5 },
+  ],
+);
+const randintOp = define(
+  140,
+  "random.randint",
+  [{ name: "key", dtype: "int32" }],
+  [
+    { name: "shape", kind: "shape", positional: true },
+    { name: "min", kind: "float", default: 0 },
+    { name: "max", kind: "float", default: 2147483647 },
+  ],
+);
+const truncatedNormalOp = define(
+  141,
+  "random.truncatedNormal",
+  [{ name: "key", dtype: "int32" }],
+  [
+    { name: "shape", kind: "shape", positional: true },
+    { name: "min", kind: "float", default: -2 },
+    { name: "max", kind: "float", default: 2 },
+    { name: "dtype", kind: "dtype", default: "float32" },
+  ],
+);
+const categoricalOp = define(
+  142,
+  "random.categorical",
+  [
+    { name: "key", dtype: "int32" },
+    { name: "logits" },
+  ],
+  [
+    { name: "axis", kind: "axis", default: -1 },
+    { name: "shape", kind: "shape", default: [] },
   ],
 );
 
@@ -75,6 +108,32 @@ export interface RandomBernoulliOptions {
   readonly p?: number;
 }
 
+/** Options of randint. */
+export interface RandomRandintOptions {
+  /** Default 0. */
+  readonly min?: number;
+  /** Default 2147483647. */
+  readonly max?: number;
+}
+
+/** Options of truncatedNormal. */
+export interface RandomTruncatedNormalOptions {
+  /** Default -2. */
+  readonly min?: number;
+  /** Default 2. */
+  readonly max?: number;
+  /** Default "float32". */
+  readonly dtype?: DType;
+}
+
+/** Options of categorical. */
+export interface RandomCategoricalOptions {
+  /** Default -1. */
+  readonly axis?: number;
+  /** Default []. */
+  readonly shape?: Shape;
+}
+
 /** n independent keys from one: `[2] -> [n, 2]`. */
 export function split(key: TensorLike, options?: number | RandomSplitOptions): Tensor {
   return apply(splitOp, [key], [], options);
@@ -98,4 +157,26 @@ export function normal(key: TensorLike, shape: Shape, options?: DType | RandomNo
 /** True with probability p; bool. */
 export function bernoulli(key: TensorLike, shape: Shape, options?: number | RandomBernoulliOptions): Tensor {
   return apply(bernoulliOp, [key], [shape], options);
+}
+
+/** Whole numbers from min to max - 1, all equally likely (to 2^-20 of it); int32. */
+export function randint(key: TensorLike, shape: Shape, options?: number | RandomRandintOptions): Tensor {
+  return apply(randintOp, [key], [shape], options);
+}
+
+/** Normal with mean 0 and standard deviation 1, given that it lies in [min, max]. */
+export function truncatedNormal(
+  key: TensorLike,
+  shape: Shape,
+  options?: number | RandomTruncatedNormalOptions,
+): Tensor {
+  return apply(truncatedNormalOp, [key], [shape], options);
+}
+
+/**
+ * The index along an axis drawn with probability softmax(logits), by the largest of logits with Gumbel noise; `shape`
+ * comes before that of the logits without the axis. int32.
+ */
+export function categorical(key: TensorLike, logits: TensorLike, options?: number | RandomCategoricalOptions): Tensor {
+  return apply(categoricalOp, [key, logits], [], options);
 }

@@ -1,8 +1,34 @@
 // Random numbers from a key: the same key and shape give the same numbers on every host.
+import { checkShape } from "./convert.js";
 import { keyOf, seedWords } from "./key.js";
-import type { Tensor } from "./tensor.js";
+import { categorical as drawn, type RandomCategoricalOptions } from "./random.gen.js";
+import type { Tensor, TensorLike } from "./tensor.js";
 
 export * from "./random.gen.js";
+
+/** Options of `random.categorical` where its second argument is the shape. */
+export interface CategoricalOptions {
+  /** Logarithms of the probabilities, up to a constant. */
+  readonly logits: TensorLike;
+  /** The axis of the choices; the last if left out. */
+  readonly axis?: number;
+}
+
+/**
+ * Indices along an axis of `logits` drawn with probability softmax(logits): int32 of a shape and then that of the logits
+ * without the axis. Either `categorical(key, shape, { logits })` or `categorical(key, logits, { shape })`.
+ */
+export function categorical(key: TensorLike, shape: readonly number[], options: CategoricalOptions): Tensor;
+export function categorical(key: TensorLike, logits: TensorLike, options?: number | RandomCategoricalOptions): Tensor;
+export function categorical(
+  key: TensorLike,
+  second: TensorLike,
+  options?: number | RandomCategoricalOptions | CategoricalOptions,
+): Tensor {
+  if (typeof options !== "object" || !("logits" in options)) return drawn(key, second, options);
+  const { logits, ...rest } = options;
+  return drawn(key, logits, { ...rest, shape: checkShape("random.categorical", second) });
+}
 
 /** A key for a seed (an integer from 0 to 2^53 - 1): int32 [2], the high and the low 32 bits. */
 export function key(seed: number): Tensor {

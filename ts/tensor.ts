@@ -5,7 +5,7 @@ import { core, memoryView, property, raise, scratch, setName } from "./core.js";
 import { type DType, dtypes, type TensorData } from "./dtype.js";
 import { checkOptions, describe, shapeText, TensorError } from "./errors.js";
 import { type Hook, registerHook, type Registration, rethrow } from "./hooks.js";
-import { type AxisOptions, split, unstack } from "./lists.js";
+import { type AxisOptions, split, topk, type TopkOptions, unique, unstack } from "./lists.js";
 import { TensorOps } from "./methods.gen.js";
 import { print } from "./print.js";
 import { alive, constructWith, dispose, disposeKey, handleOf, made, releaseHandle } from "./scope.js";
@@ -228,6 +228,16 @@ export class Tensor extends TensorOps {
   /** The slices along an axis (the first if left out), without that axis. */
   unstack(options?: number | AxisOptions): Tensor[] {
     return unstack(this, options);
+  }
+
+  /** `[values, indices]` of the k largest elements along an axis (the last if left out), the largest first. */
+  topk(k: number, options?: number | TopkOptions): [values: Tensor, indices: Tensor] {
+    return topk(this, k, options);
+  }
+
+  /** The different elements in ascending order. */
+  unique(): Tensor {
+    return unique(this);
   }
 
   /** The same values without a past: no gradient flows through the result. Shares memory. */

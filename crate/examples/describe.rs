@@ -100,6 +100,7 @@ fn attr(attr: &Attr) -> String {
         Kind::Pairs => ("pairs", None),
         Kind::Ints => ("ints", None),
         Kind::Padding => ("padding", None),
+        Kind::Contraction => ("contraction", None),
         Kind::Slices => ("slices", None),
         Kind::Text => ("text", None),
     };

@@ -85,6 +85,8 @@ pub enum Kind {
     Pairs,
     /// A whole number, or one for each dimension.
     Ints,
+    /// How many axes of two tensors are summed over, or two lists of them.
+    Contraction,
     /// As `Ints`, or one of the words "same" and "valid".
     Padding,
     /// For each axis start, stop and step, any of which may be left out.
@@ -309,6 +311,21 @@ impl<'t> Call<'_, 't> {
             return Ok(None);
         }
         Ok(Some(self.sizes("padding", n, 0)?.unwrap_or_else(|| vec![0; n])))
+    }
+
+    /// The next attribute, the axes of two tensors of `m` and `n` dimensions that are summed over in pairs: a negative
+    /// number -1 - k for the last k of the first and the first k of the second, or their number and then all of them.
+    pub fn contraction(&mut self, m: usize, n: usize) -> Result<(Vec<usize>, Vec<usize>)> {
+        let count = self.int("the number of axes")?;
+        if count < 0 {
+            let k = count.unsigned_abs() as usize - 1;
+            if k > m.min(n) {
+                return self.refuse(Code::Argument, format!("there are {m} and {n} axes to sum over, got {k}"));
+            }
+            return Ok(((m - k..m).collect(), (0..k).collect()));
+        }
+        let mut list = |ndim: usize| (0..count).map(|_| self.axis(ndim)).collect::<Result<Vec<usize>>>();
+        Ok((list(m)?, list(n)?))
     }
 
     /// The next attribute, a number or nothing.

@@ -54,18 +54,21 @@ pub const SPECS: &[Spec] = &[
         samples: &[Sample { x: &[Operand::Real(&[3], -1.0, 1.0), Operand::Real(&[4], -1.0, 1.0)], attrs: &[] }],
     },
     Spec {
-        name: "core.tensordot",
-        doc: "Σ a b over pairs of axes.",
+        name: "tensordot",
+        doc: "Σ a b over pairs of axes, NumPy's tensordot: the last `axes` of a and the first of b, or those in two lists. What is left of a comes first.",
         inputs: &["a", "b"],
-        attrs: &[param("axesA", Kind::Axes), param("axesB", Kind::Axes)],
+        attrs: &[option("axes", Kind::Contraction, "2")],
         dtypes: "float",
         build: |c| {
             need_float("tensordot", same_dtype("tensordot", &[c.x[0].aval(), c.x[1].aval()])?)?;
             let (m, n) = (c.x[0].shape().ndim(), c.x[1].shape().ndim());
-            let axes = (c.axis_list(m)?.unwrap_or_default(), c.axis_list(n)?.unwrap_or_default());
-            contract(c, &axes.0, &axes.1)
+            let (by_a, by_b) = c.contraction(m, n)?;
+            contract(c, &by_a, &by_b)
         },
-        samples: &[Sample { x: &[X, Operand::Real(&[4, 2, 2], -1.0, 1.0)], attrs: &[2.0, 0.0, 2.0, 2.0, 1.0, 0.0] }],
+        samples: &[
+            Sample { x: &[X, Operand::Real(&[4, 2, 2], -1.0, 1.0)], attrs: &[2.0, 0.0, 2.0, 2.0, 0.0] },
+            Sample { x: &[X, Operand::Real(&[3, 4, 2], -1.0, 1.0)], attrs: &[-3.0] },
+        ],
     },
     Spec {
         name: "modeProduct",

@@ -107,7 +107,7 @@ pub const SPECS: &[Spec] = &[
         samples: &[Sample { x: &[Operand::Key], attrs: &[1.0, 6.0, -1.0, 2.0, 1.0] }],
     },
     Spec {
-        name: "core.categorical",
+        name: "random.categorical",
         doc: "The index along an axis drawn with probability softmax(logits), by the largest of logits with Gumbel noise; `shape` comes before that of the logits without the axis. int32.",
         inputs: &["key:int32", "logits"],
         attrs: &[option("axis", Kind::Axis, "-1"), option("shape", Kind::Shape, "[]")],
