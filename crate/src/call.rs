@@ -139,16 +139,24 @@ pub struct Call<'a, 't> {
 impl<'t> Call<'_, 't> {
     /// A refusal of this call.
     pub fn refuse<T>(&self, code: Code, sentence: impl Into<String>) -> Result<T> {
+        Err(self.refusal(code, sentence.into()))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refusal(&self, code: Code, sentence: String) -> Error {
         let shapes: Vec<Shape> = self.x.iter().map(|x| x.shape()).collect();
         let error = Error::new(code, self.op, sentence).with_dtypes(self.x.iter().map(|x| x.dtype().name()));
-        Err(error.with_shapes(shapes.iter().map(|s| &s[..])))
+        error.with_shapes(shapes.iter().map(|s| &s[..]))
     }
 
     /// Refuses int32 and bool.
+    #[inline(never)]
     pub fn need_float(&self) -> Result<()> {
         self.x.iter().try_for_each(|x| op::need_float(self.op, x.dtype()))
     }
 
+    #[inline(never)]
     fn next(&mut self, what: &str) -> Result<f64> {
         let Some((&first, rest)) = self.attrs.split_first() else {
             return self.refuse(Code::Argument, format!("{what} is missing"));
@@ -163,6 +171,7 @@ impl<'t> Call<'_, 't> {
     }
 
     /// The next attribute, a whole number.
+    #[inline(never)]
     pub fn int(&mut self, what: &str) -> Result<i64> {
         let x = self.next(what)?;
         if x.fract() != 0.0 || x.abs() > 9e15 || x.is_nan() {
@@ -172,6 +181,7 @@ impl<'t> Call<'_, 't> {
     }
 
     /// The next attribute, a size: a whole number that is not negative.
+    #[inline(never)]
     pub fn size(&mut self, what: &str) -> Result<usize> {
         let n = self.int(what)?;
         if n < 0 {
@@ -187,12 +197,14 @@ impl<'t> Call<'_, 't> {
     }
 
     /// The next attribute, an axis of `ndim` dimensions.
+    #[inline(never)]
     pub fn axis(&mut self, ndim: usize) -> Result<usize> {
         let a = self.next("an axis")?;
         axis(self.op, a, ndim)
     }
 
     /// The next attribute, a list; `None` when it is left out.
+    #[inline(never)]
     fn list(&mut self, width: usize) -> Result<Option<Vec<f64>>> {
         let n = self.int("the length of a list")?;
         let Ok(n) = usize::try_from(n) else { return Ok(None) };
@@ -200,6 +212,7 @@ impl<'t> Call<'_, 't> {
     }
 
     /// The next attribute, axes of `ndim` dimensions, each at most once; all of them when left out.
+    #[inline(never)]
     pub fn axes(&mut self, ndim: usize) -> Result<AxisSet> {
         let Some(list) = self.list(1)? else { return Ok(AxisSet::all(ndim)) };
         let mut set = AxisSet::default();
@@ -218,6 +231,7 @@ impl<'t> Call<'_, 't> {
     }
 
     /// The next attribute, axes in their order.
+    #[inline(never)]
     pub fn axis_list(&mut self, ndim: usize) -> Result<Option<Vec<usize>>> {
         let Some(list) = self.list(1)? else { return Ok(None) };
         list.into_iter().map(|a| axis(self.op, a, ndim)).collect::<Result<Vec<usize>>>().map(Some)
@@ -233,6 +247,7 @@ impl<'t> Call<'_, 't> {
     }
 
     /// The next attribute, a shape.
+    #[inline(never)]
     pub fn shape(&mut self) -> Result<Shape> {
         let dims = self.signed_shape()?;
         if let Some(d) = dims.iter().find(|&&d| d < 0) {
@@ -281,6 +296,7 @@ impl<'t> Call<'_, 't> {
 
     /// The next attribute, whole numbers of at least `least`: one for each of `n` dimensions, or one for all of them;
     /// `None` when left out.
+    #[inline(never)]
     pub fn sizes(&mut self, what: &str, n: usize, least: usize) -> Result<Option<Vec<usize>>> {
         let Some(list) = self.list(1)? else { return Ok(None) };
         let ok = |&x: &f64| x.fract() == 0.0 && (least as f64..9e15).contains(&x);

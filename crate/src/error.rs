@@ -64,22 +64,26 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// A refusal by `op`, named as users write it; `sentence` says what must hold and what was got, without the name of the operation.
     pub fn new(code: Code, op: &str, sentence: impl Into<String>) -> Error {
-        Error(Box::new(Detail {
-            code,
-            op: camel(op),
-            sentence: sentence.into(),
-            shapes: Vec::new(),
-            dtypes: Vec::new(),
-        }))
+        Error::of(code, op, sentence.into())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn of(code: Code, op: &str, sentence: String) -> Error {
+        Error(Box::new(Detail { code, op: camel(op), sentence, shapes: Vec::new(), dtypes: Vec::new() }))
     }
 
     /// Adds the shapes of the operands, for programs that read the error.
+    #[cold]
+    #[inline(never)]
     pub fn with_shapes<'a>(mut self, shapes: impl IntoIterator<Item = &'a [usize]>) -> Error {
         self.0.shapes = shapes.into_iter().map(<[usize]>::to_vec).collect();
         self
     }
 
     /// Adds the dtypes of the operands, for programs that read the error.
+    #[cold]
+    #[inline(never)]
     pub fn with_dtypes(mut self, dtypes: impl IntoIterator<Item = &'static str>) -> Error {
         self.0.dtypes = dtypes.into_iter().collect();
         self

@@ -267,6 +267,7 @@ primitives!(
 );
 
 /// Refuses operands of different dtypes, with the conversion to write.
+#[inline(never)]
 pub(crate) fn same_dtype(op: &str, x: &[Aval]) -> Result<DType> {
     let dtype = x.first().map_or(DType::Float32, |a| a.dtype);
     match x.iter().find(|a| a.dtype != dtype) {
@@ -288,6 +289,7 @@ pub(crate) fn same_dtype(op: &str, x: &[Aval]) -> Result<DType> {
 }
 
 /// Refuses a dtype that is not among those an operation is defined on; `what` names them.
+#[inline(never)]
 pub(crate) fn need_dtype(op: &str, dtype: DType, ok: bool, what: &str) -> Result<()> {
     if ok {
         return Ok(());
@@ -307,6 +309,7 @@ pub(crate) fn need_float(op: &str, dtype: DType) -> Result<()> {
 }
 
 /// The shape that operands broadcast to.
+#[inline(never)]
 pub(crate) fn broadcast(op: &str, x: &[Aval]) -> Result<Shape> {
     let mut shape = Shape::SCALAR;
     for a in x {

@@ -165,7 +165,13 @@ impl Tape {
 
     /// Appends an operation on nodes of this tape, without a value. Errors: those of the operation's `infer`.
     pub fn record(&self, op: impl Into<Op>, inputs: &[Var<'_>]) -> Result<Var<'_>> {
-        let op = op.into();
+        self.record_op(op.into(), inputs)
+    }
+
+    // Rules and composed operations are chains of calls of this one and the next: copies of them in each would make up
+    // half of the program.
+    #[inline(never)]
+    fn record_op(&self, op: Op, inputs: &[Var<'_>]) -> Result<Var<'_>> {
         let avals: SmallVec<[Aval; 4]> = inputs.iter().map(Var::aval).collect();
         let aval = op.infer(&avals)?;
         self.room()?;
@@ -175,7 +181,12 @@ impl Tape {
     /// [`Tape::record`] for rules and composed operations, which check their arguments first: a refusal is remembered
     /// and reported by [`Tape::take_failure`].
     pub fn apply<'t>(&'t self, op: impl Into<Op>, inputs: &[Var<'t>]) -> Var<'t> {
-        match self.record(op, inputs) {
+        self.apply_op(op.into(), inputs)
+    }
+
+    #[inline(never)]
+    fn apply_op<'t>(&'t self, op: Op, inputs: &[Var<'t>]) -> Var<'t> {
+        match self.record_op(op, inputs) {
             Ok(y) => y,
             Err(e) => {
                 self.fail(e);

@@ -110,25 +110,30 @@ impl<'t> Var<'t> {
     }
 
     /// A function of the table on this node.
+    #[inline(never)]
     pub fn map(self, func: Func) -> Var<'t> {
         self.apply(Map { func })
     }
 
+    #[inline(never)]
     fn map2(self, func: Func, other: Var<'t>) -> Var<'t> {
         self.tape.apply(Map { func }, &[self, other])
     }
 
     /// A test of the table on this node and another.
+    #[inline(never)]
     pub fn test(self, test: Test, other: Var<'t>) -> Var<'t> {
         self.tape.apply(Compare { test }, &[self, other])
     }
 
     /// x².
+    #[inline(never)]
     pub fn square(self) -> Var<'t> {
         self.map(Func::Square)
     }
 
     /// The sum over `axes`; they stay as ones with `keep_dims`.
+    #[inline(never)]
     pub fn sum(self, axes: AxisSet, keep_dims: bool) -> Var<'t> {
         if axes.is_empty() { self } else { self.apply(Sum { axes, keep_dims }) }
     }
@@ -139,11 +144,13 @@ impl<'t> Var<'t> {
     }
 
     /// Broadcasts to `shape`.
+    #[inline(never)]
     pub fn expand(self, shape: Shape) -> Var<'t> {
         if self.shape() == shape { self } else { self.apply(Expand { shape }) }
     }
 
     /// The same elements in another shape.
+    #[inline(never)]
     pub fn reshape(self, shape: Shape) -> Var<'t> {
         if self.shape() == shape { self } else { self.apply(Reshape { shape }) }
     }
@@ -154,6 +161,7 @@ impl<'t> Var<'t> {
     }
 
     /// Dimension `k` of the result is dimension `axes[k]`.
+    #[inline(never)]
     pub fn permute(self, axes: &[usize]) -> Var<'t> {
         if axes.iter().copied().eq(0..axes.len()) { self } else { self.apply(Permute::new(axes)) }
     }
@@ -166,6 +174,7 @@ impl<'t> Var<'t> {
     }
 
     /// Exchanges the last two dimensions.
+    #[inline(never)]
     pub fn transpose_last(self) -> Var<'t> {
         let n = self.shape().ndim();
         let mut axes: Vec<usize> = (0..n).collect();
@@ -187,11 +196,13 @@ impl<'t> Var<'t> {
     }
 
     /// The matrix product.
+    #[inline(never)]
     pub fn matmul(self, other: Var<'t>) -> Var<'t> {
         self.tape.apply(MatMul::default(), &[self, other])
     }
 
     /// The same values as another dtype.
+    #[inline(never)]
     pub fn cast(self, dtype: DType) -> Var<'t> {
         if self.dtype() == dtype { self } else { self.apply(Cast { dtype }) }
     }
@@ -202,11 +213,13 @@ impl<'t> Var<'t> {
     }
 
     /// `c` in the dtype and shape of this node, without memory for more than one element.
+    #[inline(never)]
     pub fn full_like(self, c: f64) -> Var<'t> {
         self.lit(c).expand(self.shape())
     }
 
     /// The one place where broadcasting is undone: sums over the dimensions in which `shape` was stretched to this one's.
+    #[inline(never)]
     pub fn sum_to(self, shape: Shape) -> Var<'t> {
         let own = self.shape();
         if own == shape {
@@ -275,6 +288,7 @@ macro_rules! var_intrinsics {
 impl<'t> Real for Var<'t> {
     type Mask = Var<'t>;
 
+    #[inline(never)]
     fn lit(self, c: f64) -> Var<'t> {
         match self.tape.constant(c, self.dtype()) {
             Ok(constant) => constant,
@@ -299,6 +313,7 @@ impl<'t> Real for Var<'t> {
     fn ge(self, other: Var<'t>) -> Var<'t> {
         self.test(Test::GreaterEqual, other)
     }
+    #[inline(never)]
     fn select(mask: Var<'t>, yes: Var<'t>, no: Var<'t>) -> Var<'t> {
         mask.tape.apply(Select, &[mask, yes, no])
     }
