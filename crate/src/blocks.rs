@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::kernels::map::{MAX_OPERANDS, Operand, Operands};
+use crate::kernels::map::{Kernel, MAX_OPERANDS, Operand, Operands};
 use crate::layout::Layout;
 use crate::op::Aval;
 use crate::shape::Shape;
@@ -35,37 +35,78 @@ pub fn reusable(a: &Array, out: Aval) -> bool {
     same && a.owns_all() && a.layout.is_contiguous()
 }
 
-/// A kernel as it is passed to [`each`]: `kernel(len, operands, out)`.
-type Loop<'a> = dyn Fn(usize, &Operands, *mut u8) + 'a;
+/// How an operation that works on each element by itself is computed.
+#[derive(Clone, Copy, Debug)]
+pub struct Elementwise {
+    /// The loop over a run.
+    pub kernel: Kernel,
+    /// For each place of the kernel the input that goes there, [`NOTHING`] for a zero. None: input after input.
+    pub places: Option<[u8; MAX_OPERANDS]>,
+}
+
+/// The place of a kernel that no input goes to.
+pub const NOTHING: u8 = u8::MAX;
+
+/// 0 in every dtype.
+static ZERO: u64 = 0;
+
+impl Elementwise {
+    /// A kernel that expects input after input.
+    pub fn new(kernel: Kernel) -> Elementwise {
+        Elementwise { kernel, places: None }
+    }
+
+    /// The operands of the kernel when the inputs are these.
+    fn placed(&self, given: &Operands) -> Operands {
+        let zero = Operand { start: (&raw const ZERO).cast(), slice: false };
+        let pick = |places: [u8; MAX_OPERANDS]| places.map(|i| given.get(usize::from(i)).copied().unwrap_or(zero));
+        self.places.map_or(*given, pick)
+    }
+}
+
+/// The value of an elementwise operation, whose kernel fits these operands and the result. Errors: `memory`.
+pub fn map(operation: &Elementwise, x: &[Array], out: Aval) -> Result<Array> {
+    let y = result(x, out.shape, out.dtype)?;
+    let (to, size) = (y.address(), out.dtype.size());
+    each(out.shape, x, &|len, given, at| {
+        // SAFETY: `each` gives operands of `len` elements, and has as many places from `at` on in a result of this shape.
+        unsafe { (operation.kernel)(len, &operation.placed(given), to.wrapping_add(at * size)) }
+    });
+    Ok(y)
+}
+
+/// What [`each`] calls: `run(len, operands, at)` for `len` elements of the result from position `at` on.
+type Run<'a> = dyn Fn(usize, &Operands, usize) + 'a;
 
 const NO_OPERANDS: Operands = [Operand { start: std::ptr::null(), slice: false }; MAX_OPERANDS];
 
-/// Calls `kernel(len, operands, out)` over runs that together make up the row-major elements of `out`, with the inputs
-/// broadcast to its shape. `out` is contiguous; it may be one of the inputs.
+/// Calls `run(len, operands, at)` over runs that together make up the row-major elements of a shape, with the inputs (at
+/// most [`MAX_OPERANDS`]) broadcast to it. What is written from `at` on may be one of the inputs.
 ///
 /// One function for all kernels: they are passed by reference, so that no operation brings a copy of this loop.
-pub fn each(out: &Array, x: &[Array], kernel: &Loop<'_>) {
-    debug_assert!(out.layout.is_contiguous() && x.len() <= MAX_OPERANDS);
-    let n = out.shape().size();
+pub fn each(shape: Shape, x: &[Array], run: &Run<'_>) {
+    debug_assert!(x.len() <= MAX_OPERANDS);
+    let n = shape.size();
     if n == 0 {
         return;
     }
-    if x.iter().all(|a| plain(a, out)) {
+    if x.iter().all(|a| plain(a, shape)) {
         let mut operands = NO_OPERANDS;
         for (operand, a) in operands.iter_mut().zip(x) {
             *operand = Operand { start: a.address(), slice: n > 1 && a.shape().size() == n };
         }
-        return kernel(n, &operands, out.address());
+        return run(n, &operands, 0);
     }
-    let expanded: SmallVec<[Layout; 4]> = x.iter().map(|a| a.layout.expand(out.shape())).collect();
-    let layouts: SmallVec<[&Layout; 5]> = std::iter::once(&out.layout).chain(&expanded).collect();
+    let out = Layout::contiguous(shape);
+    let expanded: SmallVec<[Layout; 4]> = x.iter().map(|a| a.layout.expand(shape)).collect();
+    let layouts: SmallVec<[&Layout; 5]> = std::iter::once(&out).chain(&expanded).collect();
     let walk = Walk::new(&layouts);
-    if walk.len <= SHORT { short_runs(out, x, &walk, kernel) } else { long_runs(out, x, &walk, kernel) }
+    if walk.len <= SHORT { short_runs(shape, x, &walk, run) } else { long_runs(x, &walk, run) }
 }
 
 /// Whether an operand needs no walk: all its elements lie as those of the result, or it is one value.
-fn plain(a: &Array, out: &Array) -> bool {
-    a.shape().size() == 1 || (a.shape() == out.shape() && a.layout.is_contiguous())
+fn plain(a: &Array, out: Shape) -> bool {
+    a.shape().size() == 1 || (a.shape() == out && a.layout.is_contiguous())
 }
 
 /// Where the positions of a layout count from.
@@ -76,8 +117,8 @@ fn base(a: &Array) -> *const u8 {
 /// Room for a block of every operand.
 type Scratch = [MaybeUninit<[u64; BLOCK]>; MAX_OPERANDS];
 
-/// Many short runs: as many as a block holds are copied together, and the kernel is called for the block.
-fn short_runs(out: &Array, x: &[Array], walk: &Walk, kernel: &Loop<'_>) {
+/// Many short runs: as many as a block holds are copied together, and `run` is called for the block.
+fn short_runs(out: Shape, x: &[Array], walk: &Walk, run: &Run<'_>) {
     let mut scratch: Scratch = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
     let mut operands = NO_OPERANDS;
     let (mut filled, mut done) = (0, 0);
@@ -90,7 +131,7 @@ fn short_runs(out: &Array, x: &[Array], walk: &Walk, kernel: &Loop<'_>) {
                 Operand { start: a.address().wrapping_add(if slice { done * a.dtype.size() } else { 0 }), slice }
             };
         }
-        kernel(filled, &operands, out.address().wrapping_add(done * out.dtype.size()));
+        run(filled, &operands, done);
     };
     walk.each(|at| {
         if filled + walk.len > BLOCK {
@@ -110,8 +151,8 @@ fn short_runs(out: &Array, x: &[Array], walk: &Walk, kernel: &Loop<'_>) {
     flush(filled, done, &mut scratch);
 }
 
-/// Long runs: the kernel is called for each; where neighbours are apart, for one block of copies after the other.
-fn long_runs(out: &Array, x: &[Array], walk: &Walk, kernel: &Loop<'_>) {
+/// Long runs: `run` is called for each; where neighbours are apart, for one block of copies after the other.
+fn long_runs(x: &[Array], walk: &Walk, run: &Run<'_>) {
     let mut scratch: Scratch = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
     let mut operands = NO_OPERANDS;
     let strided = walk.steps[1..=x.len()].iter().any(|&step| step != 0 && step != 1);
@@ -132,8 +173,7 @@ fn long_runs(out: &Array, x: &[Array], walk: &Walk, kernel: &Loop<'_>) {
                     }
                 };
             }
-            let place = at[0] - out.layout.offset + done;
-            kernel(len, &operands, out.address().wrapping_add(place * out.dtype.size()));
+            run(len, &operands, at[0] + done);
             done += len;
         }
     });

@@ -46,6 +46,32 @@ pub fn reset_peak() {
     POOL.with_borrow_mut(|pool| pool.memory.peak = pool.memory.live);
 }
 
+/// A measurement of the peak that leaves the account as it would be without.
+pub struct PeakWatch {
+    live: usize,
+    peak: usize,
+}
+
+/// Begins to measure how many bytes come to be live at once on top of those that are.
+pub fn watch_peak() -> PeakWatch {
+    let Memory { live, peak, .. } = memory();
+    reset_peak();
+    PeakWatch { live, peak }
+}
+
+impl PeakWatch {
+    /// The bytes.
+    pub fn peak(&self) -> usize {
+        memory().peak.saturating_sub(self.live)
+    }
+}
+
+impl Drop for PeakWatch {
+    fn drop(&mut self) {
+        POOL.with_borrow_mut(|pool| pool.memory.peak = pool.memory.peak.max(self.peak));
+    }
+}
+
 /// A block of initialised bytes, aligned to 64, owned by one or more arrays of this thread.
 #[derive(Debug)]
 pub struct Buffer {

@@ -108,14 +108,16 @@ impl Tape {
 }
 
 fn unknown(whose: &'static str) -> Error {
-    let sentence = if whose == "vmap" {
-        "inside vmap a tensor stands for every example at once and has no value to read; \
-         choose between values with where(), or read afterwards"
-            .to_string()
-    } else {
-        format!(
+    let sentence = match whose {
+        "vmap" => "inside vmap a tensor stands for every example at once and has no value to read; \
+                   choose between values with where(), or read afterwards"
+            .to_string(),
+        "compile" => "inside compile a tensor stands for the argument of every call and has no value to read; \
+                      choose between values with where(), or give what decides as a plain number or boolean"
+            .to_string(),
+        _ => format!(
             "the rule of {whose} is recorded before its tangents or cotangents are known: they have no value to read"
-        )
+        ),
     };
     Error::new(Code::Trace, whose, sentence)
 }

@@ -42,6 +42,16 @@ impl Layout {
         true
     }
 
+    /// Whether all elements are one, which is repeated.
+    pub fn is_uniform(&self) -> bool {
+        self.shape.size() > 0 && self.shape.iter().zip(&self.strides).all(|(&d, &stride)| d == 1 || stride == 0)
+    }
+
+    /// Element `(0, 0, ..)` as a scalar.
+    pub fn first(&self) -> Layout {
+        Layout { shape: Shape::SCALAR, ..*self }
+    }
+
     /// Dimension `k` of the result is dimension `axes[k]` of this layout.
     pub fn permute(&self, axes: &[usize]) -> Layout {
         let mut out = Layout { shape: Shape::SCALAR, ..*self };

@@ -2,7 +2,7 @@
 //! native hosts.
 //!
 //! Dependencies point one way: `error, dtype -> shape -> layout -> walk -> buffer -> array`; kernels know runs only;
-//! `elementwise` is the table of functions; `op -> ops -> tape -> eval, diff -> session -> wasm`.
+//! `elementwise` is the table of functions; `op -> ops -> tape -> eval, diff -> session, plan -> wasm`.
 
 #[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
 compile_error!("the kernels need SIMD: build with `npm run build`");
@@ -23,6 +23,7 @@ pub mod kernels;
 pub mod layout;
 pub mod op;
 pub mod ops;
+pub mod plan;
 pub mod real;
 mod reduction;
 pub mod session;

@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use crate::array::Array;
 use crate::batch::{self, Batched};
+use crate::blocks::{self, Elementwise};
 use crate::call::Spec;
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
@@ -74,8 +75,38 @@ pub trait Primitive: Clone + PartialEq + Into<Op> {
     /// Shape and dtype of the result; every refusal of shapes, dtypes and attributes is here.
     fn infer(&self, x: &[Aval]) -> Result<Aval>;
 
+    /// The loop that computes an operation which works on each element by itself, for operands of a dtype (that of the
+    /// last). Such operations need no `eval`, and a plan may fuse them with their neighbours.
+    fn elementwise(&self, dtype: DType) -> Option<Elementwise> {
+        let _ = dtype;
+        None
+    }
+
     /// The value. After `infer` only memory can fail, and values that index.
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array>;
+    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+        if self.is_identity() {
+            return Ok(x[0].clone());
+        }
+        let found = x.last().and_then(|last| self.elementwise(last.dtype));
+        let undefined = || Error::new(Code::DType, self.name(), "has no values of this dtype");
+        blocks::map(&found.ok_or_else(undefined)?, &x, out)
+    }
+
+    /// Whether the value is that of the only input it is computed from, as it is.
+    fn is_identity(&self) -> bool {
+        false
+    }
+
+    /// Whether the value is that of the input, repeated along dimensions as broadcasting does.
+    fn repeats(&self) -> bool {
+        false
+    }
+
+    /// About how many arithmetic operations the value takes.
+    fn flops(&self, x: &[Aval], out: Aval) -> f64 {
+        let _ = x;
+        out.shape.size() as f64
+    }
 
     /// Whether the value depends on that of input `i`; `eval` is given only the inputs of which this holds.
     fn reads(&self, i: usize) -> bool {
@@ -192,6 +223,12 @@ macro_rules! primitives {
             pub fn name(&self) -> &'static str { match self { $(Op::$P(p) => p.name()),+ } }
             pub fn infer(&self, x: &[Aval]) -> Result<Aval> { match self { $(Op::$P(p) => p.infer(x)),+ } }
             pub fn eval(&self, x: Arrays, out: Aval) -> Result<Array> { match self { $(Op::$P(p) => p.eval(x, out)),+ } }
+            pub fn elementwise(&self, dtype: DType) -> Option<Elementwise> {
+                match self { $(Op::$P(p) => p.elementwise(dtype)),+ }
+            }
+            pub fn is_identity(&self) -> bool { match self { $(Op::$P(p) => p.is_identity()),+ } }
+            pub fn repeats(&self) -> bool { match self { $(Op::$P(p) => p.repeats()),+ } }
+            pub fn flops(&self, x: &[Aval], out: Aval) -> f64 { match self { $(Op::$P(p) => p.flops(x, out)),+ } }
             pub fn reads(&self, i: usize) -> bool { match self { $(Op::$P(p) => p.reads(i)),+ } }
             pub fn in_place(&self) -> bool { match self { $(Op::$P(p) => p.in_place()),+ } }
             pub fn active(&self, i: usize) -> bool { match self { $(Op::$P(p) => p.active(i)),+ } }

@@ -53,9 +53,16 @@ impl Tape {
 
     // ---- transformations
 
+    /// Opens a transformation that is there to make a plan, see [`Tape::compile`]: it differentiates nothing itself.
+    pub fn begin_plan(&self) {
+        self.begin();
+        self.set_planning(self.depth() == 1);
+    }
+
     /// Opens a transformation: from now on operations are recorded.
     pub fn begin(&self) {
         if self.depth() == 0 {
+            self.set_planning(false);
             let mut nodes = self.nodes.borrow_mut();
             nodes.began = nodes.clock();
         }

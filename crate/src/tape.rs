@@ -90,6 +90,8 @@ pub struct Tape {
     pub(crate) nodes: RefCell<Nodes>,
     /// Number of open transformations. Inside one, operations are recorded and not run.
     depth: Cell<u32>,
+    /// The outermost transformation makes a plan: it records and differentiates nothing itself.
+    planning: Cell<bool>,
     /// No further derivative can be asked for of what is appended now: rules may use fused nodes.
     last_pass: Cell<bool>,
     /// Operations outside transformations are not recorded for `backward`.
@@ -131,6 +133,7 @@ impl Tape {
         Tape {
             nodes: RefCell::new(nodes),
             depth: Cell::new(0),
+            planning: Cell::new(false),
             last_pass: Cell::new(false),
             no_grad: Cell::new(false),
             time: Cell::new(None),
@@ -291,6 +294,15 @@ impl Tape {
         self.depth.set(depth);
     }
 
+    pub(crate) fn set_planning(&self, on: bool) {
+        self.planning.set(on);
+    }
+
+    /// Whether no open transformation can differentiate what a pass appends now.
+    pub fn is_outermost(&self) -> bool {
+        self.depth.get() <= 1 + u32::from(self.planning.get())
+    }
+
     /// Whether rules may append nodes that have no derivative themselves.
     pub fn is_last_pass(&self) -> bool {
         self.last_pass.get()
@@ -354,6 +366,18 @@ impl Tape {
             nodes.handles -= 1;
             nodes.drop_handle(x.id());
         }
+    }
+
+    /// Gives back a handle whose holder lets others have the memory of the value: nothing else here holds on to it.
+    pub fn give_up(&self, handle: f64) {
+        if let Some(x) = self.lookup(handle) {
+            let mut nodes = self.nodes.borrow_mut();
+            let node = &mut nodes.slots[x.id() as usize];
+            if node.handles == 1 && node.keeps == 0 && node.uses == 0 {
+                node.value = None;
+            }
+        }
+        self.release(handle);
     }
 
     /// Number of handles that are out.

@@ -16,6 +16,7 @@ use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::graph;
 use crate::ops::custom::Rule;
+use crate::plan::Plan;
 use crate::shape::Shape;
 use crate::tape::Tape;
 use crate::var::Var;
@@ -23,6 +24,7 @@ use crate::var::Var;
 thread_local! {
     static TAPE: Tape = const { Tape::new() };
     static SCRATCH: RefCell<Vec<f64>> = const { RefCell::new(Vec::new()) };
+    static PLANS: RefCell<Vec<Option<Plan>>> = const { RefCell::new(Vec::new()) };
     static ERROR: Cell<Option<Error>> = const { Cell::new(None) };
 }
 
@@ -193,10 +195,10 @@ pub fn release(n: u32) {
     });
 }
 
-/// Opens a transformation: operations are recorded, not run.
+/// Opens a transformation: operations are recorded, not run. 1 when it is there to make a plan.
 #[wasm_bindgen]
-pub fn begin() {
-    TAPE.with(Tape::begin);
+pub fn begin(planning: u32) {
+    TAPE.with(|tape| if planning != 0 { tape.begin_plan() } else { tape.begin() });
 }
 
 /// Inside a transformation: a fresh variable with the value of a tensor; with `tied`, one that derivatives flow through.
@@ -209,9 +211,9 @@ pub fn variable(h: f64, tied: u32) -> f64 {
 }
 
 /// Appends a backward pass. Scratch: `ys` outputs, as many cotangents (0 for ones), `xs` variables; then the gradients'
-/// handles. `last`: no further derivative of them can be asked for. 1, or 0 when refused.
+/// handles. 1, or 0 when refused.
 #[wasm_bindgen]
-pub fn vjp(ys: u32, xs: u32, last: u32) -> u32 {
+pub fn vjp(ys: u32, xs: u32) -> u32 {
     run(|tape| {
         let (n, m) = (ys as usize, xs as usize);
         let outputs = nodes(tape, "vjp", 0, n)?;
@@ -220,8 +222,7 @@ pub fn vjp(ys: u32, xs: u32, last: u32) -> u32 {
             |(k, &h): (usize, &f64)| if h == 0.0 { Ok(None) } else { node(tape, h, "vjp", n + k).map(Some) };
         let cotangents = given.iter().enumerate().map(cotangent).collect::<Result<SmallVec<[_; 4]>>>()?;
         let variables = nodes(tape, "vjp", 2 * n, m)?;
-        let last = last != 0 && tape.depth() <= 1;
-        let gradients = tape.pullback(&outputs, &cotangents, &variables, last)?;
+        let gradients = tape.pullback(&outputs, &cotangents, &variables, tape.is_outermost())?;
         write_scratch(gradients.into_iter().map(|g| tape.handle(g)));
         Ok(1)
     })
@@ -235,7 +236,7 @@ pub fn jvp(ys: u32, xs: u32) -> u32 {
         let (n, m) = (ys as usize, xs as usize);
         let outputs = nodes(tape, "jvp", 0, n)?;
         let (variables, tangents) = (nodes(tape, "jvp", n, m)?, nodes(tape, "jvp", n + m, m)?);
-        let results = tape.pushforward(&outputs, &variables, &tangents, tape.depth() <= 1)?;
+        let results = tape.pushforward(&outputs, &variables, &tangents, tape.is_outermost())?;
         write_scratch(results.into_iter().map(|t| tape.handle(t)));
         Ok(1)
     })
@@ -284,11 +285,15 @@ pub fn batch(n: u32, m: u32) -> u32 {
     })
 }
 
-/// Inside a transformation: a tensor like `h` without a value, for the recording of a rule: 0 of `customVjp`, 1 of
-/// `customJvp`.
+/// Inside a transformation: a tensor like `h` without a value, for the recording of a rule (0 of `customVjp`, 1 of
+/// `customJvp`) or of a plan (2).
 #[wasm_bindgen]
-pub fn placeholder(h: f64, rule: u32) -> f64 {
-    let whose = if rule == 0 { "customVjp" } else { "customJvp" };
+pub fn placeholder(h: f64, purpose: u32) -> f64 {
+    let whose = match purpose {
+        0 => "customVjp",
+        1 => "customJvp",
+        _ => "compile",
+    };
     run(|tape| Ok(tape.handle(tape.placeholder(node(tape, h, whose, 0)?.aval(), whose))))
 }
 
@@ -326,6 +331,68 @@ pub fn update(n: u32) -> u32 {
         tape.update(&nodes(tape, "step", 0, n)?, &nodes(tape, "step", n, n)?)?;
         Ok(1)
     })
+}
+
+/// Inside a transformation that is there for it: makes a plan of what was recorded. Scratch: `n` placeholders, `m` results.
+/// Its number, 0 when refused.
+#[wasm_bindgen]
+pub fn compile(n: u32, m: u32) -> u32 {
+    run(|tape| {
+        let (n, m) = (n as usize, m as usize);
+        let plan = tape.compile(&nodes(tape, "compile", 0, n)?, &nodes(tape, "compile", n, m)?)?;
+        Ok(PLANS.with_borrow_mut(|plans| {
+            let number = plans.iter().position(Option::is_none).unwrap_or_else(|| {
+                plans.push(None);
+                plans.len() - 1
+            });
+            plans[number] = Some(plan);
+            number as u32 + 1
+        }))
+    })
+}
+
+/// Runs a plan. Scratch: its arguments, with a minus where the plan may use up the tensor; then the results' handles. 1; 0
+/// when refused, 2 when the arguments have other shapes or dtypes, 3 when `backward` is to go through one.
+#[wasm_bindgen]
+pub fn replay(plan: u32, n: u32) -> u32 {
+    run(|tape| {
+        let handles = scratch_values(0, n as usize);
+        let arguments = handles.iter().enumerate().map(|(k, h)| node(tape, h.abs(), "compile", k));
+        let arguments = arguments.collect::<Result<Vars<'_>>>()?;
+        if !tape.is_no_grad() && arguments.iter().any(|x| x.requires_grad()) {
+            return Ok(3);
+        }
+        PLANS.with_borrow_mut(|plans| {
+            let Some(plan) = plans.get_mut((plan as usize).wrapping_sub(1)).and_then(Option::as_mut) else {
+                return Err(Error::new(Code::Disposed, "compile", "the compiled function was disposed"));
+            };
+            if !plan.arguments().iter().copied().eq(arguments.iter().map(Var::aval)) {
+                return Ok(2);
+            }
+            let given = arguments.iter().zip(&handles).map(|(&x, &h)| {
+                let value = tape.read(x);
+                if h < 0.0 { value.inspect(|_| tape.give_up(h.abs())) } else { value }
+            });
+            let values = given.collect::<Result<SmallVec<[Array; 4]>>>()?;
+            let results = plan.run(tape, values)?;
+            write_scratch(results.into_iter().map(|y| tape.handle(tape.leaf(y))));
+            Ok(1)
+        })
+    })
+}
+
+/// A plan as JSON, see [`crate::plan::Plan::to_json`]; "" when there is none of this number.
+#[wasm_bindgen]
+pub fn plan(plan: u32) -> String {
+    PLANS.with_borrow(|plans| plans.get((plan as usize).wrapping_sub(1)).and_then(Option::as_ref).map(Plan::to_json))
+        .unwrap_or_default()
+}
+
+/// Frees a plan.
+#[wasm_bindgen]
+pub fn forget(plan: u32) {
+    let plan = PLANS.with_borrow_mut(|plans| plans.get_mut((plan as usize).wrapping_sub(1)).and_then(Option::take));
+    TAPE.with(|tape| plan.into_iter().for_each(|plan| plan.forget(tape)));
 }
 
 /// Adds gradients of y to the leaves' accumulated ones; `g` 0 for ones; flags: 1 keeps the graph, 2 records the gradients.

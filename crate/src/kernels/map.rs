@@ -268,3 +268,16 @@ pub unsafe fn select<T: Copy>(len: usize, x: &Operands, out: *mut u8) {
         }
     }
 }
+
+/// `out[k] = a[k]` as the type B: floats round, int32 truncates and saturates, a truth value is whether it is not 0.
+///
+/// # Safety
+/// That of [`Kernel`] for one operand of type A and results of type B.
+#[inline(never)]
+pub unsafe fn convert<A: Elem, B: Elem>(len: usize, x: &Operands, out: *mut u8) {
+    let (a, step, out) = (x[0].start.cast::<A>(), usize::from(x[0].slice), out.cast::<B>());
+    for k in 0..len {
+        // SAFETY: k < len.
+        unsafe { *out.add(k) = B::from_f64((*a.add(k * step)).to_f64()) };
+    }
+}

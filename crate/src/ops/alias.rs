@@ -1,9 +1,8 @@
 //! The identity: a fresh variable to differentiate by, or a stop for derivatives.
 
-use crate::array::Array;
 use crate::call::{Operand, Sample, Spec};
 use crate::error::Result;
-use crate::op::{Arrays, Aval, Primitive};
+use crate::op::{Aval, Primitive};
 use crate::var::Var;
 
 /// `y = x`, without a copy. No derivative flows through when `stop` is set.
@@ -32,8 +31,8 @@ impl Primitive for Alias {
         Ok(x[0])
     }
 
-    fn eval(&self, x: Arrays, _: Aval) -> Result<Array> {
-        Ok(x[0].clone())
+    fn is_identity(&self) -> bool {
+        true
     }
 
     fn active(&self, _: usize) -> bool {

@@ -1,10 +1,11 @@
 //! Conversion of dtypes.
 
-use crate::array::Array;
+use crate::blocks::Elementwise;
 use crate::call::{Kind, Operand, Sample, Spec, param};
-use crate::dtype::{DType, Elem};
+use crate::dtype::DType;
 use crate::error::Result;
-use crate::op::{Arrays, Aval, Primitive};
+use crate::kernels::map;
+use crate::op::{Aval, Primitive};
 use crate::var::Var;
 use crate::with_dtype;
 
@@ -37,19 +38,8 @@ impl Primitive for Cast {
         Ok(Aval::new(x[0].shape, self.dtype))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
-        fn convert<A: Elem, B: Elem>(x: &[A], shape: crate::shape::Shape) -> Result<Array> {
-            Array::build::<B>(shape, |out| {
-                for (out, x) in out.iter_mut().zip(x) {
-                    *out = B::from_f64(x.to_f64());
-                }
-            })
-        }
-        let x = x[0].contiguous()?;
-        with_dtype!(x.dtype, A => {
-            let values = x.values::<A>().unwrap_or(&[]);
-            with_dtype!(out.dtype, B => convert::<A, B>(values, out.shape))
-        })
+    fn elementwise(&self, dtype: DType) -> Option<Elementwise> {
+        Some(Elementwise::new(with_dtype!(dtype, A => with_dtype!(self.dtype, B => map::convert::<A, B>))))
     }
 
     fn vjp<'t>(&self, _: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {

@@ -2,13 +2,12 @@
 
 use std::marker::PhantomData;
 
-use crate::array::Array;
-use crate::blocks;
+use crate::blocks::{Elementwise, NOTHING};
 use crate::dtype::DType;
 use crate::elementwise::{Predicate, PredicateVisitor, Test};
 use crate::error::{Code, Error, Result, count};
-use crate::kernels::map::{self, Kernel, Vector};
-use crate::op::{Arrays, Aval, Primitive, broadcast, same_dtype};
+use crate::kernels::map::{self, Kernel, MAX_OPERANDS, Vector};
+use crate::op::{Aval, Primitive, broadcast, same_dtype};
 use crate::var::Var;
 use crate::with_dtype;
 
@@ -34,7 +33,7 @@ impl Primitive for Compare {
         Ok(Aval::new(broadcast(self.name(), x)?, DType::Bool))
     }
 
-    fn eval(&self, mut x: Arrays, out: Aval) -> Result<Array> {
+    fn elementwise(&self, dtype: DType) -> Option<Elementwise> {
         /// Finds the kernel of a test for the elements T.
         struct Find<T>(PhantomData<T>);
         impl<T: Vector> PredicateVisitor for Find<T> {
@@ -43,16 +42,12 @@ impl Primitive for Compare {
                 map::test::<P, T>
             }
         }
-        let y = Array::new(out.shape, DType::Bool)?;
-        let kernel = with_dtype!(x[0].dtype, T => self.test.visit(Find::<T>(PhantomData)));
-        if x.len() == 1 {
-            // A test of one operand reads it twice.
-            let again = x[0].clone();
-            x.push(again);
-        }
-        // SAFETY: `each` gives two operands and a result of `len` elements.
-        blocks::each(&y, &x, &|len, x, out| unsafe { kernel(len, x, out) });
-        Ok(y)
+        let kernel = with_dtype!(dtype, T => self.test.visit(Find::<T>(PhantomData)));
+        let mut places = [NOTHING; MAX_OPERANDS];
+        // A test of one operand reads it twice.
+        places[1] = self.test.entry().2.len() as u8 - 1;
+        places[0] = 0;
+        Some(Elementwise { kernel, places: Some(places) })
     }
 
     fn vjp<'t>(&self, _: usize, _: &[Var<'t>], _: Var<'t>, _: Var<'t>) -> Option<Var<'t>> {

@@ -7,11 +7,10 @@
 
 use smallvec::SmallVec;
 
-use crate::array::Array;
 use crate::batch::Batched;
 use crate::diff;
 use crate::error::{Code, Error, Result};
-use crate::op::{Arrays, Aval, Keeps, Primitive};
+use crate::op::{Aval, Keeps, Primitive};
 use crate::ops::alias::Alias;
 use crate::tape::{Tape, bit};
 use crate::var::Var;
@@ -50,8 +49,8 @@ impl Primitive for Custom {
         Ok(x[self.arguments])
     }
 
-    fn eval(&self, x: Arrays, _: Aval) -> Result<Array> {
-        Ok(x[0].clone())
+    fn is_identity(&self) -> bool {
+        true
     }
 
     fn reads(&self, i: usize) -> bool {

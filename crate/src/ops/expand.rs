@@ -44,6 +44,10 @@ impl Primitive for Expand {
         Ok(Aval::new(self.shape, x[0].dtype))
     }
 
+    fn repeats(&self) -> bool {
+        true
+    }
+
     fn eval(&self, x: Arrays, _: Aval) -> Result<Array> {
         Ok(x[0].view(x[0].layout.expand(self.shape)))
     }

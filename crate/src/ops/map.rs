@@ -4,12 +4,12 @@ use std::marker::PhantomData;
 
 use smallvec::SmallVec;
 
-use crate::array::Array;
-use crate::blocks;
+use crate::blocks::{Elementwise, NOTHING};
+use crate::dtype::DType;
 use crate::elementwise::{Class, Func, Function, MAX_ARITY, Visitor};
 use crate::error::{Code, Error, Result, count};
-use crate::kernels::map::{self, Kernel, MAX_OPERANDS, Operand, Vector};
-use crate::op::{Arrays, Aval, Keeps, Op, Primitive, broadcast, need_float, need_number, same_dtype};
+use crate::kernels::map::{self, Kernel, MAX_OPERANDS, Vector};
+use crate::op::{Aval, Keeps, Op, Primitive, broadcast, need_float, need_number, same_dtype};
 use crate::real::Uses;
 use crate::var::Var;
 use crate::{with_float, with_number};
@@ -74,7 +74,7 @@ impl Primitive for Map {
         Ok(Aval::new(broadcast(op, x)?, dtype))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn elementwise(&self, dtype: DType) -> Option<Elementwise> {
         /// Finds the kernel of a function for the elements T.
         struct Find<T>(PhantomData<T>);
         impl<T: Vector> Visitor for Find<T> {
@@ -84,12 +84,8 @@ impl Primitive for Map {
                 (F::CLASS == Class::Number || T::DTYPE.is_float()).then_some(map::map::<F, T>)
             }
         }
-        let y = blocks::result(&x, out.shape, out.dtype)?;
-        if let Some(kernel) = with_number!(out.dtype, T => self.func.visit(Find::<T>(PhantomData)), else None) {
-            // SAFETY: `each` gives operands and a result of `len` elements of the dtype, as many as the arity.
-            blocks::each(&y, &x, &|len, x, out| unsafe { kernel(len, x, out) });
-        }
-        Ok(y)
+        let kernel = with_number!(dtype, T => self.func.visit(Find::<T>(PhantomData)), else None);
+        kernel.map(Elementwise::new)
     }
 
     fn vjp<'t>(&self, i: usize, x: &[Var<'t>], y: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
@@ -148,7 +144,7 @@ impl Primitive for MapPartial {
         Ok(Aval::new(broadcast(self.name(), x)?, same_dtype(self.name(), x)?))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn elementwise(&self, dtype: DType) -> Option<Elementwise> {
         /// Finds the kernel of the derivative by an argument for the elements T.
         struct Find<T>(usize, PhantomData<T>);
         impl<T: Vector> Visitor for Find<T> {
@@ -166,25 +162,15 @@ impl Primitive for MapPartial {
                 by_argument!(0, 1, 2, 3, 4, 5)
             }
         }
-        let y = blocks::result(&x, out.shape, out.dtype)?;
-        let kernel: Option<Kernel> =
-            with_float!(out.dtype, T => self.func.visit(Find::<T>(self.argument, PhantomData)), else None);
-        let Some(kernel) = kernel else { return Err(not_differentiable(self.name())) };
+        let kernel = with_float!(dtype, T => self.func.visit(Find::<T>(self.argument, PhantomData)), else None)?;
         // The inputs go where the kernel expects them; what the derivative does not use is 0.
         let uses = self.func.uses(self.argument);
         let arguments = (0..MAX_ARITY).filter(|&k| uses.has(Uses::argument(k)));
-        let places = arguments.chain(uses.has(Uses::OUTPUT).then_some(map::Y)).chain([map::G, map::ACC]);
-        let places: SmallVec<[usize; MAX_OPERANDS]> = places.take(x.len()).collect();
-        let zero = Operand { start: (&raw const ZERO).cast(), slice: false };
-        blocks::each(&y, &x, &|len, given, out| {
-            let mut operands = [zero; MAX_OPERANDS];
-            for (&place, &operand) in places.iter().zip(given) {
-                operands[place] = operand;
-            }
-            // SAFETY: `each` gives operands and a result of `len` elements of the dtype; the rest repeat one zero.
-            unsafe { kernel(len, &operands, out) }
-        });
-        Ok(y)
+        let last = if self.accumulate { map::ACC } else { map::G };
+        let expected = arguments.chain(uses.has(Uses::OUTPUT).then_some(map::Y)).chain(map::G..=last);
+        let mut places = [NOTHING; MAX_OPERANDS];
+        expected.zip(0..).for_each(|(place, input)| places[place] = input);
+        Some(Elementwise { kernel, places: Some(places) })
     }
 
     fn vjp<'t>(&self, _: usize, _: &[Var<'t>], y: Var<'t>, _: Var<'t>) -> Option<Var<'t>> {
@@ -201,9 +187,6 @@ impl Primitive for MapPartial {
         (!self.accumulate).then(|| MapPartial { accumulate: true, ..*self }.into())
     }
 }
-
-/// 0 in every dtype.
-static ZERO: u64 = 0;
 
 fn not_differentiable(op: &'static str) -> Error {
     let sentence =

@@ -61,6 +61,11 @@ impl Primitive for MatMul {
         Ok(Aval::new(Shape::new("matmul", &shape)?, dtype))
     }
 
+    fn flops(&self, x: &[Aval], out: Aval) -> f64 {
+        let inner = x[0].shape.last().copied().unwrap_or(1);
+        2.0 * out.shape.size() as f64 * inner as f64
+    }
+
     fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
         let mut y = blocks::result(&x[2..], out.shape, out.dtype)?;
         if let Some(acc) = x.get(2).filter(|acc| acc.address() != y.address()) {

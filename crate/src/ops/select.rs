@@ -1,12 +1,11 @@
 //! `where`: a choice between two tensors, element by element.
 
-use crate::array::Array;
-use crate::blocks;
+use crate::blocks::Elementwise;
 use crate::call::{Operand, Sample, Spec};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
-use crate::kernels::map::{self, Kernel};
-use crate::op::{Arrays, Aval, Primitive, broadcast, same_dtype};
+use crate::kernels::map;
+use crate::op::{Aval, Primitive, broadcast, same_dtype};
 use crate::real::Real;
 use crate::var::Var;
 
@@ -44,16 +43,12 @@ impl Primitive for Select {
         Ok(Aval::new(broadcast("where", x)?, dtype))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
-        let y = blocks::result(&x[1..], out.shape, out.dtype)?;
-        let kernel: Kernel = match out.dtype.size() {
+    fn elementwise(&self, dtype: DType) -> Option<Elementwise> {
+        Some(Elementwise::new(match dtype.size() {
             1 => map::select::<u8>,
             4 => map::select::<u32>,
             _ => map::select::<u64>,
-        };
-        // SAFETY: `each` gives three operands and a result of `len` elements of that size.
-        blocks::each(&y, &x, &|len, x, out| unsafe { kernel(len, x, out) });
-        Ok(y)
+        }))
     }
 
     fn vjp<'t>(&self, i: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {

@@ -1,0 +1,165 @@
+//! Plans: a program that was recorded once, to be run again and again on other values. What `compile` keeps.
+//!
+//! A plan is made from what a transformation has recorded on placeholders. Operations that nothing needs are left out,
+//! those that are there twice are computed once, those on constants are computed now, and elementwise neighbours become
+//! one pass over memory ([`fused`]). No operation takes part in this: a plan reads what each says of itself.
+//!
+//! Every value is what the evaluator would compute from the same nodes, to the bit.
+
+mod build;
+mod fused;
+mod groups;
+
+use smallvec::SmallVec;
+
+use crate::array::Array;
+use crate::buffer;
+use crate::error::{Code, Error, Result};
+use crate::op::{Arrays, Aval, Op};
+use crate::tape::{Id, Tape};
+use crate::var::Var;
+use fused::Fused;
+
+/// Where a step finds an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Among the constants.
+    Constant(usize),
+    /// Among the values of this run: first the arguments, then the captured tensors, then results of steps.
+    Slot(usize),
+}
+
+/// An input of a step.
+#[derive(Clone, Copy, Debug)]
+struct Input {
+    place: Place,
+    /// Nothing reads it after this step, so that a result may stay in its memory.
+    last: bool,
+}
+
+#[derive(Debug)]
+enum Work {
+    One(Op),
+    Fused(Box<Fused>),
+}
+
+#[derive(Debug)]
+struct Step {
+    work: Work,
+    inputs: SmallVec<[Input; 3]>,
+    /// Where its results go, one after the other.
+    first: usize,
+    results: SmallVec<[Aval; 1]>,
+}
+
+/// A program that can be run on arguments of certain shapes and dtypes.
+#[derive(Debug)]
+pub struct Plan {
+    arguments: Vec<Aval>,
+    /// Tensors from before that the program reads, at their values of the moment. The plan has a handle of each.
+    captured: Vec<Id>,
+    constants: Vec<Array>,
+    steps: Vec<Step>,
+    results: Vec<Place>,
+    slots: usize,
+    flops: f64,
+    /// The most bytes of values that a run has had at once besides its arguments, once there was one.
+    peak: usize,
+}
+
+impl Plan {
+    /// Runs the program. Errors: `memory`, and `value` from operations that index.
+    pub fn run(&mut self, tape: &Tape, arguments: impl IntoIterator<Item = Array>) -> Result<SmallVec<[Array; 4]>> {
+        let watched = (self.peak == 0).then(buffer::watch_peak);
+        let mut slots: SmallVec<[Option<Array>; 16]> = arguments.into_iter().map(Some).collect();
+        for &id in &self.captured {
+            slots.push(Some(tape.read(Var::new(tape, id))?));
+        }
+        slots.resize(self.slots, None);
+        for step in &self.steps {
+            step.run(&self.constants, &mut slots)?;
+        }
+        let result = |&place: &Place| match place {
+            Place::Constant(k) => Some(self.constants[k].clone()),
+            Place::Slot(k) => slots[k].clone(),
+        };
+        let results = self.results.iter().map(result).collect::<Option<_>>();
+        if let Some(watched) = watched {
+            self.peak = watched.peak();
+        }
+        results.ok_or_else(|| Error::new(Code::Trace, "compile", "a result was never computed"))
+    }
+
+    /// What it expects as arguments.
+    pub fn arguments(&self) -> &[Aval] {
+        &self.arguments
+    }
+
+    /// Gives back what it holds of the tape.
+    pub fn forget(self, tape: &Tape) {
+        let mut nodes = tape.nodes.borrow_mut();
+        self.captured.into_iter().for_each(|id| nodes.drop_handle(id));
+    }
+
+    /// The program as JSON: `{ops, fused, bytes, flops, constants, results, steps: [{names, inputs, results}]}`. A value is a
+    /// number: constants come after all others.
+    pub fn to_json(&self) -> String {
+        let place = |place: Place| match place {
+            Place::Slot(k) => k,
+            Place::Constant(k) => self.slots + k,
+        };
+        let list = |items: &mut dyn Iterator<Item = String>| items.collect::<Vec<_>>().join(",");
+        let steps = self.steps.iter().map(|step| {
+            let names = match &step.work {
+                Work::One(op) => format!("\"{}\"", op.name()),
+                Work::Fused(fused) => list(&mut fused.names.iter().map(|name| format!("\"{name}\""))),
+            };
+            let inputs = list(&mut step.inputs.iter().map(|input| place(input.place).to_string()));
+            let result = |(k, aval): (usize, &Aval)| {
+                format!("{{\"id\":{},\"shape\":{},\"dtype\":\"{}\"}}", step.first + k, aval.shape, aval.dtype.name())
+            };
+            let results = list(&mut step.results.iter().enumerate().map(result));
+            format!("{{\"names\":[{names}],\"inputs\":[{inputs}],\"results\":[{results}]}}")
+        });
+        let steps = list(&mut steps.into_iter());
+        let sizes = self.steps.iter().map(|step| match &step.work {
+            Work::One(_) => 1,
+            Work::Fused(fused) => fused.names.len(),
+        });
+        let (mut ops, mut fused) = (0, 0);
+        for size in sizes {
+            ops += size;
+            fused += if size > 1 { size } else { 0 };
+        }
+        let results = list(&mut self.results.iter().map(|&result| place(result).to_string()));
+        let (peak, flops, first) = (self.peak, self.flops, self.slots);
+        format!(
+            "{{\"ops\":{ops},\"fused\":{fused},\"bytes\":{peak},\"flops\":{flops},\"constants\":{first},\"results\":[{results}],\"steps\":[{steps}]}}"
+        )
+    }
+}
+
+impl Step {
+    fn run(&self, constants: &[Array], slots: &mut [Option<Array>]) -> Result<()> {
+        let take = |input: &Input| match input.place {
+            Place::Constant(k) => Some(constants[k].clone()),
+            Place::Slot(k) if input.last => slots[k].take(),
+            Place::Slot(k) => slots[k].clone(),
+        };
+        let x = self.inputs.iter().map(take).collect::<Option<Arrays>>();
+        let x = x.ok_or_else(|| Error::new(Code::Trace, "compile", "a value was used before it was computed"))?;
+        match &self.work {
+            Work::One(op) => {
+                let value = op.eval(x, self.results[0]);
+                let named = |e: Error| if e.code() == Code::Memory { e.in_op(op.name()) } else { e };
+                slots[self.first] = Some(value.map_err(named)?);
+            }
+            Work::Fused(fused) => {
+                for (slot, value) in slots[self.first..].iter_mut().zip(fused.run(&x)?) {
+                    *slot = Some(value);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,313 @@
+//! From the nodes of a tape to a [`Plan`].
+
+use std::collections::HashMap;
+
+use smallvec::SmallVec;
+
+use super::fused::{Fused, Source};
+use super::groups::{Units, units};
+use super::{Input, Place, Plan, Step, Work};
+use crate::array::Array;
+use crate::error::{Code, Error, Result};
+use crate::op::{Arrays, Aval, Op};
+use crate::tape::{Edges, Id, Tape};
+use crate::var::Var;
+
+/// Results of operations on constants are kept in the plan up to this many elements; larger ones are computed in each run.
+const FOLDED: usize = 4096;
+
+/// Where a value comes from. Inputs are numbers of values that come before.
+pub(super) enum From {
+    Argument,
+    Captured(Id),
+    Constant(Array),
+    Computed(Op, SmallVec<[usize; 3]>),
+}
+
+/// A value of the program.
+pub(super) struct Value {
+    pub from: From,
+    pub aval: Aval,
+    /// Values that are computed from it.
+    pub users: Vec<usize>,
+}
+
+impl Value {
+    /// The operation and its inputs, when there is one.
+    pub fn computed(&self) -> Option<(&Op, &[usize])> {
+        match &self.from {
+            From::Computed(op, inputs) => Some((op, inputs)),
+            _ => None,
+        }
+    }
+
+    fn constant(&self) -> Option<&Array> {
+        match &self.from {
+            From::Constant(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// The program as values, each after its inputs.
+struct Program<'t> {
+    tape: &'t Tape,
+    values: Vec<Value>,
+    of: HashMap<Id, usize>,
+    began: u64,
+}
+
+impl Tape {
+    /// The program from the placeholders `xs` to `ys`, as the outermost transformation has recorded it.
+    ///
+    /// Errors: `gradient` when it reads a tensor from before through which `backward` would go; `value` and `memory` from
+    /// operations on constants.
+    pub fn compile<'t>(&'t self, xs: &[Var<'t>], ys: &[Var<'t>]) -> Result<Plan> {
+        self.take_failure()?;
+        let began = self.nodes.borrow().began;
+        let mut program = Program { tape: self, values: Vec::new(), of: HashMap::new(), began };
+        for x in xs {
+            let number = program.push(From::Argument, x.aval());
+            program.of.insert(x.id(), number);
+        }
+        let ends: SmallVec<[Id; 8]> = ys.iter().map(|y| y.id()).collect();
+        let order = self.reached(&ends, Edges::Read, |_, node| node.op.is_some() && node.seq > began);
+        for id in order {
+            let number = program.node(id)?;
+            program.of.insert(id, number);
+        }
+        let results = ys.iter().map(|y| program.number(y.id())).collect::<Result<Vec<usize>>>()?;
+        program.plan(xs, &results)
+    }
+}
+
+impl Program<'_> {
+    fn push(&mut self, from: From, aval: Aval) -> usize {
+        let number = self.values.len();
+        if let From::Computed(_, inputs) = &from {
+            inputs.iter().for_each(|&input| self.values[input].users.push(number));
+        }
+        self.values.push(Value { from, aval, users: Vec::new() });
+        number
+    }
+
+    /// The number of a node's value.
+    fn number(&mut self, id: Id) -> Result<usize> {
+        if let Some(&number) = self.of.get(&id) {
+            return Ok(number);
+        }
+        let (value, aval, made_here, requires_grad) = {
+            let nodes = self.tape.nodes.borrow();
+            let node = &nodes.slots[id as usize];
+            (node.value.clone(), node.aval, node.seq > self.began, node.requires_grad)
+        };
+        if requires_grad && !made_here && !self.tape.is_no_grad() {
+            let sentence = "a tensor that the function closes over requires a gradient, which a plan has no graph for; \
+                            pass it as an argument, or call within noGrad";
+            return Err(Error::new(Code::Gradient, "compile", sentence));
+        }
+        let from = match value {
+            Some(value) if made_here => return Ok(self.known(id, value)),
+            _ => From::Captured(id),
+        };
+        let number = self.push(from, aval);
+        self.of.insert(id, number);
+        Ok(number)
+    }
+
+    /// The number of a constant; scalars with the same bits are one.
+    fn known(&mut self, id: Id, value: Array) -> usize {
+        let number = self.constant(value);
+        self.of.insert(id, number);
+        number
+    }
+
+    fn constant(&mut self, value: Array) -> usize {
+        let aval = Aval::new(value.shape(), value.dtype);
+        let same = |known: &Value| {
+            let bits = |a: &Array| (a.shape().ndim() == 0).then(|| a.item().to_bits());
+            known.aval == aval && known.constant().is_some_and(|a| bits(a).is_some() && bits(a) == bits(&value))
+        };
+        let found = self.values.iter().position(same);
+        found.unwrap_or_else(|| self.push(From::Constant(value), aval))
+    }
+
+    /// The number of what a node computes: that of its input, of an equal operation before it, of a constant, or a new one.
+    fn node(&mut self, id: Id) -> Result<usize> {
+        let (op, inputs, aval) = {
+            let nodes = self.tape.nodes.borrow();
+            let node = &nodes.slots[id as usize];
+            let Some(op) = node.op.clone() else { return self.number(id) };
+            let read = node.inputs.iter().enumerate().filter(|&(i, _)| op.reads(i));
+            let inputs: SmallVec<[Id; 3]> = read.map(|(_, &input)| input).collect();
+            (op, inputs, node.aval)
+        };
+        let mut inputs = inputs.into_iter().map(|id| self.number(id)).collect::<Result<SmallVec<[usize; 3]>>>()?;
+        if op.is_identity() {
+            return Ok(inputs[0]);
+        }
+        if is_elementwise(&op, inputs.last().map(|&last| self.values[last].aval)) {
+            inputs.iter_mut().for_each(|input| *input = self.unrepeated(*input));
+        }
+        if aval.shape.size() <= FOLDED
+            && let Some(x) = inputs.iter().map(|&x| self.values[x].constant().cloned()).collect::<Option<Arrays>>()
+        {
+            let value = op.eval(x, aval)?;
+            return Ok(self.constant(value));
+        }
+        if let Some(&same) = inputs.first().map_or(&[][..], |&x| &self.values[x].users).iter().find(|&&user| {
+            self.values[user].aval == aval && self.values[user].computed() == Some((&op, &inputs))
+        }) {
+            return Ok(same);
+        }
+        Ok(self.push(From::Computed(op, inputs), aval))
+    }
+
+    /// What an elementwise operation may read instead of this: the value that it repeats.
+    fn unrepeated(&mut self, x: usize) -> usize {
+        match &self.values[x].from {
+            From::Computed(op, inputs) if op.repeats() => inputs[0],
+            From::Constant(value) if value.shape().ndim() > 0 && value.layout.is_uniform() => {
+                let scalar = value.view(value.layout.first());
+                self.constant(scalar)
+            }
+            _ => x,
+        }
+    }
+
+    /// The plan: units of the program in an order in which each comes after what it reads.
+    fn plan(mut self, xs: &[Var<'_>], results: &[usize]) -> Result<Plan> {
+        self.forget_dead(results);
+        let units = units(&self.values, results);
+        let mut plan = Plan {
+            arguments: xs.iter().map(|x| x.aval()).collect(),
+            captured: Vec::new(),
+            constants: Vec::new(),
+            steps: Vec::new(),
+            results: Vec::new(),
+            slots: xs.len(),
+            flops: 0.0,
+            peak: 0,
+        };
+        let mut places: Vec<Option<Place>> = (0..self.values.len()).map(|k| (k < xs.len()).then_some(Place::Slot(k))).collect();
+        for (number, value) in self.values.iter().enumerate() {
+            let used = !value.users.is_empty() || results.contains(&number);
+            match &value.from {
+                From::Captured(id) if used => {
+                    places[number] = Some(Place::Slot(plan.slots));
+                    plan.captured.push(*id);
+                    plan.slots += 1;
+                }
+                From::Constant(array) if used => {
+                    places[number] = Some(Place::Constant(plan.constants.len()));
+                    plan.constants.push(array.clone());
+                }
+                _ => (),
+            }
+        }
+        for members in units.in_order() {
+            let step = self.step(&units, members, results, &places, plan.slots)?;
+            for (k, number) in step.1.into_iter().enumerate() {
+                places[number] = Some(Place::Slot(plan.slots + k));
+            }
+            plan.slots += step.0.results.len();
+            plan.steps.push(step.0);
+            for &member in members {
+                if let Some((op, inputs)) = self.values[member].computed() {
+                    let avals: SmallVec<[Aval; 3]> = inputs.iter().map(|&x| self.values[x].aval).collect();
+                    plan.flops += op.flops(&avals, self.values[member].aval);
+                }
+            }
+        }
+        plan.results = results.iter().map(|&y| places[y]).collect::<Option<_>>().ok_or_else(lost)?;
+        plan.mark_last_uses();
+        let mut nodes = self.tape.nodes.borrow_mut();
+        plan.captured.iter().for_each(|&id| nodes.hold(id));
+        Ok(plan)
+    }
+
+    /// Takes values that no result needs out of the lists of users.
+    fn forget_dead(&mut self, results: &[usize]) {
+        for number in (0..self.values.len()).rev() {
+            if self.values[number].users.is_empty() && !results.contains(&number) {
+                let inputs: SmallVec<[usize; 3]> = self.values[number].computed().map_or(&[][..], |(_, x)| x).into();
+                inputs.iter().for_each(|&input| self.values[input].users.retain(|&user| user != number));
+            }
+        }
+    }
+
+    /// The step that computes the members of a unit, and the values that are its results.
+    fn step(
+        &self,
+        units: &Units,
+        members: &[usize],
+        results: &[usize],
+        places: &[Option<Place>],
+        first: usize,
+    ) -> Result<(Step, Vec<usize>)> {
+        let input = |&x: &usize| Ok(Input { place: places[x].ok_or_else(lost)?, last: false });
+        if let &[only] = members
+            && let Some((op, inputs)) = self.values[only].computed()
+        {
+            let inputs = inputs.iter().map(input).collect::<Result<_>>()?;
+            let results = SmallVec::from_elem(self.values[only].aval, 1);
+            return Ok((Step { work: Work::One(op.clone()), inputs, first, results }, vec![only]));
+        }
+        let inside = |number: &usize| units.same(members[0], *number);
+        let leaves = |&&m: &&usize| results.contains(&m) || self.values[m].users.iter().any(|user| !inside(user));
+        let outputs: Vec<usize> = members.iter().filter(leaves).copied().collect();
+        let mut externals: Vec<usize> = Vec::new();
+        for &member in members {
+            for &x in self.values[member].computed().map_or(&[][..], |(_, inputs)| inputs) {
+                let scalar = self.values[x].constant().is_some_and(|a| a.shape().size() == 1);
+                if !inside(&x) && !scalar && !externals.contains(&x) {
+                    externals.push(x);
+                }
+            }
+        }
+        let source = |x: usize| match (externals.iter().position(|&e| e == x), self.values[x].constant()) {
+            (Some(k), _) => Source::Input(k),
+            (None, Some(constant)) => Source::Constant(constant.clone()),
+            (None, None) => Source::Value(members.iter().position(|&m| m == x).unwrap_or(0)),
+        };
+        let program = members.iter().filter_map(|&m| {
+            let (op, inputs) = self.values[m].computed()?;
+            let of = self.values[*inputs.last()?].aval.dtype;
+            let output = outputs.iter().position(|&y| y == m);
+            Some((op.name(), op.elementwise(of)?, inputs.iter().map(|&x| source(x)).collect(), self.values[m].aval, output))
+        });
+        let avals: Vec<Aval> = externals.iter().map(|&x| self.values[x].aval).collect();
+        let fused = Fused::new(self.values[members[0]].aval.shape, &avals, program.collect())?;
+        let inputs = externals.iter().map(input).collect::<Result<_>>()?;
+        let avals = outputs.iter().map(|&y| self.values[y].aval).collect();
+        Ok((Step { work: Work::Fused(Box::new(fused)), inputs, first, results: avals }, outputs))
+    }
+}
+
+impl Plan {
+    /// Marks each value's last use, which may hand over its memory. Results are used after all steps.
+    fn mark_last_uses(&mut self) {
+        let mut used = vec![false; self.slots];
+        let slot = |place: Place| match place {
+            Place::Slot(k) => Some(k),
+            Place::Constant(_) => None,
+        };
+        self.results.iter().filter_map(|&place| slot(place)).for_each(|k| used[k] = true);
+        for step in self.steps.iter_mut().rev() {
+            for input in step.inputs.iter_mut().rev() {
+                if let Some(k) = slot(input.place) {
+                    input.last = !std::mem::replace(&mut used[k], true);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a plan may compute the operation together with its neighbours.
+pub(super) fn is_elementwise(op: &Op, last: Option<Aval>) -> bool {
+    last.is_some_and(|last| op.elementwise(last.dtype).is_some())
+}
+
+fn lost() -> Error {
+    Error::new(Code::Trace, "compile", "a value was used before it was computed")
+}

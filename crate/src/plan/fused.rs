@@ -1,0 +1,318 @@
+//! Elementwise operations that are computed together, in one pass over memory.
+//!
+//! The pass goes block by block: every operation is a call of its kernel on a block, and what passes from one to the next
+//! stays in a few blocks that fit the first cache. No kernel is made for this; they are those that compute the operations
+//! one by one, so values have the same bits.
+
+use smallvec::SmallVec;
+
+use crate::array::Array;
+use crate::blocks::{self, Elementwise, NOTHING};
+use crate::buffer::Buffer;
+use crate::error::Result;
+use crate::kernels::map::{Kernel, MAX_OPERANDS, Operand, Operands};
+use crate::op::Aval;
+use crate::shape::Shape;
+
+/// Kernels take elements by vectors of at most this many lanes; blocks are multiples of it, so that none has a rest.
+const VECTOR: usize = 16;
+/// Bytes of one vector of the widest type.
+const PAD: usize = VECTOR * size_of::<u64>();
+/// Bytes for the blocks of values between operations: half of a first cache, the rest is for operands and results.
+const CACHE: usize = 16 << 10;
+/// The longest block, in elements.
+const BLOCK: usize = 1024;
+
+/// What an operation reads.
+pub(super) enum Source {
+    /// An input of the step.
+    Input(usize),
+    /// A scalar that is known.
+    Constant(Array),
+    /// The value of an earlier operation of the unit.
+    Value(usize),
+}
+
+/// An operation of a unit: name, loop, inputs, value, and which result of the step that is.
+pub(super) type Operation = (&'static str, Elementwise, SmallVec<[Source; 3]>, Aval, Option<usize>);
+
+/// A place that kernels read from and write to: an input, a result, a block between operations, a constant.
+type Cell = usize;
+
+#[derive(Debug)]
+struct Instruction {
+    kernel: Kernel,
+    /// The cells of the kernel's operands; the rest are zeros.
+    operands: SmallVec<[Cell; 4]>,
+    out: Cell,
+}
+
+#[derive(Debug)]
+struct Output {
+    aval: Aval,
+    /// The input whose memory it may take over: one that no later operation reads.
+    over: Option<usize>,
+}
+
+/// A unit of elementwise operations on one shape.
+#[derive(Debug)]
+pub(super) struct Fused {
+    /// The operations in order.
+    pub names: Vec<&'static str>,
+    shape: Shape,
+    instructions: Vec<Instruction>,
+    inputs: Vec<Aval>,
+    outputs: Vec<Output>,
+    /// Cells: the inputs, the results, then for each of the rest its place in `scratch`: constants and blocks.
+    scratch_cells: Vec<Operand>,
+    /// Elements in a block.
+    block: usize,
+    /// Where the input's and the result's ends are, one vector each, for what does not fill a vector.
+    ends: usize,
+    scratch: Buffer,
+}
+
+/// The places of the blocks between operations while a unit is laid out.
+#[derive(Default)]
+struct Blocks {
+    /// Bytes of an element of each block.
+    sizes: Vec<usize>,
+    free: Vec<usize>,
+}
+
+impl Blocks {
+    fn take(&mut self, size: usize) -> usize {
+        if let Some(k) = self.free.iter().position(|&block| self.sizes[block] == size) {
+            return self.free.swap_remove(k);
+        }
+        self.sizes.push(size);
+        self.sizes.len() - 1
+    }
+}
+
+impl Fused {
+    /// Lays out a unit. Errors: `memory`.
+    pub fn new(shape: Shape, inputs: &[Aval], program: Vec<Operation>) -> Result<Fused> {
+        let results = program.iter().filter(|(.., output)| output.is_some()).count();
+        let fixed = inputs.len() + results;
+        // The last operation that reads each input and each value.
+        let (mut input_ends, mut value_ends) = (vec![0; inputs.len()], vec![0; program.len()]);
+        for (k, (_, _, sources, ..)) in program.iter().enumerate() {
+            for source in sources {
+                match source {
+                    Source::Input(i) => input_ends[*i] = k,
+                    Source::Value(v) => value_ends[*v] = k,
+                    Source::Constant(_) => (),
+                }
+            }
+        }
+        let mut constants: Vec<Array> = Vec::new();
+        let mut blocks = Blocks::default();
+        // Constants and blocks are numbered apart until both are known: (which of the two, number).
+        #[derive(Clone, Copy)]
+        enum Spot {
+            Fixed(Cell),
+            Zero,
+            Constant(usize),
+            Block(usize),
+        }
+        let mut spots: Vec<Spot> = Vec::with_capacity(program.len());
+        let mut taken_over = vec![false; inputs.len()];
+        let mut outputs: Vec<Option<Output>> = (0..results).map(|_| None).collect();
+        let mut laid: Vec<(Kernel, SmallVec<[Spot; 4]>, Spot)> = Vec::with_capacity(program.len());
+        for (k, (_, elementwise, sources, aval, output)) in program.iter().enumerate() {
+            let read: SmallVec<[Spot; 4]> = sources
+                .iter()
+                .map(|source| match source {
+                    Source::Input(i) => Spot::Fixed(*i),
+                    Source::Value(v) => spots[*v],
+                    Source::Constant(value) => {
+                        constants.push(value.clone());
+                        Spot::Constant(constants.len() - 1)
+                    }
+                })
+                .collect();
+            let operands = match elementwise.places {
+                None => read.clone(),
+                Some(places) => {
+                    let used = places.iter().rposition(|&p| p != NOTHING).map_or(0, |last| last + 1);
+                    let at = |&p: &u8| read.get(usize::from(p)).copied().unwrap_or(Spot::Zero);
+                    places[..used].iter().map(at).collect()
+                }
+            };
+            // Blocks of values that are read here for the last time; the result may go into one of the same size.
+            for source in sources {
+                if let Source::Value(v) = source
+                    && value_ends[*v] == k
+                    && let Spot::Block(block) = spots[*v]
+                    && !blocks.free.contains(&block)
+                {
+                    blocks.free.push(block);
+                }
+            }
+            let out = match *output {
+                Some(y) => {
+                    let fits = |i: &usize| !taken_over[*i] && input_ends[*i] <= k && inputs[*i] == *aval;
+                    let over = (0..inputs.len()).find(fits);
+                    over.into_iter().for_each(|i| taken_over[i] = true);
+                    outputs[y] = Some(Output { aval: *aval, over });
+                    Spot::Fixed(inputs.len() + y)
+                }
+                None => Spot::Block(blocks.take(aval.dtype.size())),
+            };
+            spots.push(out);
+            laid.push((elementwise.kernel, operands, out));
+        }
+        let per_element: usize = blocks.sizes.iter().sum();
+        let most = (CACHE / per_element.max(1)).clamp(VECTOR, BLOCK) / VECTOR * VECTOR;
+        let block = most.min(shape.size().next_multiple_of(VECTOR).max(VECTOR));
+        // The scratch area: a zero, the constants, the ends of inputs and results, the blocks.
+        let ends = PAD * (1 + constants.len());
+        let mut bytes = ends + PAD * fixed;
+        let starts: Vec<usize> = blocks
+            .sizes
+            .iter()
+            .map(|&size| {
+                let start = bytes;
+                bytes += (size * block).next_multiple_of(PAD);
+                start
+            })
+            .collect();
+        let scratch = Buffer::new(bytes)?;
+        let place = |at: usize| Operand { start: scratch.start().wrapping_add(at), slice: true };
+        // SAFETY: the area begins with room for a zero and for each constant.
+        unsafe {
+            scratch.start().write_bytes(0, PAD);
+            for (k, constant) in constants.iter().enumerate() {
+                spread(constant.address(), constant.dtype.size(), scratch.start().wrapping_add(PAD * (1 + k)));
+            }
+        }
+        let known = (0..=constants.len()).map(|k| Operand { slice: false, ..place(PAD * k) });
+        let scratch_cells: Vec<Operand> = known.chain(starts.iter().map(|&at| place(at))).collect();
+        let cell = |spot: Spot| match spot {
+            Spot::Fixed(cell) => cell,
+            Spot::Zero => fixed,
+            Spot::Constant(k) => fixed + 1 + k,
+            Spot::Block(k) => fixed + 1 + constants.len() + k,
+        };
+        let instructions = laid.into_iter().map(|(kernel, operands, out)| Instruction {
+            kernel,
+            operands: operands.into_iter().map(cell).collect(),
+            out: cell(out),
+        });
+        Ok(Fused {
+            names: program.iter().map(|&(name, ..)| name).collect(),
+            shape,
+            instructions: instructions.collect(),
+            inputs: inputs.to_vec(),
+            outputs: outputs.into_iter().flatten().collect(),
+            scratch_cells,
+            block,
+            ends,
+            scratch,
+        })
+    }
+
+    /// The results for these inputs. Those whose buffers nobody else has may be overwritten. Errors: `memory`.
+    pub fn run(&self, x: &[Array]) -> Result<SmallVec<[Array; 1]>> {
+        let results = self.outputs.iter().map(|output| {
+            let over = output.over.filter(|&i| blocks::reusable(&x[i], output.aval));
+            over.map_or_else(|| Array::new(output.aval.shape, output.aval.dtype), |i| Ok(x[i].clone()))
+        });
+        let results: SmallVec<[Array; 1]> = results.collect::<Result<_>>()?;
+        // Scalars stand for all elements; the others are walked over.
+        let walked: SmallVec<[Array; 4]> = x.iter().filter(|a| a.shape().size() != 1).cloned().collect();
+        let cells = self.cells(x, &results);
+        blocks::each(self.shape, &walked, &|len, given, at| self.pass(len, given, at, cells.clone()));
+        Ok(results)
+    }
+
+    /// The cells with the scalars among the inputs, and the results from their start.
+    fn cells(&self, x: &[Array], results: &[Array]) -> Cells {
+        let mut cells = Cells::new();
+        for (k, a) in x.iter().enumerate() {
+            let end = self.end(k);
+            if a.shape().size() == 1 {
+                // SAFETY: an end is one vector.
+                unsafe { spread(a.address(), a.dtype.size(), end) };
+            }
+            cells.push(Operand { start: end, slice: false });
+        }
+        cells.extend(results.iter().map(|y| Operand { start: y.address(), slice: true }));
+        cells.extend_from_slice(&self.scratch_cells);
+        cells
+    }
+
+    /// Where the end of an input or result is put, one vector.
+    fn end(&self, k: usize) -> *mut u8 {
+        self.scratch.start().wrapping_add(self.ends + PAD * k)
+    }
+
+    /// Computes `len` elements of the results from position `at` on.
+    fn pass(&self, len: usize, given: &Operands, at: usize, mut cells: Cells) {
+        let n = self.inputs.len();
+        let is_walked = |k: &usize| self.inputs[*k].shape.size() != 1;
+        for (k, operand) in (0..n).filter(is_walked).zip(given) {
+            cells[k] = *operand;
+        }
+        let size = |k: usize| if k < n { self.inputs[k].dtype.size() } else { self.outputs[k - n].aval.dtype.size() };
+        for k in n..n + self.outputs.len() {
+            cells[k].start = cells[k].start.wrapping_add(at * size(k));
+        }
+        let fixed = n + self.outputs.len();
+        let whole = len - len % VECTOR;
+        let mut done = 0;
+        while done < whole {
+            let block = self.block.min(whole - done);
+            self.run_block(block, &cells);
+            for (k, cell) in cells[..fixed].iter_mut().enumerate().filter(|(_, cell)| cell.slice) {
+                cell.start = cell.start.wrapping_add(block * size(k));
+            }
+            done += block;
+        }
+        if whole == len {
+            return;
+        }
+        // What is left fills no vector: it is copied to where it does, and the results back from there.
+        let rest = cells.clone();
+        for (k, cell) in cells[..fixed].iter_mut().enumerate().filter(|(_, cell)| cell.slice) {
+            let end = self.end(k);
+            if k < n {
+                // SAFETY: so many elements of the input are left; an end is one vector.
+                unsafe { std::ptr::copy_nonoverlapping(cell.start, end, (len - whole) * size(k)) };
+            }
+            cell.start = end;
+        }
+        self.run_block(VECTOR, &cells);
+        for k in n..fixed {
+            // SAFETY: so many elements of the result are left; an end is one vector.
+            unsafe { std::ptr::copy_nonoverlapping(self.end(k), rest[k].start.cast_mut(), (len - whole) * size(k)) };
+        }
+    }
+
+    fn run_block(&self, len: usize, cells: &Cells) {
+        for instruction in &self.instructions {
+            let mut operands: Operands = [cells[self.inputs.len() + self.outputs.len()]; MAX_OPERANDS];
+            for (operand, &cell) in operands.iter_mut().zip(&instruction.operands) {
+                *operand = cells[cell];
+            }
+            // SAFETY: every cell has `len` elements of the type that the kernel expects there, or one that is repeated; a
+            // result begins where an operand of its size does, or is apart from all.
+            unsafe { (instruction.kernel)(len, &operands, cells[instruction.out].start.cast_mut()) };
+        }
+    }
+}
+
+/// Operands by their cells.
+type Cells = SmallVec<[Operand; 24]>;
+
+/// Fills a vector with the value of `size` bytes at `from`.
+///
+/// # Safety
+/// `from` is readable, `to` has room for [`PAD`] bytes.
+unsafe fn spread(from: *const u8, size: usize, to: *mut u8) {
+    for k in 0..VECTOR {
+        // SAFETY: the caller's promise; a value has at most 8 bytes.
+        unsafe { std::ptr::copy_nonoverlapping(from, to.wrapping_add(k * size), size) };
+    }
+}
