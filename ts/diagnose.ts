@@ -34,6 +34,11 @@ function observed<T>(see: Observer, f: () => T): T {
 
 let watching = false;
 
+/** Whether values are looked at for the first NaN. */
+export function isWatching(): boolean {
+  return watching;
+}
+
 /**
  * Runs `f` and returns its result, unless some operation in it, or its derivative, makes the first NaN or infinity from
  * finite numbers: then it throws a `TensorError` with code `value`, the name of that operation, what it was given, and

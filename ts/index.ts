@@ -19,6 +19,8 @@ export {
 } from "./create.js";
 export { checkpoint, customJvp, customVjp } from "./custom.js";
 export { detectAnomaly, type Leak, leakReport, type LeakReport } from "./diagnose.js";
+export { compile, type Compiled, type CompileOptions } from "./compile.js";
+export type { Plan } from "./plan.js";
 export { type DifferenceOptions, finiteDifference } from "./difference.js";
 export { type Graph, graph, type GraphEdge, type GraphNode, toDot } from "./dot.js";
 export type { DType, TensorData } from "./dtype.js";

@@ -1,15 +1,15 @@
 // Bringing the core to life: from wengert.wasm to the functions of the boundary. The hosts differ only in how they come
 // by the file, which is said in entry/.
 import {
-  apply, apply1, apply2, backward, batch, begin, checkpoint, clock, connect, create, custom, data, end, error, example,
-  get_grad, graph, info, initSync, jvp, placeholder, record, release, reset_peak, same, scratch, set, update,
-  usage, variable, vjp, watch,
+  apply, apply1, apply2, backward, batch, begin, checkpoint, clock, compile as make_plan, connect, create, custom, data, end,
+  error, example, forget, get_grad, graph, info, initSync, jvp, placeholder, plan, record, release, replay, reset_peak, same,
+  scratch, set, update, usage, variable, vjp, watch,
 } from "../build/wasm/wengert.js";
 
 const functions = {
-  apply, apply1, apply2, backward, batch, begin, checkpoint, clock, connect, create, custom, data, end, error, example,
-  get_grad, graph, info, jvp, placeholder, record, release, reset_peak, same, scratch, set, update, usage,
-  variable, vjp, watch,
+  apply, apply1, apply2, backward, batch, begin, checkpoint, clock, compile: make_plan, connect, create, custom, data, end,
+  error, example, forget, get_grad, graph, info, jvp, placeholder, plan, record, release, replay, reset_peak, same,
+  scratch, set, update, usage, variable, vjp, watch,
 };
 
 /** What the Rust core exports (crate/src/wasm.rs says what each function does) and its linear memory. */

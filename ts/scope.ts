@@ -105,9 +105,14 @@ const fateIn = new Map([["tidy", -2]]);
 
 /** The fate of a tensor that a scope of this name freed. */
 function fateOf(name: string): number {
+  return fateNumber(name, `was made inside ${name} and freed when it returned; return it from the function`);
+}
+
+/** The number of a fate that goes by this name. */
+function fateNumber(name: string, sentence: string): number {
   let fate = fateIn.get(name);
   if (fate === undefined) {
-    fate = -fates.push(`was made inside ${name} and freed when it returned; return it from the function`);
+    fate = -fates.push(sentence);
     fateIn.set(name, fate);
   }
   return fate;
@@ -125,6 +130,11 @@ export function dispose(tensor: Handle): void {
   if (handle <= 0) return;
   setHandle(tensor, disposed);
   releaseHandle(handle);
+}
+
+/** Says that a tensor's handle was given back in another way; `fate` says how. */
+export function expire(tensor: Handle, fate: string): void {
+  setHandle(tensor, fateNumber(fate, fate));
 }
 
 /** The handle of a tensor that must still be there, for `op`; `name` says which one it is in the sentence. */
@@ -280,13 +290,14 @@ function abandon(scope: Scope): void {
 /**
  * Runs `body` inside a transformation named `name`. `body` gives a value and the tensors in it that survive, all of
  * them made inside (see `own`), and which of these can still be differentiated by the pass of a pullback or pushforward;
- * the others are freed, and all of them when it throws.
+ * the others are freed, and all of them when it throws. With `planning` it makes a plan of what is recorded.
  */
 export function transform<T>(
   name: string,
   body: () => readonly [value: T, results: readonly Handle[], connected?: Connected],
+  planning = false,
 ): T {
-  core.begin();
+  core.begin(Number(planning));
   const scope = open(name, true);
   let outcome: readonly [T, readonly Handle[], Connected?];
   try {

@@ -68,7 +68,8 @@ export function isContainer(value: unknown): value is readonly unknown[] | Reado
   return isArray(value) || isPlainObject(value);
 }
 
-function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+/** An object that holds values by names, and is no instance of a class. */
+export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
@@ -100,7 +101,8 @@ export function flattenTree<L>(
   return { definition: visit(tree, name), leaves };
 }
 
-function entriesOf(value: unknown): [string, unknown][] {
+/** Keys and values of a plain object. */
+export function entriesOf(value: unknown): [string, unknown][] {
   return isPlainObject(value) ? Object.entries(value) : [];
 }
 

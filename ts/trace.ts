@@ -6,7 +6,7 @@ import { isFloat } from "./dtype.js";
 import { describe, refusePromise, TensorError } from "./errors.js";
 
 export { checkFunction } from "./errors.js";
-import { alive, depth, handleOf, isTensor, made, own, remember, taken, variable } from "./scope.js";
+import { alive, handleOf, isTensor, made, own, remember, taken, variable } from "./scope.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 import {
   at,
@@ -177,8 +177,7 @@ export function pullBack(
   put(slots, 0, ys);
   put(slots, n, cotangents);
   put(slots, 2 * n, xs);
-  // In the outermost transformation nobody can differentiate what comes out: the core may fuse.
-  if (core.vjp(n, m, depth() === 1 ? 1 : 0) === 0) raise(op);
+  if (core.vjp(n, m) === 0) raise(op);
   return take(m);
 }
 
@@ -244,8 +243,8 @@ export function put(slots: Float64Array, from: number, tensors: readonly (Tensor
   }
 }
 
-/** Tensors for the handles that a pass left in the scratch area. */
-function take(count: number): Tensor[] {
+/** Tensors for the handles that the core left in the scratch area. */
+export function take(count: number): Tensor[] {
   const slots = scratch(count);
   const tensors: Tensor[] = [];
   for (let i = 0; i < count; i++) tensors.push(made(slots[i] ?? 0));
