@@ -1,7 +1,7 @@
 //! The identity: a fresh variable to differentiate by, or a stop for derivatives.
 
 use crate::array::Array;
-use crate::call::{Operand, Sample, Spec};
+use crate::call::{Operand, Sample, Spec, notes};
 use crate::error::Result;
 use crate::op::{Arrays, Aval, Primitive};
 use crate::var::Var;
@@ -17,6 +17,7 @@ impl Primitive for Alias {
     const SPECS: &'static [Spec] = &[Spec {
         name: "stopGradient",
         doc: "x, as a constant: no derivative flows through.",
+        notes: notes("none", "O(1)"),
         inputs: &["x"],
         attrs: &[],
         dtypes: "any",

@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::blocks;
-use crate::call::{Operand, Sample, Spec};
+use crate::call::{Operand, Sample, Spec, notes};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::kernels::map::{self, Kernel};
@@ -18,6 +18,7 @@ impl Primitive for Select {
     const SPECS: &'static [Spec] = &[Spec {
         name: "where",
         doc: "a where c holds, else b. `c, a, b` broadcast; c is bool, a and b have one dtype. Both sides are computed: to keep NaN out of a derivative, guard the argument, not the result.",
+        notes: notes("a gets g where c holds, b gets it elsewhere; c has none", "O(n)"),
         inputs: &["c:bool", "a", "b"],
         attrs: &[],
         dtypes: "any",
