@@ -132,7 +132,7 @@ pub const SPECS: &[Spec] = &[
         name: "linalg.eigh",
         doc: "Eigenvectors of (x + xᵀ) / 2 in columns, `[.., n, n]`, and below them the eigenvalues in ascending order, `[.., 1, n]`.",
         notes: notes(
-            "x gets v (diag(g_w) + F ∘ (vᵀ g_v)) vᵀ, with F_ij = 1 / (w_j - w_i), 0 where they are equal (Giles, 2008)",
+            "x gets the symmetric part of v (diag(g_w) + F ∘ (vᵀ g_v)) vᵀ, with F_ij = 1 / (w_j - w_i), 0 where they are equal (Giles, 2008)",
             "O(n³) a sweep of Jacobi rotations, about seven of them",
         ),
         inputs: &["x"],
@@ -169,7 +169,7 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "linalg.lstsq",
-        doc: "The x that minimises |a x - b|, of these the shortest: the pseudoinverse of a times b. a `[.., m, n]`, b `[.., m, k]` or a vector `[m]`, x `[.., n, k]` or `[.., n]`; leading dimensions broadcast.",
+        doc: "The x that minimises |a x - b|, of these the shortest: the pseudoinverse of a times b, for a `[.., m, n]`, b `[.., m, k]` or a vector `[m]`, x `[.., n, k]` or `[.., n]`; leading dimensions broadcast.",
         notes: notes("b gets pinv(a)ᵀ g, a what pinv gives", "that of svd"),
         inputs: &["a", "b"],
         attrs: &[],

@@ -16,7 +16,7 @@ pub struct Alias {
 impl Primitive for Alias {
     const SPECS: &'static [Spec] = &[Spec {
         name: "stopGradient",
-        doc: "x, as a constant: no derivative flows through.",
+        doc: "x as a constant, through which no derivative flows; the function takes trees of tensors too.",
         notes: notes("none", "O(1)"),
         inputs: &["x"],
         attrs: &[],
