@@ -1,4 +1,4 @@
-// Writes the operations of the TypeScript layer (ts/*.gen.ts) from the core's own description of them. With --check
+// Writes the operations of the TypeScript layer (ts/*.gen.ts) with their documentation from the core's own description of them. With --check
 // nothing is written: a file that differs is an error. A path as argument is read in place of running the core.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -225,14 +225,15 @@ function written(value, single = false) {
   if (value instanceof wengert.Tensor) return written(value.toArray(), value.dtype === "float32");
   if (Array.isArray(value)) return `[${value.map((item) => written(item, single)).join(", ")}]`;
   if (typeof value !== "number" || !Number.isFinite(value)) return String(value);
-  const short = Number(value.toPrecision(6));
-  if (value === 0 || Math.abs(short / value - 1) < (single ? 2e-7 : 1e-15)) return String(short);
-  const decimals = Math.max(4, 3 - Math.floor(Math.log10(Math.abs(value))));
+  const size = Math.floor(Math.log10(Math.abs(value)));
+  const short = Number.isInteger(value) && size < 15 ? value : Number(value.toPrecision(6));
+  if (value === 0 || Math.abs(short / value - 1) < (single ? 2e-7 : 1e-15)) return String(short).replace("e+", "e");
+  const decimals = size < -2 ? 6 - size : 4;
   return `${value.toFixed(decimals + 2).slice(0, -2)}…`; // the first digits, not rounded
 }
 
-await main(import.meta.url, async () => {
-  const check = process.argv.includes("--check");
+/** Writes what differs; with `check` that is an error. */
+export async function writePages({ check = false } = {}) {
   const files = await pages();
   const full = (file) => join(root, file);
   const there = ["", "/plots"].flatMap((sub) =>
@@ -248,5 +249,8 @@ await main(import.meta.url, async () => {
   for (const [file, text] of differing) {
     mkdirSync(dirname(full(file)), { recursive: true });
     writeFileSync(full(file), text);
+    console.log(file);
   }
-});
+}
+
+await main(import.meta.url, () => writePages({ check: process.argv.includes("--check") }));
