@@ -95,18 +95,23 @@ function functionsOf(file) {
   const found = new Map();
   for (const node of exported.filter(ts.isFunctionDeclaration)) {
     const name = node.name.text;
-    const params = node.parameters.map((param) => param.getText().replaceAll(/\s+/g, " "));
+    const generic = node.typeParameters === undefined ? "" : `<${node.typeParameters.map((type) => type.getText()).join(", ")}>`;
+    const params = node.parameters.map(parameter);
     const before = found.get(name);
     if (before !== undefined && node.body !== undefined) continue; // its overloads have been read
     found.set(name, {
       ...(before ?? documented(node)),
-      signatures: [...(before?.signatures ?? []), { params, result: node.type.getText() }],
+      signatures: [...(before?.signatures ?? []), { generic, params, result: node.type.getText() }],
       options: [...(before?.options ?? []), ...node.parameters.flatMap((param) => optionsOf(param, interfaces))],
       method: false,
     });
   }
   return found;
 }
+
+/** A parameter as declarations have it: what has a default may be left out. */
+const parameter = ({ name, type, initializer, questionToken, dotDotDotToken }) =>
+  `${dotDotDotToken?.getText() ?? ""}${name.getText()}${initializer ?? questionToken ? "?" : ""}: ${type.getText().replaceAll(/\s+/g, " ")}`;
 
 const words = (comment) => (ts.getTextOfJSDocComment(comment) ?? "").replaceAll(/\s+/g, " ").trim();
 
@@ -171,7 +176,7 @@ function page({ title, introduction, ops }, functions) {
 
 function section({ name, range, code }, { signatures, doc, tags, options, method }) {
   const short = name.replace(/^.*\./, "");
-  const calls = signatures.map(({ params, result }) => `${name}(${params.join(", ")}): ${result}`);
+  const calls = signatures.map(({ generic, params, result }) => `${name}${generic}(${params.join(", ")}): ${result}`);
   const [{ params: [first = "", ...rest], result }] = signatures;
   const facts = [
     ["Method", method ? `\`${first.split(":")[0]}.${short}(${rest.join(", ")}): ${result}\`` : ""],

@@ -2555,7 +2555,8 @@ export function einsum(equation: string, ...xs: readonly TensorLike[]): Tensor {
 
 /**
  * y[n, o, i] = bias[o] + Σ w[o, c, k] x[n, c, i stride + k dilation - padding]: x `[n, in, length]` or `[in, length]`,
- * w `[out, in / groups, kernel]`. PyTorch's conv1d; padding "same" gives ceil(length / stride) elements.
+ * w `[out, in / groups, kernel]`, y `[n, out, floor((length + 2 padding - dilation (kernel - 1) - 1) / stride) + 1]`.
+ * PyTorch's conv1d; padding "same" gives ceil(length / stride) elements.
  * @dtypes float32, float64
  * @derivative x gets convTranspose1d of g and weight, weight the correlation of x and g, bias Σ g over all but the
  * channels
@@ -2567,7 +2568,8 @@ export function conv1d(x: TensorLike, weight: TensorLike, options?: TensorLike |
 
 /**
  * y[n, o, i, j] = bias[o] + Σ w[o, c, k, l] x[n, c, i stride + k dilation - padding, ..]: x `[n, in, height, width]` or
- * without n, w `[out, in / groups, ..kernel]`. PyTorch's conv2d; padding "same" gives ceil(size / stride) elements.
+ * without n, w `[out, in / groups, ..kernel]`, y `[n, out, ..]` with sizes as in conv1d. PyTorch's conv2d; padding
+ * "same" gives ceil(size / stride) elements.
  * @dtypes float32, float64
  * @derivative x gets convTranspose2d of g and weight, weight the correlation of x and g, bias Σ g over all but the
  * channels
@@ -2578,7 +2580,8 @@ export function conv2d(x: TensorLike, weight: TensorLike, options?: TensorLike |
 }
 
 /**
- * As conv2d with three dimensions: x `[n, in, depth, height, width]` or without n, w `[out, in / groups, ..kernel]`.
+ * As conv2d with three dimensions: x `[n, in, depth, height, width]` or without n, w `[out, in / groups, ..kernel]`, y
+ * `[n, out, ..]` with sizes as in conv1d.
  * @dtypes float32, float64
  * @derivative x gets the transposed convolution of g and weight, weight the correlation of x and g, bias Σ g over all
  * but the channels
@@ -2619,8 +2622,9 @@ export function convTranspose2d(
 }
 
 /**
- * The largest element of each window over the last axis of `[.., channels, length]`; stride is the kernel when left
- * out; ties share the gradient equally.
+ * The largest element of each window over the last axis of `[.., channels, length]`, which becomes floor((length + 2
+ * padding - dilation (kernel - 1) - 1) / stride) + 1; stride is the kernel when left out; ties share the gradient
+ * equally.
  * @dtypes float32, float64
  * @derivative x gets g at the largest element of each window, added where windows overlap; equal ones share it
  * @cost O(n kernel) for n results
@@ -2634,8 +2638,8 @@ export function maxPool1d(
 }
 
 /**
- * The largest element of each window over the last two axes of `[.., channels, height, width]`; stride is the kernel
- * when left out; ties share the gradient equally.
+ * The largest element of each window over the last two axes of `[.., channels, height, width]`, whose sizes become
+ * those of maxPool1d; stride is the kernel when left out; ties share the gradient equally.
  * @dtypes float32, float64
  * @derivative x gets g at the largest element of each window, added where windows overlap; equal ones share it
  * @cost O(n kernel) for n results and the elements of the kernel
@@ -2649,8 +2653,9 @@ export function maxPool2d(
 }
 
 /**
- * The mean of each window over the last axis of `[.., channels, length]`; stride is the kernel when left out. Padding
- * counts as zeros, or not at all without countIncludePad.
+ * The mean of each window over the last axis of `[.., channels, length]`, which becomes floor((length + 2 padding -
+ * kernel) / stride) + 1; stride is the kernel when left out. Padding counts as zeros, or not at all without
+ * countIncludePad.
  * @dtypes float32, float64
  * @derivative x gets g / count at each element of the window, added where windows overlap
  * @cost O(n kernel) for n results
@@ -2664,8 +2669,8 @@ export function avgPool1d(
 }
 
 /**
- * The mean of each window over the last two axes of `[.., channels, height, width]`; stride is the kernel when left
- * out. Padding counts as zeros, or not at all without countIncludePad.
+ * The mean of each window over the last two axes of `[.., channels, height, width]`, whose sizes become those of
+ * avgPool1d; stride is the kernel when left out. Padding counts as zeros, or not at all without countIncludePad.
  * @dtypes float32, float64
  * @derivative x gets g / count at each element of the window, added where windows overlap
  * @cost O(n kernel) for n results and the elements of the kernel
@@ -2902,8 +2907,9 @@ export function attention(
 }
 
 /**
- * The last axes of `[n, channels, ..]` at other sizes, PyTorch's interpolate: "nearest" takes element floor(i n /
- * size), "bilinear" a weighted mean of neighbours, with the corners at the corners with alignCorners.
+ * The last axes of `[n, channels, ..]` at other sizes, `[n, channels, ..size]`, PyTorch's interpolate: "nearest" takes
+ * element floor(i n / size), "bilinear" a weighted mean of neighbours, with the corners at the corners with
+ * alignCorners.
  * @dtypes float32, float64
  * @derivative x gets g times its weight in each result, added up
  */

@@ -42,7 +42,7 @@ const AVG_POOL: &[Attr] = &[
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "conv1d",
-        doc: "y[n, o, i] = bias[o] + Σ w[o, c, k] x[n, c, i stride + k dilation - padding]: x `[n, in, length]` or `[in, length]`, w `[out, in / groups, kernel]`. PyTorch's conv1d; padding \"same\" gives ceil(length / stride) elements.",
+        doc: "y[n, o, i] = bias[o] + Σ w[o, c, k] x[n, c, i stride + k dilation - padding]: x `[n, in, length]` or `[in, length]`, w `[out, in / groups, kernel]`, y `[n, out, floor((length + 2 padding - dilation (kernel - 1) - 1) / stride) + 1]`. PyTorch's conv1d; padding \"same\" gives ceil(length / stride) elements.",
         notes: notes(
             "x gets convTranspose1d of g and weight, weight the correlation of x and g, bias Σ g over all but the channels",
             "O(n out length in / groups kernel), with the length of the result",
@@ -60,7 +60,7 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "conv2d",
-        doc: "y[n, o, i, j] = bias[o] + Σ w[o, c, k, l] x[n, c, i stride + k dilation - padding, ..]: x `[n, in, height, width]` or without n, w `[out, in / groups, ..kernel]`. PyTorch's conv2d; padding \"same\" gives ceil(size / stride) elements.",
+        doc: "y[n, o, i, j] = bias[o] + Σ w[o, c, k, l] x[n, c, i stride + k dilation - padding, ..]: x `[n, in, height, width]` or without n, w `[out, in / groups, ..kernel]`, y `[n, out, ..]` with sizes as in conv1d. PyTorch's conv2d; padding \"same\" gives ceil(size / stride) elements.",
         notes: notes(
             "x gets convTranspose2d of g and weight, weight the correlation of x and g, bias Σ g over all but the channels",
             "O(n out height width in / groups kernel), with the sizes of the result and the elements of the kernel",
@@ -88,7 +88,7 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "conv3d",
-        doc: "As conv2d with three dimensions: x `[n, in, depth, height, width]` or without n, w `[out, in / groups, ..kernel]`.",
+        doc: "As conv2d with three dimensions: x `[n, in, depth, height, width]` or without n, w `[out, in / groups, ..kernel]`, y `[n, out, ..]` with sizes as in conv1d.",
         notes: notes(
             "x gets the transposed convolution of g and weight, weight the correlation of x and g, bias Σ g over all but the channels",
             "as conv2d",
@@ -144,7 +144,7 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "maxPool1d",
-        doc: "The largest element of each window over the last axis of `[.., channels, length]`; stride is the kernel when left out; ties share the gradient equally.",
+        doc: "The largest element of each window over the last axis of `[.., channels, length]`, which becomes floor((length + 2 padding - dilation (kernel - 1) - 1) / stride) + 1; stride is the kernel when left out; ties share the gradient equally.",
         notes: notes(
             "x gets g at the largest element of each window, added where windows overlap; equal ones share it",
             "O(n kernel) for n results",
@@ -159,7 +159,7 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "maxPool2d",
-        doc: "The largest element of each window over the last two axes of `[.., channels, height, width]`; stride is the kernel when left out; ties share the gradient equally.",
+        doc: "The largest element of each window over the last two axes of `[.., channels, height, width]`, whose sizes become those of maxPool1d; stride is the kernel when left out; ties share the gradient equally.",
         notes: notes(
             "x gets g at the largest element of each window, added where windows overlap; equal ones share it",
             "O(n kernel) for n results and the elements of the kernel",
@@ -171,7 +171,7 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "avgPool1d",
-        doc: "The mean of each window over the last axis of `[.., channels, length]`; stride is the kernel when left out. Padding counts as zeros, or not at all without countIncludePad.",
+        doc: "The mean of each window over the last axis of `[.., channels, length]`, which becomes floor((length + 2 padding - kernel) / stride) + 1; stride is the kernel when left out. Padding counts as zeros, or not at all without countIncludePad.",
         notes: notes(
             "x gets g / count at each element of the window, added where windows overlap",
             "O(n kernel) for n results",
@@ -183,7 +183,7 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "avgPool2d",
-        doc: "The mean of each window over the last two axes of `[.., channels, height, width]`; stride is the kernel when left out. Padding counts as zeros, or not at all without countIncludePad.",
+        doc: "The mean of each window over the last two axes of `[.., channels, height, width]`, whose sizes become those of avgPool1d; stride is the kernel when left out. Padding counts as zeros, or not at all without countIncludePad.",
         notes: notes(
             "x gets g / count at each element of the window, added where windows overlap",
             "O(n kernel) for n results and the elements of the kernel",

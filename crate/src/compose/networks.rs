@@ -241,7 +241,7 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "interpolate",
-        doc: "The last axes of `[n, channels, ..]` at other sizes, PyTorch's interpolate: \"nearest\" takes element floor(i n / size), \"bilinear\" a weighted mean of neighbours, with the corners at the corners with alignCorners.",
+        doc: "The last axes of `[n, channels, ..]` at other sizes, `[n, channels, ..size]`, PyTorch's interpolate: \"nearest\" takes element floor(i n / size), \"bilinear\" a weighted mean of neighbours, with the corners at the corners with alignCorners.",
         notes: notes("x gets g times its weight in each result, added up", "O(n)"),
         inputs: &["x"],
         attrs: &[
