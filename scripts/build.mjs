@@ -20,7 +20,7 @@ export async function build() {
   const part = (name, inputs, products, work) =>
     once(`build/${name}.done`, digest([...inputs, ...scripts]), products, () => step(`build: ${name}`, work));
   await part("wasm", rust, ["build/wasm"], wasm);
-  await part("ops", [...rust, "crate/examples", "scripts/ops.mjs"], generated.map((name) => `ts/${name}`), ops);
+  await part("ops", [...rust, "crate/examples", "scripts/ops.mjs", "ts/formula.ts"], generated.map((name) => `ts/${name}`), ops);
   await part("dist", sources, ["dist"], dist);
 }
 

@@ -1,4 +1,4 @@
-// The pictures of the guide, as SVG in docs/pictures/, and the table of the bench in the README, from the results that were
+// The pages of operations in docs/ops/, the pictures of the guide, as SVG in docs/pictures/, and the table of the bench in the README, from the results that were
 // saved last under the name `reference` (npm run bench -- --save reference).
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { speedup } from "../bench/workloads/cases.mjs";
 import { digits, titles } from "../bench/report.mjs";
 import { chart, palette } from "./chart.mjs";
 import { main, root } from "./lib.mjs";
+import { writePages } from "./pages.mjs";
 
 const pictures = join(root, "docs/pictures");
 
@@ -87,4 +88,5 @@ await main(import.meta.url, async () => {
     console.log(`docs/pictures/${name}.svg`);
   }
   writeTable();
+  await writePages();
 });

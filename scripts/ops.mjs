@@ -1,7 +1,8 @@
-// Writes the operations of the TypeScript layer (ts/*.gen.ts) from the core's own description of them. With --check
+// Writes the operations of the TypeScript layer (ts/*.gen.ts) with their documentation from the core's own description of them. With --check
 // nothing is written: a file that differs is an error. A path as argument is read in place of running the core.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import ts from "typescript";
 import { Failure, main, root, run } from "./lib.mjs";
 
 const width = 120;
@@ -141,7 +142,7 @@ function signature(op) {
       ]);
   return {
     name: safe(op.name),
-    doc: op.doc,
+    doc: documentation(op),
     params: params.map((p) => p.text),
     names: params.map((p) => p.name),
     call: call(),
@@ -222,6 +223,38 @@ function typeOf({ kind, choices }) {
     throw new Failure(`the core describes an attribute of the kind "${kind}", which scripts/ops.mjs does not know`);
   return type;
 }
+
+/** What the editor shows of an operation: its doc line, and in tags what holds of all its kind or follows from it. */
+function documentation(op) {
+  const tag = (name, text) => (text === "" ? "" : `\n@${name} ${text}`);
+  const shapes = { 0: "", 1: "`[..] -> [..]`" }[op.kind === "elementwise" ? op.inputs.length : 0];
+  const dtypes = {
+    float: "float32, float64",
+    number: "float32, float64, int32",
+    any: op.truth ? "any; the result is bool" : "any",
+  };
+  // Keys and indices have the dtype that they must have.
+  const own = op.variadic || op.inputs.some((input) => input.dtype === undefined);
+  return [
+    op.doc,
+    tag("shapes", shapes ?? "the arguments broadcast"),
+    tag("dtypes", own ? dtypes[op.dtypes] : ""),
+    tag("derivative", op.kind === "elementwise" ? partials(op) : op.derivative),
+    tag("cost", op.cost === "O(n)" ? "" : op.cost), // it goes without saying
+  ].join("");
+}
+
+/** The derivative of an entry of the table, which is written there in Rust. */
+function partials({ inputs, partials, truth }) {
+  if (truth) return "none, the result is bool";
+  const d = inputs.length === 1 ? "d" : "∂";
+  return inputs.map(({ name }, i) => `\`${d}y/${d}${name} = ${readable(partials[i])}\``).join(", ");
+}
+
+const compiled = ts.transpileModule(readFileSync(join(root, "ts/formula.ts"), "utf8"), {
+  compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
+});
+const { readable } = await import(`data:text/javascript,${encodeURIComponent(compiled.outputText)}`);
 
 /** A doc comment, broken at the width of the source. */
 function jsDoc(doc, indent) {

@@ -68,6 +68,7 @@ await main(import.meta.url, async () => {
     await check("eslint", node, [bin("eslint/bin/eslint.js"), "--max-warnings=0", "."]);
     await cargoTests();
     await check("generated files are fresh", node, ["scripts/ops.mjs", "--check"]);
+    await check("pages of operations are fresh", node, ["scripts/pages.mjs", "--check"]);
     await vitest();
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

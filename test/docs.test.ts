@@ -1,4 +1,4 @@
-// The examples of the README and of the guide run, and give what they say.
+// The examples of the README, of the guide and of the pages of operations run, and give what they say.
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,12 +6,15 @@ import { describe, expect, it } from "vitest";
 import { programs } from "./documentation.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const guide = readdirSync(join(root, "docs/guide")).filter((name) => name.endsWith(".md")).map((name) => `docs/guide/${name}`);
-const files = ["README.md", "docs/guide.md", ...guide];
+const markdown = (folder: string): string[] =>
+  readdirSync(join(root, folder)).filter((name) => name.endsWith(".md")).map((name) => `${folder}/${name}`);
+const files = ["README.md", "docs/guide.md", ...markdown("docs/guide"), ...markdown("docs/ops")];
 
 for (const file of files) {
+  const found = programs(file);
+  if (found.length === 0) continue; // tables only
   describe(file, () => {
-    for (const { heading, module, checks } of programs(file)) {
+    for (const { heading, module, checks } of found) {
       it(heading, async () => {
         expect.hasAssertions();
         expect(checks, "an example must say what it gives").toBeGreaterThan(0);

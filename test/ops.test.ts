@@ -37,6 +37,14 @@ describe("meshgrid and unique", () => {
   });
 });
 
+describe("plain data", () => {
+  it("has numbers and defaults adopt the dtype of the arrays beside them", () => {
+    expect(w.add(new Float64Array([1]), 2).dtype).toBe("float64");
+    expect(values(w.conv1d([[1, 2, 3]], [[[1, -1]]]))).toEqual([[-1, -1]]);
+    expectClose(w.batchNorm([[1, 10], [3, 30]], null, null, { eps: 0 }), [[-1, -1], [1, 1]]);
+  });
+});
+
 describe("random", () => {
   const key = random.key(7);
   it("draws categories in both ways of calling, in proportion", () => {

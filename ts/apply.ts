@@ -159,12 +159,14 @@ function callWithPlain(
 ): Tensor {
   const adopts = (i: number): boolean => inputs[i]?.dtype === undefined;
   const model = operands.find((x, i): x is Tensor => isTensor(x) && adopts(i));
+  // An array becomes a tensor, whose dtype numbers adopt as that of any other.
+  const models = operands.some((x, i) => adopts(i) && (isTensor(x) || isArray(x) || isNumericArray(x)));
   const temporaries: number[] = [];
   try {
     // All of them first: making a tensor uses the scratch area.
     const handles = operands.map((x, i) => {
       if (isTensor(x)) return alive(name, x, `argument ${i + 1}`);
-      const literal = (typeof x === "number" || typeof x === "boolean") && adopts(i) && model !== undefined;
+      const literal = (typeof x === "number" || typeof x === "boolean") && adopts(i) && models;
       if (literal) return 0;
       const handle = fromPlain(name, i, x, inputs[i]?.dtype ?? model?.dtype);
       temporaries.push(handle);

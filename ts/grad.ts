@@ -116,7 +116,12 @@ function oneNumber(op: string, y: unknown): Tensor {
   return y;
 }
 
-/** The same values, through which no derivative flows; for a tensor or a tree of tensors. */
+/**
+ * x as a constant, through which no derivative flows; the function takes trees of tensors too.
+ * @dtypes any
+ * @derivative none
+ * @cost O(1)
+ */
 export function stopGradient<T>(x: T): Tensors<T> {
   const { leaves, definition } = flattenTree("stopGradient", x, "the argument", operandLeaf);
   return build(definition, leaves.map(stop));

@@ -12,7 +12,12 @@ export interface AxisOptions {
   readonly axis?: number;
 }
 
-/** Parts of `x` along an axis (the first if left out): `parts` equal ones, or one of each of the sizes in a list. */
+/**
+ * Parts of `x` along an axis (the first if left out): `parts` equal ones, or one of each of the sizes in a list.
+ * @dtypes any
+ * @derivative x gets what the parts get, one after the other
+ * @cost O(1) for each part
+ */
 export function split(
   x: TensorLike,
   parts: number | readonly number[],
@@ -42,7 +47,12 @@ export function split(
   });
 }
 
-/** The slices of `x` along an axis (the first if left out), without that axis. */
+/**
+ * The slices of `x` along an axis (the first if left out), without that axis.
+ * @dtypes any
+ * @derivative x gets what the slices get, stacked
+ * @cost O(1) for each slice
+ */
 export function unstack(x: TensorLike, options: number | AxisOptions = {}): Tensor[] {
   return tidy(() => {
     const t = asTensor("unstack", x);
@@ -63,6 +73,9 @@ export interface TopkOptions {
 /**
  * `[values, indices]` of the k largest elements along an axis, in descending order (the smallest in ascending order); of
  * equal ones those that come first, which alone get the gradient. NaN counts as the largest.
+ * @dtypes any
+ * @derivative x gets g of the values in the places that they came from; the indices are int32
+ * @cost O(n log n) along the axis
  */
 export function topk(x: TensorLike, k: number, options: number | TopkOptions = {}): [values: Tensor, indices: Tensor] {
   return tidy((): [Tensor, Tensor] => {
@@ -84,7 +97,12 @@ export interface MeshgridOptions {
   readonly indexing?: "xy" | "ij";
 }
 
-/** Coordinates over a grid, one tensor for each vector, all of one shape: NumPy's meshgrid. Options come last. */
+/**
+ * Coordinates over a grid, one tensor for each vector, all of one shape: NumPy's meshgrid. Options come last.
+ * @dtypes any
+ * @derivative each vector gets the sum of g over the other axes
+ * @cost O(1) for each vector
+ */
 export function meshgrid(...vectors: readonly (TensorLike | MeshgridOptions)[]): Tensor[] {
   return tidy(() => {
     const last = vectors.at(-1);
@@ -109,6 +127,10 @@ function isOptions(value: unknown): value is MeshgridOptions {
 /**
  * The different elements in ascending order, NaN once and last. Their number depends on the values, so these are read:
  * no gradient flows, and inside vmap it is an error.
+ * @shapes `[..] -> [m]`
+ * @dtypes any
+ * @derivative none
+ * @cost O(n log n)
  */
 export function unique(x: TensorLike): Tensor {
   const t = asTensor("unique", x);

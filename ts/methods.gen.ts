@@ -247,47 +247,92 @@ import type { Tensor, TensorLike } from "./tensor.js";
 
 /** The operations as methods: `a.add(b)` is `add(a, b)`. */
 export abstract class TensorOps extends Handle {
-  /** a + b. */
+  /**
+   * a + b.
+   * @shapes the arguments broadcast
+   * @dtypes float32, float64, int32
+   * @derivative `∂y/∂a = 1`, `∂y/∂b = 1`
+   */
   add(this: Tensor, b: TensorLike): Tensor {
     return add(this, b);
   }
 
-  /** a - b. */
+  /**
+   * a - b.
+   * @shapes the arguments broadcast
+   * @dtypes float32, float64, int32
+   * @derivative `∂y/∂a = 1`, `∂y/∂b = -1`
+   */
   sub(this: Tensor, b: TensorLike): Tensor {
     return sub(this, b);
   }
 
-  /** a b. */
+  /**
+   * a b.
+   * @shapes the arguments broadcast
+   * @dtypes float32, float64, int32
+   * @derivative `∂y/∂a = b`, `∂y/∂b = a`
+   */
   mul(this: Tensor, b: TensorLike): Tensor {
     return mul(this, b);
   }
 
-  /** -x. */
+  /**
+   * -x.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64, int32
+   * @derivative `dy/dx = -1`
+   */
   neg(this: Tensor): Tensor {
     return neg(this);
   }
 
-  /** |x|; the derivative at 0 is 0. */
+  /**
+   * |x|; the derivative at 0 is 0.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64, int32
+   * @derivative `dy/dx = sign(x)`
+   */
   abs(this: Tensor): Tensor {
     return abs(this);
   }
 
-  /** -1, 0 or 1 as x is negative, zero or positive; the derivative is 0 everywhere. */
+  /**
+   * -1, 0 or 1 as x is negative, zero or positive; the derivative is 0 everywhere.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64, int32
+   * @derivative `dy/dx = 0`
+   */
   sign(this: Tensor): Tensor {
     return sign(this);
   }
 
-  /** x². */
+  /**
+   * x².
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64, int32
+   * @derivative `dy/dx = x + x`
+   */
   square(this: Tensor): Tensor {
     return square(this);
   }
 
-  /** The larger of a and b, NaN where one is NaN; where they are equal each gets half of the derivative. */
+  /**
+   * The larger of a and b, NaN where one is NaN; where they are equal each gets half of the derivative.
+   * @shapes the arguments broadcast
+   * @dtypes float32, float64, int32
+   * @derivative `∂y/∂a = [b < a] + [b = a] / 2`, `∂y/∂b = [a < b] + [a = b] / 2`
+   */
   maximum(this: Tensor, b: TensorLike): Tensor {
     return maximum(this, b);
   }
 
-  /** The smaller of a and b, NaN where one is NaN; where they are equal each gets half of the derivative. */
+  /**
+   * The smaller of a and b, NaN where one is NaN; where they are equal each gets half of the derivative.
+   * @shapes the arguments broadcast
+   * @dtypes float32, float64, int32
+   * @derivative `∂y/∂a = [a < b] + [a = b] / 2`, `∂y/∂b = [b < a] + [b = a] / 2`
+   */
   minimum(this: Tensor, b: TensorLike): Tensor {
     return minimum(this, b);
   }
@@ -295,17 +340,31 @@ export abstract class TensorOps extends Handle {
   /**
    * x, but at least min and at most max (max wins); NaN where one of them is; the derivative by x is 1 from min to max
    * with both ends, by a bound it is 1 where that bound is the value.
+   * @shapes the arguments broadcast
+   * @dtypes float32, float64, int32
+   * @derivative `∂y/∂x = [min <= x & x <= max]`, `∂y/∂min = [x < min & min <= max]`, `∂y/∂max = [max < x | (x < min &
+   * max < min)]`
    */
   clip(this: Tensor, min: TensorLike, max: TensorLike): Tensor {
     return clip(this, min, max);
   }
 
-  /** x where x > 0, else 0; the derivative at 0 is 0. */
+  /**
+   * x where x > 0, else 0; the derivative at 0 is 0.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64, int32
+   * @derivative `dy/dx = [x > 0]`
+   */
   relu(this: Tensor): Tensor {
     return relu(this);
   }
 
-  /** x, but at least 0 and at most 6; the derivative at 0 and at 6 is 0. */
+  /**
+   * x, but at least 0 and at most 6; the derivative at 0 and at 6 is 0.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64, int32
+   * @derivative `dy/dx = [x > 0 & x < 6]`
+   */
   relu6(this: Tensor): Tensor {
     return relu6(this);
   }
@@ -313,187 +372,370 @@ export abstract class TensorOps extends Handle {
   /**
    * a - b floor(a / b): the remainder with the sign of b, as NumPy has it. NaN for b = 0, 0 in int32. The derivative by
    * a is 1, by b -floor(a / b), also where the remainder jumps.
+   * @shapes the arguments broadcast
+   * @dtypes float32, float64, int32
+   * @derivative `∂y/∂a = 1`, `∂y/∂b = -floorDiv(a, b)`
    */
   mod(this: Tensor, b: TensorLike): Tensor {
     return mod(this, b);
   }
 
-  /** floor(a / b), as NumPy has it. For b = 0 it is a / b, 0 in int32; the derivatives are 0 everywhere. */
+  /**
+   * floor(a / b), as NumPy has it. For b = 0 it is a / b, 0 in int32; the derivatives are 0 everywhere.
+   * @shapes the arguments broadcast
+   * @dtypes float32, float64, int32
+   * @derivative `∂y/∂a = 0`, `∂y/∂b = 0`
+   */
   floorDiv(this: Tensor, b: TensorLike): Tensor {
     return floorDiv(this, b);
   }
 
-  /** a / b. */
+  /**
+   * a / b; ±infinity where only b is 0, NaN where both are.
+   * @shapes the arguments broadcast
+   * @dtypes float32, float64
+   * @derivative `∂y/∂a = 1 / b`, `∂y/∂b = -y / b`
+   */
   div(this: Tensor, b: TensorLike): Tensor {
     return div(this, b);
   }
 
-  /** a to the power b. The derivative by a is 0 where b = 0, the derivative by b is 0 where a = 0. */
+  /**
+   * a to the power b. The derivative by a is 0 where b = 0, the derivative by b is 0 where a = 0.
+   * @shapes the arguments broadcast
+   * @dtypes float32, float64
+   * @derivative `∂y/∂a = b * pow(a, where(b = 0, 1, b) - 1)`, `∂y/∂b = where(a = 0, 0, y * log(where(a = 0, 1, a)))`
+   */
   pow(this: Tensor, b: TensorLike): Tensor {
     return pow(this, b);
   }
 
-  /** The angle of the point (b, a) in radians, in (-π, π]. */
+  /**
+   * The angle of the point (b, a) in radians, in [-π, π]; the derivatives at (0, 0) are NaN.
+   * @shapes the arguments broadcast
+   * @dtypes float32, float64
+   * @derivative `∂y/∂a = b / (a * a + b * b)`, `∂y/∂b = -a / (a * a + b * b)`
+   */
   atan2(this: Tensor, b: TensorLike): Tensor {
     return atan2(this, b);
   }
 
-  /** sqrt(a² + b²) without overflow: the length of the vector (a, b); the derivatives at (0, 0) are 0. */
+  /**
+   * sqrt(a² + b²) without overflow: the length of the vector (a, b); the derivatives at (0, 0) are 0.
+   * @shapes the arguments broadcast
+   * @dtypes float32, float64
+   * @derivative `∂y/∂a = a / y`, `∂y/∂b = b / y`
+   */
   hypot(this: Tensor, b: TensorLike): Tensor {
     return hypot(this, b);
   }
 
-  /** log(exp(a) + exp(b)), without overflow. */
+  /**
+   * log(exp(a) + exp(b)), without overflow.
+   * @shapes the arguments broadcast
+   * @dtypes float32, float64
+   * @derivative `∂y/∂a = sigmoid(a - b)`, `∂y/∂b = sigmoid(b - a)`
+   */
   logaddexp(this: Tensor, b: TensorLike): Tensor {
     return logaddexp(this, b);
   }
 
-  /** Square root; NaN for x < 0. */
+  /**
+   * The square root; NaN for x < 0, the derivative at 0 is infinity.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = 0.5 / y`
+   */
   sqrt(this: Tensor): Tensor {
     return sqrt(this);
   }
 
-  /** 1 / sqrt(x). */
+  /**
+   * 1 / sqrt(x); infinity at 0, NaN for x < 0.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = -0.5 * y / x`
+   */
   rsqrt(this: Tensor): Tensor {
     return rsqrt(this);
   }
 
-  /** Cube root, also of negative numbers. */
+  /**
+   * The cube root, also of negative numbers; the derivative at 0 is infinity.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = 1 / (3 * y * y)`
+   */
   cbrt(this: Tensor): Tensor {
     return cbrt(this);
   }
 
-  /** 1 / x. */
+  /**
+   * 1 / x; ±infinity at ±0.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = -(y * y)`
+   */
   reciprocal(this: Tensor): Tensor {
     return reciprocal(this);
   }
 
-  /** e to the power x. */
+  /**
+   * e to the power x.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = y`
+   */
   exp(this: Tensor): Tensor {
     return exp(this);
   }
 
-  /** exp(x) - 1, accurate near 0. */
+  /**
+   * exp(x) - 1, accurate near 0.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = exp(x)`
+   */
   expm1(this: Tensor): Tensor {
     return expm1(this);
   }
 
-  /** 2 to the power x. */
+  /**
+   * 2 to the power x.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = y * log(2)`
+   */
   exp2(this: Tensor): Tensor {
     return exp2(this);
   }
 
-  /** Natural logarithm; NaN for x < 0. */
+  /**
+   * The natural logarithm; -infinity at 0, NaN for x < 0.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = 1 / x`
+   */
   log(this: Tensor): Tensor {
     return log(this);
   }
 
-  /** log(1 + x), accurate near 0. */
+  /**
+   * log(1 + x), accurate near 0; -infinity at -1, NaN for x < -1.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = 1 / (1 + x)`
+   */
   log1p(this: Tensor): Tensor {
     return log1p(this);
   }
 
-  /** Logarithm to base 2. */
+  /**
+   * The logarithm to base 2; -infinity at 0, NaN for x < 0.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = log2(e) / x`
+   */
   log2(this: Tensor): Tensor {
     return log2(this);
   }
 
-  /** Logarithm to base 10. */
+  /**
+   * The logarithm to base 10; -infinity at 0, NaN for x < 0.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = log10(e) / x`
+   */
   log10(this: Tensor): Tensor {
     return log10(this);
   }
 
-  /** Sine of x radians. */
+  /**
+   * Sine of x radians.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = cos(x)`
+   */
   sin(this: Tensor): Tensor {
     return sin(this);
   }
 
-  /** Cosine of x radians. */
+  /**
+   * Cosine of x radians.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = -sin(x)`
+   */
   cos(this: Tensor): Tensor {
     return cos(this);
   }
 
-  /** Tangent of x radians. */
+  /**
+   * Tangent of x radians.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = 1 + y * y`
+   */
   tan(this: Tensor): Tensor {
     return tan(this);
   }
 
-  /** Inverse sine in radians, in [-π/2, π/2]; NaN outside [-1, 1]. */
+  /**
+   * Inverse sine in radians, in [-π/2, π/2]; NaN outside [-1, 1], the derivative at ±1 is infinity.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = 1 / sqrt(1 - x * x)`
+   */
   asin(this: Tensor): Tensor {
     return asin(this);
   }
 
-  /** Inverse cosine in radians, in [0, π]; NaN outside [-1, 1]. */
+  /**
+   * Inverse cosine in radians, in [0, π]; NaN outside [-1, 1], the derivative at ±1 is -infinity.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = -1 / sqrt(1 - x * x)`
+   */
   acos(this: Tensor): Tensor {
     return acos(this);
   }
 
-  /** Inverse tangent in radians, in [-π/2, π/2]. */
+  /**
+   * Inverse tangent in radians, in [-π/2, π/2].
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = 1 / (1 + x * x)`
+   */
   atan(this: Tensor): Tensor {
     return atan(this);
   }
 
-  /** Hyperbolic sine. */
+  /**
+   * Hyperbolic sine.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = cosh(x)`
+   */
   sinh(this: Tensor): Tensor {
     return sinh(this);
   }
 
-  /** Hyperbolic cosine. */
+  /**
+   * Hyperbolic cosine.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = sinh(x)`
+   */
   cosh(this: Tensor): Tensor {
     return cosh(this);
   }
 
-  /** Hyperbolic tangent. */
+  /**
+   * Hyperbolic tangent.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = 1 - y * y`
+   */
   tanh(this: Tensor): Tensor {
     return tanh(this);
   }
 
-  /** Inverse hyperbolic sine. */
+  /**
+   * Inverse hyperbolic sine.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = 1 / hypot(x, 1)`
+   */
   asinh(this: Tensor): Tensor {
     return asinh(this);
   }
 
-  /** Inverse hyperbolic cosine, 0 or more; NaN for x < 1. */
+  /**
+   * Inverse hyperbolic cosine, 0 or more; NaN for x < 1, the derivative at 1 is infinity.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = 1 / (sqrt(x - 1) * sqrt(x + 1))`
+   */
   acosh(this: Tensor): Tensor {
     return acosh(this);
   }
 
-  /** Inverse hyperbolic tangent; ±infinity at ±1, NaN outside [-1, 1]. */
+  /**
+   * Inverse hyperbolic tangent; ±infinity at ±1, NaN outside [-1, 1].
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = 1 / (1 - x * x)`
+   */
   atanh(this: Tensor): Tensor {
     return atanh(this);
   }
 
-  /** 1 / (1 + exp(-x)). */
+  /**
+   * 1 / (1 + exp(-x)).
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = y * (1 - y)`
+   */
   sigmoid(this: Tensor): Tensor {
     return sigmoid(this);
   }
 
-  /** log(1 + exp(x)), without overflow. */
+  /**
+   * log(1 + exp(x)), without overflow.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = sigmoid(x)`
+   */
   softplus(this: Tensor): Tensor {
     return softplus(this);
   }
 
-  /** log(sigmoid(x)) = -log(1 + exp(-x)), without overflow. */
+  /**
+   * log(sigmoid(x)) = -log(1 + exp(-x)), without overflow.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = sigmoid(-x)`
+   */
   logSigmoid(this: Tensor): Tensor {
     return logSigmoid(this);
   }
 
-  /** x / (1 + |x|). */
+  /**
+   * x / (1 + |x|).
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = (1 / (1 + abs(x)))²`
+   */
   softsign(this: Tensor): Tensor {
     return softsign(this);
   }
 
-  /** x where x > 0, else negativeSlope x; the derivative at 0 is negativeSlope. */
+  /**
+   * x where x > 0, else negativeSlope x; the derivative at 0 is negativeSlope.
+   * @shapes the arguments broadcast
+   * @dtypes float32, float64
+   * @derivative `∂y/∂x = where(x > 0, 1, negativeSlope)`, `∂y/∂negativeSlope = where(x > 0, 0, x)`
+   */
   leakyRelu(this: Tensor, options?: TensorLike | LeakyReluOptions): Tensor {
     return leakyRelu(this, options);
   }
 
-  /** x where x > 0, else slope x, with slopes that broadcast; the derivative by x at 0 is slope (He et al., 2015). */
+  /**
+   * x where x > 0, else slope x, with slopes that broadcast; the derivative by x at 0 is slope (He et al., 2015).
+   * @shapes the arguments broadcast
+   * @dtypes float32, float64
+   * @derivative `∂y/∂x = where(x > 0, 1, slope)`, `∂y/∂slope = where(x > 0, 0, x)`
+   */
   prelu(this: Tensor, slope: TensorLike): Tensor {
     return prelu(this, slope);
   }
 
-  /** x where x > 0, else alpha (exp(x) - 1); the derivative at 0 is alpha. */
+  /**
+   * x where x > 0, else alpha (exp(x) - 1); the derivative at 0 is alpha.
+   * @shapes the arguments broadcast
+   * @dtypes float32, float64
+   * @derivative `∂y/∂x = where(x > 0, 1, alpha * exp(min(x, 0)))`, `∂y/∂alpha = expm1(min(x, 0))`
+   */
   elu(this: Tensor, options?: TensorLike | EluOptions): Tensor {
     return elu(this, options);
   }
@@ -501,52 +743,101 @@ export abstract class TensorOps extends Handle {
   /**
    * scale x where x > 0, else scale alpha (exp(x) - 1), with alpha = 1.6732.. and scale = 1.0507.., for which means of
    * 0 and variances of 1 are kept; the derivative at 0 is scale alpha (Klambauer et al., 2017).
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = where(x > 0, 1.0507…, 1.7580… * exp(min(x, 0)))`
    */
   selu(this: Tensor): Tensor {
     return selu(this);
   }
 
-  /** x where x > 0, else alpha (exp(x / alpha) - 1); the derivative at 0 is 1 (Barron, 2017). */
+  /**
+   * x where x > 0, else alpha (exp(x / alpha) - 1); the derivative at 0 is 1 (Barron, 2017).
+   * @shapes the arguments broadcast
+   * @dtypes float32, float64
+   * @derivative `∂y/∂x = where(x > 0, 1, exp(min(x, 0) / alpha))`, `∂y/∂alpha = expm1(min(x, 0) / alpha) - min(x, 0) /
+   * alpha * exp(min(x, 0) / alpha)`
+   */
   celu(this: Tensor, options?: TensorLike | CeluOptions): Tensor {
     return celu(this, options);
   }
 
-  /** x sigmoid(x). */
+  /**
+   * x sigmoid(x).
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = sigmoid(x) * (1 - y) + y`
+   */
   silu(this: Tensor): Tensor {
     return silu(this);
   }
 
-  /** x tanh(softplus(x)) (Misra, 2019). */
+  /**
+   * x tanh(softplus(x)) (Misra, 2019).
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = tanh(softplus(x)) + (x * sigmoid(x) * (1 - tanh(softplus(x))²))`
+   */
   mish(this: Tensor): Tensor {
     return mish(this);
   }
 
-  /** x / 6 + 1/2, but at least 0 and at most 1; the derivative at -3 and at 3 is 0. */
+  /**
+   * x / 6 + 1/2, but at least 0 and at most 1; the derivative at -3 and at 3 is 0.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = where(x > -3 & x < 3, 1 / 6, 0)`
+   */
   hardSigmoid(this: Tensor): Tensor {
     return hardSigmoid(this);
   }
 
-  /** x relu6(x + 3) / 6; the derivative at -3 is 0, at 3 it is 1 (Howard et al., 2019). */
+  /**
+   * x relu6(x + 3) / 6; the derivative at -3 is 0, at 3 it is 1 (Howard et al., 2019).
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = where(x >= 3, 1, where(x <= -3, 0, x / 3 + 0.5))`
+   */
   hardSwish(this: Tensor): Tensor {
     return hardSwish(this);
   }
 
-  /** x, but at least -1 and at most 1; the derivative at -1 and at 1 is 0. */
+  /**
+   * x, but at least -1 and at most 1; the derivative at -1 and at 1 is 0.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = [abs(x) < 1]`
+   */
   hardTanh(this: Tensor): Tensor {
     return hardTanh(this);
   }
 
-  /** The error function: 2/sqrt(π) times the integral of exp(-t²) from 0 to x. */
+  /**
+   * The error function: 2/sqrt(π) times the integral of exp(-t²) from 0 to x.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = 2 / sqrt(π) * exp(-(x * x))`
+   */
   erf(this: Tensor): Tensor {
     return erf(this);
   }
 
-  /** 1 - erf(x), accurate also where it is small. */
+  /**
+   * 1 - erf(x), accurate also where it is small.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = -2 / sqrt(π) * exp(-(x * x))`
+   */
   erfc(this: Tensor): Tensor {
     return erfc(this);
   }
 
-  /** The inverse of erf; ±infinity at ±1, NaN outside [-1, 1]. */
+  /**
+   * The inverse of erf; ±infinity at ±1, NaN outside [-1, 1].
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = exp(y * y) * sqrt(π) / 2`
+   */
   erfinv(this: Tensor): Tensor {
     return erfinv(this);
   }
@@ -554,6 +845,9 @@ export abstract class TensorOps extends Handle {
   /**
    * log |Γ(x)|; infinity at 0, at the negative integers and at ±infinity. Beside its zeros at negative x the error is
    * small in absolute terms, not relative to the value.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = digamma(x)`
    */
   lgamma(this: Tensor): Tensor {
     return lgamma(this);
@@ -562,6 +856,9 @@ export abstract class TensorOps extends Handle {
   /**
    * Γ'(x) / Γ(x), the derivative of lgamma; -infinity at 0 (infinity at -0), NaN at the negative integers. Beside its
    * zeros at negative x the error is small in absolute terms.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = polygamma(1, x)`
    */
   digamma(this: Tensor): Tensor {
     return digamma(this);
@@ -570,97 +867,190 @@ export abstract class TensorOps extends Handle {
   /**
    * The derivative of order n of digamma, for n rounded to an integer from 0 to 170, else NaN; infinite at 0 and at the
    * negative integers for n > 0. The derivative by n is 0.
+   * @shapes the arguments broadcast
+   * @dtypes float32, float64
+   * @derivative `∂y/∂n = 0`, `∂y/∂x = polygamma(n + 1, x)`
    */
   polygamma(this: Tensor, x: TensorLike): Tensor {
     return polygamma(this, x);
   }
 
-  /** The largest integer that is at most x; the derivative is 0 everywhere. */
+  /**
+   * The largest integer that is at most x; the derivative is 0 everywhere.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = 0`
+   */
   floor(this: Tensor): Tensor {
     return floor(this);
   }
 
-  /** The smallest integer that is at least x; the derivative is 0 everywhere. */
+  /**
+   * The smallest integer that is at least x; the derivative is 0 everywhere.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = 0`
+   */
   ceil(this: Tensor): Tensor {
     return ceil(this);
   }
 
-  /** The nearest integer, halves to the even one; the derivative is 0 everywhere. */
+  /**
+   * The nearest integer, halves to the even one; the derivative is 0 everywhere.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = 0`
+   */
   round(this: Tensor): Tensor {
     return round(this);
   }
 
-  /** The integer part: the nearest integer that is not further from 0 than x; the derivative is 0 everywhere. */
+  /**
+   * The integer part: the nearest integer that is not further from 0 than x; the derivative is 0 everywhere.
+   * @shapes `[..] -> [..]`
+   * @dtypes float32, float64
+   * @derivative `dy/dx = 0`
+   */
   trunc(this: Tensor): Tensor {
     return trunc(this);
   }
 
-  /** a + w (b - a): linear interpolation, and the moving averages of optimizers. */
+  /**
+   * a + w (b - a): linear interpolation, and the moving averages of optimizers.
+   * @shapes the arguments broadcast
+   * @dtypes float32, float64
+   * @derivative `∂y/∂a = 1 - w`, `∂y/∂b = w`, `∂y/∂w = b - a`
+   */
   lerp(this: Tensor, b: TensorLike, w: TensorLike): Tensor {
     return lerp(this, b, w);
   }
 
-  /** a = b. */
+  /**
+   * a = b.
+   * @shapes the arguments broadcast
+   * @dtypes any; the result is bool
+   * @derivative none, the result is bool
+   */
   equal(this: Tensor, b: TensorLike): Tensor {
     return equal(this, b);
   }
 
-  /** a ≠ b; NaN differs from everything. */
+  /**
+   * a ≠ b; NaN differs from everything.
+   * @shapes the arguments broadcast
+   * @dtypes any; the result is bool
+   * @derivative none, the result is bool
+   */
   notEqual(this: Tensor, b: TensorLike): Tensor {
     return notEqual(this, b);
   }
 
-  /** a < b. */
+  /**
+   * a < b.
+   * @shapes the arguments broadcast
+   * @dtypes any; the result is bool
+   * @derivative none, the result is bool
+   */
   less(this: Tensor, b: TensorLike): Tensor {
     return less(this, b);
   }
 
-  /** a ≤ b. */
+  /**
+   * a ≤ b.
+   * @shapes the arguments broadcast
+   * @dtypes any; the result is bool
+   * @derivative none, the result is bool
+   */
   lessEqual(this: Tensor, b: TensorLike): Tensor {
     return lessEqual(this, b);
   }
 
-  /** a > b. */
+  /**
+   * a > b.
+   * @shapes the arguments broadcast
+   * @dtypes any; the result is bool
+   * @derivative none, the result is bool
+   */
   greater(this: Tensor, b: TensorLike): Tensor {
     return greater(this, b);
   }
 
-  /** a ≥ b. */
+  /**
+   * a ≥ b.
+   * @shapes the arguments broadcast
+   * @dtypes any; the result is bool
+   * @derivative none, the result is bool
+   */
   greaterEqual(this: Tensor, b: TensorLike): Tensor {
     return greaterEqual(this, b);
   }
 
-  /** Both differ from 0. */
+  /**
+   * Both differ from 0.
+   * @shapes the arguments broadcast
+   * @dtypes any; the result is bool
+   * @derivative none, the result is bool
+   */
   logicalAnd(this: Tensor, b: TensorLike): Tensor {
     return logicalAnd(this, b);
   }
 
-  /** At least one differs from 0. */
+  /**
+   * At least one differs from 0.
+   * @shapes the arguments broadcast
+   * @dtypes any; the result is bool
+   * @derivative none, the result is bool
+   */
   logicalOr(this: Tensor, b: TensorLike): Tensor {
     return logicalOr(this, b);
   }
 
-  /** Exactly one differs from 0. */
+  /**
+   * Exactly one differs from 0.
+   * @shapes the arguments broadcast
+   * @dtypes any; the result is bool
+   * @derivative none, the result is bool
+   */
   logicalXor(this: Tensor, b: TensorLike): Tensor {
     return logicalXor(this, b);
   }
 
-  /** x is 0. */
+  /**
+   * x is 0.
+   * @shapes `[..] -> [..]`
+   * @dtypes any; the result is bool
+   * @derivative none, the result is bool
+   */
   logicalNot(this: Tensor): Tensor {
     return logicalNot(this);
   }
 
-  /** x is not a number. */
+  /**
+   * x is not a number.
+   * @shapes `[..] -> [..]`
+   * @dtypes any; the result is bool
+   * @derivative none, the result is bool
+   */
   isnan(this: Tensor): Tensor {
     return isnan(this);
   }
 
-  /** x is infinite. */
+  /**
+   * x is infinite.
+   * @shapes `[..] -> [..]`
+   * @dtypes any; the result is bool
+   * @derivative none, the result is bool
+   */
   isinf(this: Tensor): Tensor {
     return isinf(this);
   }
 
-  /** x is neither infinite nor NaN. */
+  /**
+   * x is neither infinite nor NaN.
+   * @shapes `[..] -> [..]`
+   * @dtypes any; the result is bool
+   * @derivative none, the result is bool
+   */
   isfinite(this: Tensor): Tensor {
     return isfinite(this);
   }
@@ -668,24 +1058,38 @@ export abstract class TensorOps extends Handle {
   /**
    * a where c holds, else b. `c, a, b` broadcast; c is bool, a and b have one dtype. Both sides are computed: to keep
    * NaN out of a derivative, guard the argument, not the result.
+   * @dtypes any
+   * @derivative a gets g where c holds, b gets it elsewhere; c has none
    */
   where(this: Tensor, a: TensorLike, b: TensorLike): Tensor {
     return where(this, a, b);
   }
 
-  /** x as another dtype: floats round to nearest, int32 truncates and saturates (NaN gives 0), bool is x ≠ 0. */
+  /**
+   * x as another dtype, in the same shape: floats round to nearest, int32 truncates and saturates (NaN gives 0), bool
+   * is x ≠ 0.
+   * @dtypes any
+   * @derivative x gets g in its own dtype, between floats; none from or to int32 and bool
+   */
   to(this: Tensor, dtype: DType): Tensor {
     return to(this, dtype);
   }
 
-  /** x, as a constant: no derivative flows through. */
+  /**
+   * x as a constant, through which no derivative flows; the function takes trees of tensors too.
+   * @dtypes any
+   * @derivative none
+   * @cost O(1)
+   */
   stopGradient(this: Tensor): Tensor {
     return stopGradient(this);
   }
 
   /**
    * Σ x over the axes (all of them when left out), in a fixed pairwise order: the rounding error grows like the
-   * logarithm of the length.
+   * logarithm of the length. The axes are gone from the shape, or 1 with keepDims.
+   * @dtypes float32, float64, int32
+   * @derivative x gets g, repeated along the axes
    */
   sum(this: Tensor, options?: Axes | null | SumOptions): Tensor {
     return sum(this, options);
@@ -693,7 +1097,9 @@ export abstract class TensorOps extends Handle {
 
   /**
    * The largest element over the axes (all of them when left out); NaN where there is one. Equal ones share the
-   * derivative equally.
+   * derivative equally. The axes are gone from the shape, or 1 with keepDims.
+   * @dtypes any
+   * @derivative x gets g at the largest element, g / k at each of k equal ones
    */
   max(this: Tensor, options?: Axes | null | MaxOptions): Tensor {
     return max(this, options);
@@ -701,7 +1107,9 @@ export abstract class TensorOps extends Handle {
 
   /**
    * The smallest element over the axes (all of them when left out); NaN where there is one. Equal ones share the
-   * derivative equally.
+   * derivative equally. The axes are gone from the shape, or 1 with keepDims.
+   * @dtypes any
+   * @derivative x gets g at the smallest element, g / k at each of k equal ones
    */
   min(this: Tensor, options?: Axes | null | MinOptions): Tensor {
     return min(this, options);
@@ -709,7 +1117,9 @@ export abstract class TensorOps extends Handle {
 
   /**
    * The position of the largest element along an axis, the first on ties; NaN counts as the extreme. Without an axis,
-   * the position in row-major order. int32.
+   * the position in row-major order. int32, without the axis, or with it as 1 with keepDims.
+   * @dtypes any
+   * @derivative none, the result is int32
    */
   argmax(this: Tensor, options?: Axes | null | ArgmaxOptions): Tensor {
     return argmax(this, options);
@@ -717,15 +1127,19 @@ export abstract class TensorOps extends Handle {
 
   /**
    * The position of the smallest element along an axis, the first on ties; NaN counts as the extreme. Without an axis,
-   * the position in row-major order. int32.
+   * the position in row-major order. int32, without the axis, or with it as 1 with keepDims.
+   * @dtypes any
+   * @derivative none, the result is int32
    */
   argmin(this: Tensor, options?: Axes | null | ArgminOptions): Tensor {
     return argmin(this, options);
   }
 
   /**
-   * Running sums along an axis: y_i = Σ x_j over j ≤ i (j < i when exclusive; from the end when reverse). Without an
-   * axis, of all elements in row-major order.
+   * Running sums along an axis: y_i = Σ x_j over j ≤ i (j < i when exclusive; from the end when reverse). The shape is
+   * that of x; without an axis, `[n]` for all elements in row-major order.
+   * @dtypes float32, float64, int32
+   * @derivative x gets the running sums of g from the other end
    */
   cumsum(this: Tensor, options?: Axes | null | CumsumOptions): Tensor {
     return cumsum(this, options);
@@ -734,29 +1148,50 @@ export abstract class TensorOps extends Handle {
   /**
    * Matrix product. `[.., m, k] · [.., k, n] -> [.., m, n]`; leading dimensions broadcast. A vector on the left is a
    * row, on the right a column, and that dimension is gone from the result.
+   * @dtypes float32, float64
+   * @derivative a gets g bᵀ, b gets aᵀ g, summed over the dimensions that were broadcast
+   * @cost O(m k n) for each matrix
    */
   matmul(this: Tensor, b: TensorLike): Tensor {
     return matmul(this, b);
   }
 
-  /** The same elements in row-major order in another shape of the same size; one size may be -1 and is worked out. */
+  /**
+   * The same elements in row-major order in another shape of the same size; one size may be -1 and is worked out.
+   * @dtypes any
+   * @derivative x gets g in its own shape
+   * @cost O(1) where strides can say it, else O(n)
+   */
   reshape(this: Tensor, shape: Shape): Tensor {
     return reshape(this, shape);
   }
 
-  /** Dimension k of the result is dimension axes[k] of x; no copy. */
+  /**
+   * Dimension k of the result is dimension axes[k] of x; no copy.
+   * @dtypes any
+   * @derivative x gets g with the axes put back
+   * @cost O(1)
+   */
   permute(this: Tensor, axes: Axes): Tensor {
     return permute(this, axes);
   }
 
-  /** x repeated along new leading dimensions and along those of size 1; no copy. */
+  /**
+   * x repeated to a shape, along new leading dimensions and along those of size 1; no copy.
+   * @dtypes any
+   * @derivative x gets g, summed over the dimensions along which it was repeated
+   * @cost O(1)
+   */
   broadcastTo(this: Tensor, shape: Shape): Tensor {
     return broadcastTo(this, shape);
   }
 
   /**
    * A part of each axis, `[start, stop, step]` or null for the whole; negative positions count from the end, a negative
-   * step runs backwards; no copy.
+   * step runs backwards. Each size is the number of elements taken; no copy.
+   * @dtypes any
+   * @derivative x gets g in the places that were taken, 0 elsewhere
+   * @cost O(1)
    */
   slice(this: Tensor, slices: Slices): Tensor {
     return slice(this, slices);
@@ -764,20 +1199,30 @@ export abstract class TensorOps extends Handle {
 
   /**
    * x with `[before, after]` elements around each axis: of `value`, or of x itself as NumPy's pad has it, mirrored at
-   * the outermost element ("reflect") or beside it ("symmetric"), or the outermost one repeated ("edge").
+   * the outermost element ("reflect") or beside it ("symmetric"), or the outermost one repeated ("edge"). Each size
+   * grows by before + after.
+   * @dtypes any
+   * @derivative x gets g without the margins, and in the other modes the margins added to the elements they repeat
    */
   pad(this: Tensor, margins: Pairs, options?: "constant" | "reflect" | "symmetric" | "edge" | PadOptions): Tensor {
     return pad(this, margins, options);
   }
 
-  /** `y[i][j][k] = x[i][indices[i][j][k]][k]` (for axis 1), PyTorch's gather. Negative indices count from the end. */
+  /**
+   * `y[i][j][k] = x[i][indices[i][j][k]][k]` (for axis 1), PyTorch's gather. Negative indices count from the end. The
+   * shape is that of the indices.
+   * @dtypes any
+   * @derivative x gets g added at the indices: scatterAdd into zeros
+   */
   gather(this: Tensor, indices: TensorLike, axis: number): Tensor {
     return gather(this, indices, axis);
   }
 
   /**
    * x with `y[i][indices[i][j][k]][k] += updates[i][j][k]` (for axis 1), PyTorch's scatter_add; repeated indices add
-   * again.
+   * again. The shape is that of x.
+   * @dtypes float32, float64, int32
+   * @derivative x gets g, updates get g at the indices: gather
    */
   scatterAdd(this: Tensor, indices: TensorLike, updates: TensorLike, axis: number): Tensor {
     return scatterAdd(this, indices, updates, axis);
@@ -785,142 +1230,259 @@ export abstract class TensorOps extends Handle {
 
   /**
    * For each value the number of elements of the sorted `[n]` (or `[.., n]`, with values `[.., m]`) that are less than
-   * it, or with right at most it; int32.
+   * it, or with right at most it; int32, in the shape of values.
+   * @dtypes any
+   * @derivative none, the result is int32
+   * @cost O(m log n) for m values
    */
   searchsorted(this: Tensor, values: TensorLike, options?: boolean | SearchsortedOptions): Tensor {
     return searchsorted(this, values, options);
   }
 
-  /** All elements in row-major order as one dimension. */
+  /**
+   * All elements in row-major order as one dimension: `[..] -> [n]`.
+   * @dtypes any
+   * @derivative x gets g in its own shape
+   * @cost O(1) where strides can say it, else O(n)
+   */
   flatten(this: Tensor): Tensor {
     return flatten(this);
   }
 
-  /** Without the dimensions of size 1: those of the given axes, or all. */
+  /**
+   * Without the dimensions of size 1: those of the given axes, or all.
+   * @dtypes any
+   * @derivative x gets g in its own shape
+   * @cost O(1)
+   */
   squeeze(this: Tensor, options?: Axes | null | SqueezeOptions): Tensor {
     return squeeze(this, options);
   }
 
-  /** A new dimension of size 1 at the place `axis` of the result. */
+  /**
+   * A new dimension of size 1 at the place `axis` of the result: `[a, b] -> [a, 1, b]` for 1.
+   * @dtypes any
+   * @derivative x gets g in its own shape
+   * @cost O(1)
+   */
   expandDims(this: Tensor, axis: number): Tensor {
     return expandDims(this, axis);
   }
 
-  /** The dimensions in reverse order, as NumPy's; no copy. */
+  /**
+   * The dimensions in reverse order, as NumPy's: `[a, .., z] -> [z, .., a]`; no copy.
+   * @dtypes any
+   * @derivative x gets gᵀ
+   * @cost O(1)
+   */
   transpose(this: Tensor): Tensor {
     return transpose(this);
   }
 
-  /** Two dimensions exchanged; no copy. */
+  /**
+   * Two dimensions exchanged; no copy.
+   * @dtypes any
+   * @derivative x gets g with the axes exchanged back
+   * @cost O(1)
+   */
   swapAxes(this: Tensor, axis1: number, axis2: number): Tensor {
     return swapAxes(this, axis1, axis2);
   }
 
-  /** One dimension moved to another place, the others in their order; no copy. */
+  /**
+   * One dimension moved to another place, the others in their order; no copy.
+   * @dtypes any
+   * @derivative x gets g with the axis moved back
+   * @cost O(1)
+   */
   moveAxis(this: Tensor, from: number, to: number): Tensor {
     return moveAxis(this, from, to);
   }
 
-  /** The order of the elements along the axes reversed (all axes when left out); no copy. */
+  /**
+   * The order of the elements along the axes reversed (all axes when left out); same shape, no copy.
+   * @dtypes any
+   * @derivative x gets g, reversed along the axes
+   * @cost O(1)
+   */
   flip(this: Tensor, options?: Axes | null | FlipOptions): Tensor {
     return flip(this, options);
   }
 
-  /** Element `index` along the first dimension, which is gone from the result; negative counts from the end. */
+  /**
+   * Element `index` along the first dimension, which is gone from the result, `[n, ..] -> [..]`; negative counts from
+   * the end.
+   * @dtypes any
+   * @derivative x gets g at the index, 0 elsewhere
+   * @cost O(1)
+   */
   at(this: Tensor, index: number): Tensor {
     return at(this, index);
   }
 
-  /** `[..] -> [.., depth]`: 1 at the place of the index, else 0. An index out of range gives zeros. */
+  /**
+   * `[..] -> [.., depth]`: 1 at the place of the index, else 0. An index out of range gives zeros.
+   * @derivative none, indices are int32
+   * @cost O(n depth) for n indices
+   */
   oneHot(this: Tensor, depth: number, options?: DType | OneHotOptions): Tensor {
     return oneHot(this, depth, options);
   }
 
-  /** Σ x / n over the axes (all of them when left out). */
+  /**
+   * Σ x / n over the axes (all of them when left out). The axes are gone from the shape, or 1 with keepDims.
+   * @dtypes float32, float64
+   * @derivative x gets g / n, repeated along the axes
+   */
   mean(this: Tensor, options?: Axes | null | MeanOptions): Tensor {
     return mean(this, options);
   }
 
-  /** Σ (x - mean)² / (n - correction) over the axes (all of them when left out). */
+  /**
+   * Σ (x - mean)² / (n - correction) over the axes (all of them when left out). The axes are gone from the shape, or 1
+   * with keepDims.
+   * @dtypes float32, float64
+   * @derivative x gets 2 g (x - mean) / (n - correction)
+   */
   variance(this: Tensor, options?: Axes | null | VarianceOptions): Tensor {
     return variance(this, options);
   }
 
-  /** The square root of the variance; its derivative is 0 where all elements are equal. */
+  /**
+   * The square root of the variance; its derivative is 0 where all elements are equal. The axes are gone from the
+   * shape, or 1 with keepDims.
+   * @dtypes float32, float64
+   * @derivative x gets g (x - mean) / ((n - correction) y), 0 where y = 0
+   */
   std(this: Tensor, options?: Axes | null | StdOptions): Tensor {
     return std(this, options);
   }
 
-  /** Π x over the axes (all of them when left out). Multiplied in pairs, so the derivative is right with zeros too. */
+  /**
+   * Π x over the axes (all of them when left out). Multiplied in pairs, so the derivative is right with zeros too. The
+   * axes are gone from the shape, or 1 with keepDims.
+   * @dtypes float32, float64, int32
+   * @derivative x gets g times the product of the other elements
+   */
   prod(this: Tensor, options?: Axes | null | ProdOptions): Tensor {
     return prod(this, options);
   }
 
-  /** Whether every element differs from 0, over the axes (all of them when left out); bool. */
+  /**
+   * Whether every element differs from 0, over the axes (all of them when left out); bool. The axes are gone from the
+   * shape, or 1 with keepDims.
+   * @dtypes any
+   * @derivative none, the result is bool
+   */
   all(this: Tensor, options?: Axes | null | AllOptions): Tensor {
     return all(this, options);
   }
 
-  /** Whether some element differs from 0, over the axes (all of them when left out); bool. */
+  /**
+   * Whether some element differs from 0, over the axes (all of them when left out); bool. The axes are gone from the
+   * shape, or 1 with keepDims.
+   * @dtypes any
+   * @derivative none, the result is bool
+   */
   any(this: Tensor, options?: Axes | null | AnyOptions): Tensor {
     return any(this, options);
   }
 
   /**
    * The vector norm (Σ |x|^ord)^(1/ord) over the axes (all of them when left out); ord may be ±Infinity, or 0 for the
-   * number of elements that differ from 0. The derivative at 0 is 0 for ord of at least 1.
+   * number of elements that differ from 0. The derivative at 0 is 0 for ord of at least 1. The axes are gone from the
+   * shape, or 1 with keepDims.
+   * @dtypes float32, float64
+   * @derivative x gets g sign(x) (|x| / y)^(ord - 1), for ord = 2 g x / y
    */
   norm(this: Tensor, options?: Axes | null | NormOptions): Tensor {
     return norm(this, options);
   }
 
-  /** log Σ exp(x) over the axes (all of them when left out), without overflow. */
+  /**
+   * log Σ exp(x) over the axes (all of them when left out), without overflow. The axes are gone from the shape, or 1
+   * with keepDims.
+   * @dtypes float32, float64
+   * @derivative x gets g exp(x - y), softmax(x) times g
+   */
   logSumExp(this: Tensor, options?: Axes | null | LogSumExpOptions): Tensor {
     return logSumExp(this, options);
   }
 
-  /** exp(x) / Σ exp(x) along an axis, without overflow. */
+  /**
+   * exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow.
+   * @dtypes float32, float64
+   * @derivative x gets y (g - Σ g y)
+   */
   softmax(this: Tensor, options?: number | SoftmaxOptions): Tensor {
     return softmax(this, options);
   }
 
-  /** x - log Σ exp(x) along an axis, without overflow. */
+  /**
+   * x - log Σ exp(x) along an axis, in the shape of x, without overflow.
+   * @dtypes float32, float64
+   * @derivative x gets g - exp(y) Σ g
+   */
   logSoftmax(this: Tensor, options?: number | LogSoftmaxOptions): Tensor {
     return logSoftmax(this, options);
   }
 
   /**
-   * x Φ(x), with Φ the distribution function of the standard normal distribution; with approximate "tanh" x (1 +
-   * tanh(sqrt(2/π) (x + 0.044715 x³))) / 2 (Hendrycks and Gimpel, 2016).
+   * x Φ(x), with Φ the distribution function of the standard normal distribution; in the shape of x; with approximate
+   * "tanh" x (1 + tanh(sqrt(2/π) (x + 0.044715 x³))) / 2 (Hendrycks and Gimpel, 2016).
+   * @dtypes float32, float64
+   * @derivative `dy/dx = Φ(x) + x φ(x)`, with φ the density of the normal distribution; with approximate "tanh" that of
+   * the approximation
    */
   gelu(this: Tensor, options?: "none" | "tanh" | GeluOptions): Tensor {
     return gelu(this, options);
   }
 
-  /** `x weightᵀ + bias`: `[.., in] · [out, in] -> [.., out]`. */
+  /**
+   * `x weightᵀ + bias`: `[.., in] · [out, in] -> [.., out]`.
+   * @dtypes float32, float64
+   * @derivative x gets g weight, weight gets gᵀ x, bias gets Σ g, summed over the leading dimensions
+   * @cost O(in out) for each row
+   */
   linear(this: Tensor, weight: TensorLike, bias?: TensorLike | null): Tensor {
     return linear(this, weight, bias);
   }
 
-  /** (x - target)², reduced to its mean, its sum, or not. */
+  /**
+   * (x - target)², for x and target of one shape, reduced to its mean, its sum, or not (none).
+   * @dtypes float32, float64
+   * @derivative x gets 2 g (x - target), target the negative of it; divided by n for the mean
+   */
   mseLoss(this: Tensor, target: TensorLike, options?: "mean" | "sum" | "none" | MseLossOptions): Tensor {
     return mseLoss(this, target, options);
   }
 
-  /** |x - target|, reduced to its mean, its sum, or not; the derivative at 0 is 0. */
+  /**
+   * |x - target|, for x and target of one shape, reduced to its mean, its sum, or not (none); the derivative at 0 is 0.
+   * @dtypes float32, float64
+   * @derivative x gets g sign(x - target), target the negative of it; divided by n for the mean
+   */
   maeLoss(this: Tensor, target: TensorLike, options?: "mean" | "sum" | "none" | MaeLossOptions): Tensor {
     return maeLoss(this, target, options);
   }
 
   /**
-   * (x - target)² / 2 where |x - target| ≤ delta, delta (|x - target| - delta / 2) beyond, reduced to its mean, its
-   * sum, or not (Huber, 1964).
+   * (x - target)² / 2 where |x - target| ≤ delta, delta (|x - target| - delta / 2) beyond, for x and target of one
+   * shape, reduced to its mean, its sum, or not (none) (Huber, 1964).
+   * @dtypes float32, float64
+   * @derivative x gets g (x - target), held between -delta g and delta g, target the negative of it; divided by n for
+   * the mean
    */
   huberLoss(this: Tensor, target: TensorLike, options?: number | HuberLossOptions): Tensor {
     return huberLoss(this, target, options);
   }
 
-  /** -t log sigmoid(x) - (1 - t) log sigmoid(-x), without overflow, reduced to its mean, its sum, or not. */
+  /**
+   * -t log sigmoid(x) - (1 - t) log sigmoid(-x), with t the target in the shape of x, without overflow, reduced to its
+   * mean, its sum, or not (none).
+   * @dtypes float32, float64
+   * @derivative x gets g (sigmoid(x) - target), target gets -g x; divided by n for the mean
+   */
   binaryCrossEntropyWithLogits(
     this: Tensor,
     target: TensorLike,
@@ -929,20 +1491,32 @@ export abstract class TensorOps extends Handle {
     return binaryCrossEntropyWithLogits(this, target, options);
   }
 
-  /** p (log p - logQ), 0 where p is 0, reduced to its mean, its sum, or not: PyTorch's kl_div(logQ, p). */
+  /**
+   * p (log p - x), with p the target and x the logarithms of probabilities in the same shape, 0 where p is 0; reduced
+   * to its mean, its sum, or not (none): PyTorch's kl_div.
+   * @dtypes float32, float64
+   * @derivative x gets -g target, target gets g (log(target) + 1 - x); divided by n for the mean
+   */
   klDiv(this: Tensor, target: TensorLike, options?: "mean" | "sum" | "none" | KlDivOptions): Tensor {
     return klDiv(this, target, options);
   }
 
   /**
-   * max(0, 1 - target x), with targets of 1 and -1, reduced to its mean, its sum, or not; the derivative at the kink is
-   * 0.
+   * max(0, 1 - target x), with targets of 1 and -1, for x and target of one shape, reduced to its mean, its sum, or not
+   * (none); the derivative at the kink is 0.
+   * @dtypes float32, float64
+   * @derivative x gets -g target where target x < 1, else 0, target gets -g x there; divided by n for the mean
    */
   hingeLoss(this: Tensor, target: TensorLike, options?: "mean" | "sum" | "none" | HingeLossOptions): Tensor {
     return hingeLoss(this, target, options);
   }
 
-  /** Σ a b / (max(|a|, eps) max(|b|, eps)) along an axis. */
+  /**
+   * Σ a b / (max(|a|, eps) max(|b|, eps)) along an axis, which is gone from the common shape of a and b.
+   * @dtypes float32, float64
+   * @derivative with â = a / |a| and b̂ = b / |b|: a gets g (b̂ - y â) / |a|, b gets g (â - y b̂) / |b|, where both are
+   * longer than eps
+   */
   cosineSimilarity(this: Tensor, b: TensorLike, options?: number | CosineSimilarityOptions): Tensor {
     return cosineSimilarity(this, b, options);
   }
@@ -950,6 +1524,8 @@ export abstract class TensorOps extends Handle {
   /**
    * -logp[label]: logp `[n, classes, ..]` or `[classes]`, labels int32 `[n, ..]` from 0 to classes - 1; labels equal to
    * ignoreIndex do not count, not in the mean either. PyTorch's nll_loss.
+   * @dtypes float32, float64
+   * @derivative logp gets -g at the labels, 0 elsewhere; divided by their number for the mean
    */
   nllLoss(this: Tensor, labels: TensorLike, options?: "mean" | "sum" | "none" | NllLossOptions): Tensor {
     return nllLoss(this, labels, options);
@@ -959,6 +1535,9 @@ export abstract class TensorOps extends Handle {
    * -log softmax(logits)[label]: logits `[n, classes, ..]` or `[classes]`, labels int32 `[n, ..]` from 0 to classes -
    * 1, or a tensor of probabilities in the shape of logits. labelSmoothing ε mixes the target with ε / classes; labels
    * equal to ignoreIndex do not count, not in the mean either. PyTorch's cross_entropy.
+   * @dtypes float32, float64
+   * @derivative logits get g (softmax(logits) - target), with the label as a one-hot target; divided by their number
+   * for the mean
    */
   crossEntropy(this: Tensor, labels: TensorLike, options?: "mean" | "sum" | "none" | CrossEntropyOptions): Tensor {
     return crossEntropy(this, labels, options);
@@ -966,7 +1545,12 @@ export abstract class TensorOps extends Handle {
 
   /**
    * y[n, o, i] = bias[o] + Σ w[o, c, k] x[n, c, i stride + k dilation - padding]: x `[n, in, length]` or `[in,
-   * length]`, w `[out, in / groups, kernel]`. PyTorch's conv1d; padding "same" gives ceil(length / stride) elements.
+   * length]`, w `[out, in / groups, kernel]`, y `[n, out, floor((length + 2 padding - dilation (kernel - 1) - 1) /
+   * stride) + 1]`. PyTorch's conv1d; padding "same" gives ceil(length / stride) elements.
+   * @dtypes float32, float64
+   * @derivative x gets convTranspose1d of g and weight, weight the correlation of x and g, bias Σ g over all but the
+   * channels
+   * @cost O(n out length in / groups kernel), with the length of the result
    */
   conv1d(this: Tensor, weight: TensorLike, options?: TensorLike | Conv1dOptions): Tensor {
     return conv1d(this, weight, options);
@@ -974,15 +1558,24 @@ export abstract class TensorOps extends Handle {
 
   /**
    * y[n, o, i, j] = bias[o] + Σ w[o, c, k, l] x[n, c, i stride + k dilation - padding, ..]: x `[n, in, height, width]`
-   * or without n, w `[out, in / groups, ..kernel]`. PyTorch's conv2d; padding "same" gives ceil(size / stride)
-   * elements.
+   * or without n, w `[out, in / groups, ..kernel]`, y `[n, out, ..]` with sizes as in conv1d. PyTorch's conv2d; padding
+   * "same" gives ceil(size / stride) elements.
+   * @dtypes float32, float64
+   * @derivative x gets convTranspose2d of g and weight, weight the correlation of x and g, bias Σ g over all but the
+   * channels
+   * @cost O(n out height width in / groups kernel), with the sizes of the result and the elements of the kernel
    */
   conv2d(this: Tensor, weight: TensorLike, options?: TensorLike | Conv2dOptions): Tensor {
     return conv2d(this, weight, options);
   }
 
   /**
-   * As conv2d with three dimensions: x `[n, in, depth, height, width]` or without n, w `[out, in / groups, ..kernel]`.
+   * As conv2d with three dimensions: x `[n, in, depth, height, width]` or without n, w `[out, in / groups, ..kernel]`,
+   * y `[n, out, ..]` with sizes as in conv1d.
+   * @dtypes float32, float64
+   * @derivative x gets the transposed convolution of g and weight, weight the correlation of x and g, bias Σ g over all
+   * but the channels
+   * @cost as conv2d
    */
   conv3d(this: Tensor, weight: TensorLike, options?: TensorLike | Conv3dOptions): Tensor {
     return conv3d(this, weight, options);
@@ -991,6 +1584,9 @@ export abstract class TensorOps extends Handle {
   /**
    * The derivative of conv1d by its argument as an operation: `[n, in, length] -> [n, out, (length - 1) stride - 2
    * padding + dilation (kernel - 1) + outputPadding + 1]`, w `[in, out / groups, kernel]`. PyTorch's conv_transpose1d.
+   * @dtypes float32, float64
+   * @derivative x gets conv1d of g and weight, weight the correlation of g and x, bias Σ g over all but the channels
+   * @cost O(n in length out / groups kernel), with the length of x
    */
   convTranspose1d(this: Tensor, weight: TensorLike, options?: TensorLike | ConvTranspose1dOptions): Tensor {
     return convTranspose1d(this, weight, options);
@@ -999,14 +1595,21 @@ export abstract class TensorOps extends Handle {
   /**
    * The derivative of conv2d by its argument as an operation: each size becomes (size - 1) stride - 2 padding +
    * dilation (kernel - 1) + outputPadding + 1, w `[in, out / groups, ..kernel]`. PyTorch's conv_transpose2d.
+   * @dtypes float32, float64
+   * @derivative x gets conv2d of g and weight, weight the correlation of g and x, bias Σ g over all but the channels
+   * @cost O(n in height width out / groups kernel), with the sizes of x
    */
   convTranspose2d(this: Tensor, weight: TensorLike, options?: TensorLike | ConvTranspose2dOptions): Tensor {
     return convTranspose2d(this, weight, options);
   }
 
   /**
-   * The largest element of each window over the last axis of `[.., channels, length]`; stride is the kernel when left
-   * out; ties share the gradient equally.
+   * The largest element of each window over the last axis of `[.., channels, length]`, which becomes floor((length + 2
+   * padding - dilation (kernel - 1) - 1) / stride) + 1; stride is the kernel when left out; ties share the gradient
+   * equally.
+   * @dtypes float32, float64
+   * @derivative x gets g at the largest element of each window, added where windows overlap; equal ones share it
+   * @cost O(n kernel) for n results
    */
   maxPool1d(
     this: Tensor,
@@ -1017,8 +1620,11 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * The largest element of each window over the last two axes of `[.., channels, height, width]`; stride is the kernel
-   * when left out; ties share the gradient equally.
+   * The largest element of each window over the last two axes of `[.., channels, height, width]`, whose sizes become
+   * those of maxPool1d; stride is the kernel when left out; ties share the gradient equally.
+   * @dtypes float32, float64
+   * @derivative x gets g at the largest element of each window, added where windows overlap; equal ones share it
+   * @cost O(n kernel) for n results and the elements of the kernel
    */
   maxPool2d(
     this: Tensor,
@@ -1029,8 +1635,12 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * The mean of each window over the last axis of `[.., channels, length]`; stride is the kernel when left out. Padding
-   * counts as zeros, or not at all without countIncludePad.
+   * The mean of each window over the last axis of `[.., channels, length]`, which becomes floor((length + 2 padding -
+   * kernel) / stride) + 1; stride is the kernel when left out. Padding counts as zeros, or not at all without
+   * countIncludePad.
+   * @dtypes float32, float64
+   * @derivative x gets g / count at each element of the window, added where windows overlap
+   * @cost O(n kernel) for n results
    */
   avgPool1d(
     this: Tensor,
@@ -1041,8 +1651,11 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * The mean of each window over the last two axes of `[.., channels, height, width]`; stride is the kernel when left
-   * out. Padding counts as zeros, or not at all without countIncludePad.
+   * The mean of each window over the last two axes of `[.., channels, height, width]`, whose sizes become those of
+   * avgPool1d; stride is the kernel when left out. Padding counts as zeros, or not at all without countIncludePad.
+   * @dtypes float32, float64
+   * @derivative x gets g / count at each element of the window, added where windows overlap
+   * @cost O(n kernel) for n results and the elements of the kernel
    */
   avgPool2d(
     this: Tensor,
@@ -1055,6 +1668,8 @@ export abstract class TensorOps extends Handle {
   /**
    * The elements of x at the indices along an axis, NumPy's take: the axis becomes the axes of the indices. Without an
    * axis, of x in row-major order. Negative indices count from the end.
+   * @dtypes any
+   * @derivative x gets g added at the indices: indexAdd into zeros
    */
   take(this: Tensor, indices: TensorLike, options?: Axes | null | TakeOptions): Tensor {
     return take(this, indices, options);
@@ -1063,12 +1678,18 @@ export abstract class TensorOps extends Handle {
   /**
    * x with the updates added at the indices along an axis, the dual of take: `updates` has the axes of the indices in
    * place of the axis. Repeated indices add again.
+   * @dtypes float32, float64, int32
+   * @derivative x gets g, updates get g at the indices: take
    */
   indexAdd(this: Tensor, indices: TensorLike, updates: TensorLike, axis: number): Tensor {
     return indexAdd(this, indices, updates, axis);
   }
 
-  /** Sums of the rows of x that have the same id: `[rows, ..], [rows] -> [n, ..]`. */
+  /**
+   * Sums of the rows of x that have the same id: `[rows, ..], [rows] -> [n, ..]`.
+   * @dtypes float32, float64, int32
+   * @derivative each row of x gets the row of g that its id names
+   */
   segmentSum(this: Tensor, ids: TensorLike, n: number): Tensor {
     return segmentSum(this, ids, n);
   }
@@ -1076,6 +1697,8 @@ export abstract class TensorOps extends Handle {
   /**
    * `y[i..] = x[indices[i.., 0], indices[i.., 1], ..]`: the last axis of the indices names a place along the first axes
    * of x.
+   * @dtypes any
+   * @derivative x gets g added at the places: scatterND
    */
   gatherND(this: Tensor, indices: TensorLike): Tensor {
     return gatherND(this, indices);
@@ -1084,24 +1707,38 @@ export abstract class TensorOps extends Handle {
   /**
    * Zeros of a shape with the updates added at the places that the last axis of the indices names, the dual of
    * gatherND.
+   * @dtypes float32, float64, int32
+   * @derivative updates get g at the places: gatherND
    */
   scatterND(this: Tensor, updates: TensorLike, shape: Shape): Tensor {
     return scatterND(this, updates, shape);
   }
 
-  /** value where the mask holds, else x. */
+  /**
+   * value where the mask holds, else x; the three broadcast.
+   * @dtypes any
+   * @derivative x gets g where the mask does not hold, value gets the sum of g where it does
+   */
   maskedFill(this: Tensor, mask: TensorLike, value: TensorLike): Tensor {
     return maskedFill(this, mask, value);
   }
 
-  /** The elements in order along an axis; equal ones keep their order, NaN counts as the largest. */
+  /**
+   * The elements in order along an axis, in the shape of x; equal ones keep their order, NaN counts as the largest.
+   * @dtypes any
+   * @derivative x gets g in the places that the elements came from
+   * @cost O(n log n) along the axis
+   */
   sort(this: Tensor, options?: number | SortOptions): Tensor {
     return sort(this, options);
   }
 
   /**
    * The indices that put the elements in order along an axis; equal ones keep their order, NaN counts as the largest.
-   * int32.
+   * int32, in the shape of x.
+   * @dtypes any
+   * @derivative none, the result is int32
+   * @cost O(n log n) along the axis
    */
   argsort(this: Tensor, options?: number | ArgsortOptions): Tensor {
     return argsort(this, options);
@@ -1109,30 +1746,50 @@ export abstract class TensorOps extends Handle {
 
   /**
    * The elements moved by `shift` places along the axes, those that leave come in at the other end; one shift for all
-   * axes or one for each. Without axes, in row-major order.
+   * axes or one for each. Without axes, in row-major order. The shape is that of x.
+   * @dtypes any
+   * @derivative x gets g, moved back
    */
   roll(this: Tensor, shift: number | readonly number[], options?: Axes | null | RollOptions): Tensor {
     return roll(this, shift, options);
   }
 
-  /** x repeated as a whole, `reps` times along each axis, NumPy's tile; fewer numbers count from the last axis. */
+  /**
+   * x repeated as a whole, `reps` times along each axis, NumPy's tile; fewer numbers count from the last axis. Each
+   * size is multiplied by its number.
+   * @dtypes any
+   * @derivative x gets the sum of g over the copies
+   */
   tile(this: Tensor, reps: number | readonly number[]): Tensor {
     return tile(this, reps);
   }
 
-  /** Each element n times in a row along an axis, NumPy's repeat; without an axis, of x in row-major order. */
+  /**
+   * Each element n times in a row along an axis, NumPy's repeat, which makes the axis n times as long; without an axis,
+   * of x in row-major order.
+   * @dtypes any
+   * @derivative x gets the sum of g over the copies
+   */
   repeat(this: Tensor, n: number, options?: Axes | null | RepeatOptions): Tensor {
     return repeat(this, n, options);
   }
 
-  /** x / max(norm, eps) along an axis, with the vector norm of order ord. */
+  /**
+   * x / max(norm, eps) along an axis, with the vector norm of order ord; the shape is that of x.
+   * @dtypes float32, float64
+   * @derivative x gets (g - u Σ g y) / norm, with u the derivative of the norm by x (y itself for ord = 2); g / eps
+   * where the norm is below eps
+   */
   normalize(this: Tensor, options?: number | NormalizeOptions): Tensor {
     return normalize(this, options);
   }
 
   /**
    * (x - mean) / sqrt(variance + eps) · weight + bias, over the axes (one or several); weight and bias have their
-   * shape.
+   * shape, the result that of x.
+   * @dtypes float32, float64
+   * @derivative with h = g weight and z = (x - mean) / s, s = sqrt(variance + eps): x gets (h - mean(h) - z mean(h z))
+   * / s, weight gets Σ g z, bias gets Σ g
    */
   layerNorm(
     this: Tensor,
@@ -1143,13 +1800,21 @@ export abstract class TensorOps extends Handle {
     return layerNorm(this, weight, bias, options);
   }
 
-  /** x / sqrt(mean(x²) + eps) · weight, over the axes (one or several); weight has their shape. */
+  /**
+   * x / sqrt(mean(x²) + eps) · weight, over the axes (one or several); weight has their shape, the result that of x.
+   * @dtypes float32, float64
+   * @derivative with h = g weight, s = sqrt(mean(x²) + eps) and z = x / s: x gets (h - z mean(h z)) / s, weight gets Σ
+   * g z
+   */
   rmsNorm(this: Tensor, weight?: TensorLike | null, options?: Axes | RmsNormOptions): Tensor {
     return rmsNorm(this, weight, options);
   }
 
   /**
-   * Standardizes `[n, channels, ..]` over each of `groups` groups of channels, then weight and bias for each channel.
+   * Standardizes `[n, channels, ..]` over each of `groups` groups of channels, then weight and bias `[channels]` for
+   * each channel: (x - mean) / sqrt(variance + eps) · weight + bias.
+   * @dtypes float32, float64
+   * @derivative as layerNorm, over each group
    */
   groupNorm(
     this: Tensor,
@@ -1163,7 +1828,11 @@ export abstract class TensorOps extends Handle {
 
   /**
    * Standardizes the channels of `[n, channels, ..]` with the given mean and variance, or with those of the batch
-   * (where variance is left out), then weight and bias for each channel.
+   * (where variance is left out), then weight and bias `[channels]` for each channel: (x - mean) / sqrt(variance + eps)
+   * · weight + bias.
+   * @dtypes float32, float64
+   * @derivative as layerNorm, over all but the channels; with given mean and variance x gets g weight / sqrt(variance +
+   * eps)
    */
   batchNorm(
     this: Tensor,
@@ -1174,52 +1843,84 @@ export abstract class TensorOps extends Handle {
     return batchNorm(this, weight, bias, options);
   }
 
-  /** 0 with probability p, else x / (1 - p); the key decides which. */
+  /**
+   * 0 with probability p, else x / (1 - p); the key decides which. The shape is that of x.
+   * @dtypes float32, float64
+   * @derivative x gets g / (1 - p) where it was kept, else 0
+   */
   dropout(this: Tensor, p: TensorLike, key: TensorLike): Tensor {
     return dropout(this, p, key);
   }
 
-  /** The rows of weight that the indices name: `[..], [n, size] -> [.., size]`. */
+  /**
+   * The rows of weight that the indices name: `[..], [n, size] -> [.., size]`.
+   * @dtypes any
+   * @derivative weight gets the rows of g added at the indices
+   * @cost O(n size) for n indices
+   */
   embedding(this: Tensor, weight: TensorLike): Tensor {
     return embedding(this, weight);
   }
 
-  /** a sigmoid(b), with a and b the halves of x along an axis. */
+  /**
+   * a sigmoid(b), with a and b the halves of x along an axis, which becomes half as long.
+   * @dtypes float32, float64
+   * @derivative a gets g sigmoid(b), b gets g y (1 - sigmoid(b))
+   */
   glu(this: Tensor, options?: number | GluOptions): Tensor {
     return glu(this, options);
   }
 
   /**
-   * softmax(q kᵀ scale + mask) v: q `[.., n, d]`, k `[.., m, d]`, v `[.., m, e]`, leading dimensions broadcast; scale
-   * is 1/sqrt(d) when left out. A bool mask is true where a key is seen, another is added; causal lets query i see keys
-   * 0 to i.
+   * softmax(q kᵀ scale + mask) v: q `[.., n, d]`, k `[.., m, d]`, v `[.., m, e]`, leading dimensions broadcast, the
+   * result `[.., n, e]`; scale is 1/sqrt(d) when left out. A bool mask is true where a key is seen, another is added;
+   * causal lets query i see keys 0 to i.
+   * @dtypes float32, float64
+   * @derivative with p the softmax and h = p (g vᵀ - Σ (g vᵀ) p): v gets pᵀ g, q gets scale h k, k gets scale hᵀ q, the
+   * mask gets h
+   * @cost O(n m (d + e)), and memory O(n m)
    */
   attention(this: Tensor, k: TensorLike, v: TensorLike, options?: TensorLike | AttentionOptions): Tensor {
     return attention(this, k, v, options);
   }
 
   /**
-   * The last axes of `[n, channels, ..]` at other sizes, PyTorch's interpolate: "nearest" takes element floor(i n /
-   * size), "bilinear" a weighted mean of neighbours, with the corners at the corners with alignCorners.
+   * The last axes of `[n, channels, ..]` at other sizes, `[n, channels, ..size]`, PyTorch's interpolate: "nearest"
+   * takes element floor(i n / size), "bilinear" a weighted mean of neighbours, with the corners at the corners with
+   * alignCorners.
+   * @dtypes float32, float64
+   * @derivative x gets g times its weight in each result, added up
    */
   interpolate(this: Tensor, options?: number | readonly number[] | null | InterpolateOptions): Tensor {
     return interpolate(this, options);
   }
 
-  /** `[.., channels · factor², height, width] -> [.., channels, height · factor, width · factor]`. */
+  /**
+   * `[.., channels · factor², height, width] -> [.., channels, height · factor, width · factor]`.
+   * @dtypes any
+   * @derivative x gets g in the places that the elements came from
+   */
   pixelShuffle(this: Tensor, factor: number): Tensor {
     return pixelShuffle(this, factor);
   }
 
   /**
    * NumPy's dot: Σ a b over the last axis of a and the last but one of b (the only one of a vector); for scalars the
-   * product.
+   * product. `[..a, k]`, `[..b, k, n] -> [..a, ..b, n]`.
+   * @dtypes float32, float64
+   * @derivative as matmul: a gets the product of g and b, b that of a and g
+   * @cost O(k) for each result, with k the size of the axis
    */
   dot(this: Tensor, b: TensorLike): Tensor {
     return dot(this, b);
   }
 
-  /** `y[i, j] = a[i] b[j]`: `[n], [m] -> [n, m]`; other shapes are taken in row-major order. */
+  /**
+   * `y[i, j] = a[i] b[j]`: `[n], [m] -> [n, m]`; other shapes are taken in row-major order.
+   * @dtypes float32, float64, int32
+   * @derivative a gets Σ_j g[i, j] b[j], b gets Σ_i g[i, j] a[i]
+   * @cost O(n m)
+   */
   outer(this: Tensor, b: TensorLike): Tensor {
     return outer(this, b);
   }
@@ -1227,17 +1928,32 @@ export abstract class TensorOps extends Handle {
   /**
    * Σ a b over pairs of axes, NumPy's tensordot: the last `axes` of a and the first of b, or those in two lists. What
    * is left of a comes first.
+   * @dtypes float32, float64
+   * @derivative a gets tensordot of g and b, b gets tensordot of a and g, over the axes that came from the other
+   * @cost O(k) for each result, with k the elements summed over
    */
   tensordot(this: Tensor, b: TensorLike, options?: Contraction | TensordotOptions): Tensor {
     return tensordot(this, b, options);
   }
 
-  /** The n-mode product x ×ₙ matrix: `y[.., j, ..] = Σ_i matrix[j, i] x[.., i, ..]` along axis `mode`. */
+  /**
+   * The n-mode product x ×ₙ matrix: `y[.., j, ..] = Σ_i matrix[j, i] x[.., i, ..]` along axis `mode`, whose size
+   * becomes the rows of the matrix.
+   * @dtypes float32, float64
+   * @derivative x gets g ×ₙ matrixᵀ, matrix gets unfold(g) unfold(x)ᵀ along the mode
+   * @cost O(rows n) for n elements of x
+   */
   modeProduct(this: Tensor, matrix: TensorLike, mode: number): Tensor {
     return modeProduct(this, matrix, mode);
   }
 
-  /** The matricisation of a tensor: axis `mode` first, the other axes in their order as one, the last the fastest. */
+  /**
+   * The matricisation of a tensor: axis `mode` first, the other axes in their order as one, the last the fastest: `[n,
+   * ..] -> [n, rest]` for axis 0.
+   * @dtypes any
+   * @derivative x gets g, folded back
+   * @cost O(1) where strides can say it, else O(n)
+   */
   unfold(this: Tensor, mode: number): Tensor {
     return unfold(this, mode);
   }
@@ -1245,12 +1961,19 @@ export abstract class TensorOps extends Handle {
   /**
    * The diagonals of the matrices in two axes, as a new last axis, NumPy's diagonal; offset counts above the main one,
    * negative below.
+   * @dtypes any
+   * @derivative x gets g on the diagonals, 0 elsewhere
+   * @cost O(1) where strides can say it, else O(n)
    */
   diagonal(this: Tensor, options?: number | DiagonalOptions): Tensor {
     return diagonal(this, options);
   }
 
-  /** The sum of the diagonal of the matrices in two axes, NumPy's trace. */
+  /**
+   * The sum of the diagonal of the matrices in two axes, which are gone from the shape, NumPy's trace.
+   * @dtypes float32, float64, int32
+   * @derivative x gets g on the diagonals, 0 elsewhere
+   */
   trace(this: Tensor, options?: number | TraceOptions): Tensor {
     return trace(this, options);
   }
@@ -1258,24 +1981,39 @@ export abstract class TensorOps extends Handle {
   /**
    * Of a vector the matrix with it on a diagonal, of a matrix the diagonal, NumPy's diag; offset counts above the main
    * one, negative below.
+   * @dtypes any
+   * @derivative a vector gets the diagonal of g, a matrix gets g on its diagonal, 0 elsewhere
    */
   diag(this: Tensor, options?: number | DiagOptions): Tensor {
     return diag(this, options);
   }
 
-  /** The matrices in the last two axes with zeros below a diagonal; positive ones lie above the main one. */
+  /**
+   * The matrices in the last two axes with zeros below a diagonal; positive ones lie above the main one. The shape is
+   * that of x.
+   * @dtypes any
+   * @derivative x gets g with zeros in the same places
+   */
   triu(this: Tensor, options?: number | TriuOptions): Tensor {
     return triu(this, options);
   }
 
-  /** The matrices in the last two axes with zeros above a diagonal; positive ones lie above the main one. */
+  /**
+   * The matrices in the last two axes with zeros above a diagonal; positive ones lie above the main one. The shape is
+   * that of x.
+   * @dtypes any
+   * @derivative x gets g with zeros in the same places
+   */
   tril(this: Tensor, options?: number | TrilOptions): Tensor {
     return tril(this, options);
   }
 
   /**
-   * Running products along an axis: y_i = Π x_j over j ≤ i (j < i when exclusive; from the end when reverse). Without
-   * an axis, of all elements in row-major order.
+   * Running products along an axis: y_i = Π x_j over j ≤ i (j < i when exclusive; from the end when reverse). The shape
+   * is that of x; without an axis, `[n]` for all elements in row-major order.
+   * @dtypes float32, float64, int32
+   * @derivative x_j gets Σ g_i over the products that it stands in, each without x_j; exact with zeros too
+   * @cost O(n log k) along an axis of k elements
    */
   cumprod(this: Tensor, options?: Axes | null | CumprodOptions): Tensor {
     return cumprod(this, options);
@@ -1283,7 +2021,10 @@ export abstract class TensorOps extends Handle {
 
   /**
    * Running maxima along an axis: y_i = max x_j over j ≤ i (j < i when exclusive; from the end when reverse); ties
-   * share the gradient. Without an axis, of all elements in row-major order.
+   * share the gradient. The shape is that of x; without an axis, `[n]` for all elements in row-major order.
+   * @dtypes float32, float64, int32
+   * @derivative each maximum gives its g to the element it came from, equal ones share it
+   * @cost O(n log k) along an axis of k elements
    */
   cummax(this: Tensor, options?: Axes | null | CummaxOptions): Tensor {
     return cummax(this, options);
@@ -1291,7 +2032,10 @@ export abstract class TensorOps extends Handle {
 
   /**
    * Running log Σ exp(x_j) along an axis over j ≤ i (j < i when exclusive; from the end when reverse), without
-   * overflow. Without an axis, of all elements in row-major order.
+   * overflow. The shape is that of x; without an axis, `[n]` for all elements in row-major order.
+   * @dtypes float32, float64
+   * @derivative x_j gets Σ g_i exp(x_j - y_i) over the sums it stands in
+   * @cost O(n log k) along an axis of k elements
    */
   logCumSumExp(this: Tensor, options?: Axes | null | LogCumSumExpOptions): Tensor {
     return logCumSumExp(this, options);

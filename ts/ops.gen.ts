@@ -1211,47 +1211,92 @@ export interface LogCumSumExpOptions {
   readonly reverse?: boolean;
 }
 
-/** a + b. */
+/**
+ * a + b.
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64, int32
+ * @derivative `∂y/∂a = 1`, `∂y/∂b = 1`
+ */
 export function add(a: TensorLike, b: TensorLike): Tensor {
   return binary(0, "add", a, b);
 }
 
-/** a - b. */
+/**
+ * a - b.
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64, int32
+ * @derivative `∂y/∂a = 1`, `∂y/∂b = -1`
+ */
 export function sub(a: TensorLike, b: TensorLike): Tensor {
   return binary(1, "sub", a, b);
 }
 
-/** a b. */
+/**
+ * a b.
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64, int32
+ * @derivative `∂y/∂a = b`, `∂y/∂b = a`
+ */
 export function mul(a: TensorLike, b: TensorLike): Tensor {
   return binary(2, "mul", a, b);
 }
 
-/** -x. */
+/**
+ * -x.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64, int32
+ * @derivative `dy/dx = -1`
+ */
 export function neg(x: TensorLike): Tensor {
   return unary(3, "neg", x);
 }
 
-/** |x|; the derivative at 0 is 0. */
+/**
+ * |x|; the derivative at 0 is 0.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64, int32
+ * @derivative `dy/dx = sign(x)`
+ */
 export function abs(x: TensorLike): Tensor {
   return unary(4, "abs", x);
 }
 
-/** -1, 0 or 1 as x is negative, zero or positive; the derivative is 0 everywhere. */
+/**
+ * -1, 0 or 1 as x is negative, zero or positive; the derivative is 0 everywhere.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64, int32
+ * @derivative `dy/dx = 0`
+ */
 export function sign(x: TensorLike): Tensor {
   return unary(5, "sign", x);
 }
 
-/** x². */
+/**
+ * x².
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64, int32
+ * @derivative `dy/dx = x + x`
+ */
 export function square(x: TensorLike): Tensor {
   return unary(6, "square", x);
 }
 
-/** The larger of a and b, NaN where one is NaN; where they are equal each gets half of the derivative. */
+/**
+ * The larger of a and b, NaN where one is NaN; where they are equal each gets half of the derivative.
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64, int32
+ * @derivative `∂y/∂a = [b < a] + [b = a] / 2`, `∂y/∂b = [a < b] + [a = b] / 2`
+ */
 export function maximum(a: TensorLike, b: TensorLike): Tensor {
   return binary(7, "maximum", a, b);
 }
 
-/** The smaller of a and b, NaN where one is NaN; where they are equal each gets half of the derivative. */
+/**
+ * The smaller of a and b, NaN where one is NaN; where they are equal each gets half of the derivative.
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64, int32
+ * @derivative `∂y/∂a = [a < b] + [a = b] / 2`, `∂y/∂b = [b < a] + [b = a] / 2`
+ */
 export function minimum(a: TensorLike, b: TensorLike): Tensor {
   return binary(8, "minimum", a, b);
 }
@@ -1259,17 +1304,31 @@ export function minimum(a: TensorLike, b: TensorLike): Tensor {
 /**
  * x, but at least min and at most max (max wins); NaN where one of them is; the derivative by x is 1 from min to max
  * with both ends, by a bound it is 1 where that bound is the value.
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64, int32
+ * @derivative `∂y/∂x = [min <= x & x <= max]`, `∂y/∂min = [x < min & min <= max]`, `∂y/∂max = [max < x | (x < min & max
+ * < min)]`
  */
 export function clip(x: TensorLike, min: TensorLike, max: TensorLike): Tensor {
   return apply(clipOp, [x, min, max]);
 }
 
-/** x where x > 0, else 0; the derivative at 0 is 0. */
+/**
+ * x where x > 0, else 0; the derivative at 0 is 0.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64, int32
+ * @derivative `dy/dx = [x > 0]`
+ */
 export function relu(x: TensorLike): Tensor {
   return unary(10, "relu", x);
 }
 
-/** x, but at least 0 and at most 6; the derivative at 0 and at 6 is 0. */
+/**
+ * x, but at least 0 and at most 6; the derivative at 0 and at 6 is 0.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64, int32
+ * @derivative `dy/dx = [x > 0 & x < 6]`
+ */
 export function relu6(x: TensorLike): Tensor {
   return unary(11, "relu6", x);
 }
@@ -1277,187 +1336,370 @@ export function relu6(x: TensorLike): Tensor {
 /**
  * a - b floor(a / b): the remainder with the sign of b, as NumPy has it. NaN for b = 0, 0 in int32. The derivative by a
  * is 1, by b -floor(a / b), also where the remainder jumps.
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64, int32
+ * @derivative `∂y/∂a = 1`, `∂y/∂b = -floorDiv(a, b)`
  */
 export function mod(a: TensorLike, b: TensorLike): Tensor {
   return binary(12, "mod", a, b);
 }
 
-/** floor(a / b), as NumPy has it. For b = 0 it is a / b, 0 in int32; the derivatives are 0 everywhere. */
+/**
+ * floor(a / b), as NumPy has it. For b = 0 it is a / b, 0 in int32; the derivatives are 0 everywhere.
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64, int32
+ * @derivative `∂y/∂a = 0`, `∂y/∂b = 0`
+ */
 export function floorDiv(a: TensorLike, b: TensorLike): Tensor {
   return binary(13, "floorDiv", a, b);
 }
 
-/** a / b. */
+/**
+ * a / b; ±infinity where only b is 0, NaN where both are.
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64
+ * @derivative `∂y/∂a = 1 / b`, `∂y/∂b = -y / b`
+ */
 export function div(a: TensorLike, b: TensorLike): Tensor {
   return binary(14, "div", a, b);
 }
 
-/** a to the power b. The derivative by a is 0 where b = 0, the derivative by b is 0 where a = 0. */
+/**
+ * a to the power b. The derivative by a is 0 where b = 0, the derivative by b is 0 where a = 0.
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64
+ * @derivative `∂y/∂a = b * pow(a, where(b = 0, 1, b) - 1)`, `∂y/∂b = where(a = 0, 0, y * log(where(a = 0, 1, a)))`
+ */
 export function pow(a: TensorLike, b: TensorLike): Tensor {
   return binary(15, "pow", a, b);
 }
 
-/** The angle of the point (b, a) in radians, in (-π, π]. */
+/**
+ * The angle of the point (b, a) in radians, in [-π, π]; the derivatives at (0, 0) are NaN.
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64
+ * @derivative `∂y/∂a = b / (a * a + b * b)`, `∂y/∂b = -a / (a * a + b * b)`
+ */
 export function atan2(a: TensorLike, b: TensorLike): Tensor {
   return binary(16, "atan2", a, b);
 }
 
-/** sqrt(a² + b²) without overflow: the length of the vector (a, b); the derivatives at (0, 0) are 0. */
+/**
+ * sqrt(a² + b²) without overflow: the length of the vector (a, b); the derivatives at (0, 0) are 0.
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64
+ * @derivative `∂y/∂a = a / y`, `∂y/∂b = b / y`
+ */
 export function hypot(a: TensorLike, b: TensorLike): Tensor {
   return binary(17, "hypot", a, b);
 }
 
-/** log(exp(a) + exp(b)), without overflow. */
+/**
+ * log(exp(a) + exp(b)), without overflow.
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64
+ * @derivative `∂y/∂a = sigmoid(a - b)`, `∂y/∂b = sigmoid(b - a)`
+ */
 export function logaddexp(a: TensorLike, b: TensorLike): Tensor {
   return binary(18, "logaddexp", a, b);
 }
 
-/** Square root; NaN for x < 0. */
+/**
+ * The square root; NaN for x < 0, the derivative at 0 is infinity.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = 0.5 / y`
+ */
 export function sqrt(x: TensorLike): Tensor {
   return unary(19, "sqrt", x);
 }
 
-/** 1 / sqrt(x). */
+/**
+ * 1 / sqrt(x); infinity at 0, NaN for x < 0.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = -0.5 * y / x`
+ */
 export function rsqrt(x: TensorLike): Tensor {
   return unary(20, "rsqrt", x);
 }
 
-/** Cube root, also of negative numbers. */
+/**
+ * The cube root, also of negative numbers; the derivative at 0 is infinity.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = 1 / (3 * y * y)`
+ */
 export function cbrt(x: TensorLike): Tensor {
   return unary(21, "cbrt", x);
 }
 
-/** 1 / x. */
+/**
+ * 1 / x; ±infinity at ±0.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = -(y * y)`
+ */
 export function reciprocal(x: TensorLike): Tensor {
   return unary(22, "reciprocal", x);
 }
 
-/** e to the power x. */
+/**
+ * e to the power x.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = y`
+ */
 export function exp(x: TensorLike): Tensor {
   return unary(23, "exp", x);
 }
 
-/** exp(x) - 1, accurate near 0. */
+/**
+ * exp(x) - 1, accurate near 0.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = exp(x)`
+ */
 export function expm1(x: TensorLike): Tensor {
   return unary(24, "expm1", x);
 }
 
-/** 2 to the power x. */
+/**
+ * 2 to the power x.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = y * log(2)`
+ */
 export function exp2(x: TensorLike): Tensor {
   return unary(25, "exp2", x);
 }
 
-/** Natural logarithm; NaN for x < 0. */
+/**
+ * The natural logarithm; -infinity at 0, NaN for x < 0.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = 1 / x`
+ */
 export function log(x: TensorLike): Tensor {
   return unary(26, "log", x);
 }
 
-/** log(1 + x), accurate near 0. */
+/**
+ * log(1 + x), accurate near 0; -infinity at -1, NaN for x < -1.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = 1 / (1 + x)`
+ */
 export function log1p(x: TensorLike): Tensor {
   return unary(27, "log1p", x);
 }
 
-/** Logarithm to base 2. */
+/**
+ * The logarithm to base 2; -infinity at 0, NaN for x < 0.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = log2(e) / x`
+ */
 export function log2(x: TensorLike): Tensor {
   return unary(28, "log2", x);
 }
 
-/** Logarithm to base 10. */
+/**
+ * The logarithm to base 10; -infinity at 0, NaN for x < 0.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = log10(e) / x`
+ */
 export function log10(x: TensorLike): Tensor {
   return unary(29, "log10", x);
 }
 
-/** Sine of x radians. */
+/**
+ * Sine of x radians.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = cos(x)`
+ */
 export function sin(x: TensorLike): Tensor {
   return unary(30, "sin", x);
 }
 
-/** Cosine of x radians. */
+/**
+ * Cosine of x radians.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = -sin(x)`
+ */
 export function cos(x: TensorLike): Tensor {
   return unary(31, "cos", x);
 }
 
-/** Tangent of x radians. */
+/**
+ * Tangent of x radians.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = 1 + y * y`
+ */
 export function tan(x: TensorLike): Tensor {
   return unary(32, "tan", x);
 }
 
-/** Inverse sine in radians, in [-π/2, π/2]; NaN outside [-1, 1]. */
+/**
+ * Inverse sine in radians, in [-π/2, π/2]; NaN outside [-1, 1], the derivative at ±1 is infinity.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = 1 / sqrt(1 - x * x)`
+ */
 export function asin(x: TensorLike): Tensor {
   return unary(33, "asin", x);
 }
 
-/** Inverse cosine in radians, in [0, π]; NaN outside [-1, 1]. */
+/**
+ * Inverse cosine in radians, in [0, π]; NaN outside [-1, 1], the derivative at ±1 is -infinity.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = -1 / sqrt(1 - x * x)`
+ */
 export function acos(x: TensorLike): Tensor {
   return unary(34, "acos", x);
 }
 
-/** Inverse tangent in radians, in [-π/2, π/2]. */
+/**
+ * Inverse tangent in radians, in [-π/2, π/2].
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = 1 / (1 + x * x)`
+ */
 export function atan(x: TensorLike): Tensor {
   return unary(35, "atan", x);
 }
 
-/** Hyperbolic sine. */
+/**
+ * Hyperbolic sine.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = cosh(x)`
+ */
 export function sinh(x: TensorLike): Tensor {
   return unary(36, "sinh", x);
 }
 
-/** Hyperbolic cosine. */
+/**
+ * Hyperbolic cosine.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = sinh(x)`
+ */
 export function cosh(x: TensorLike): Tensor {
   return unary(37, "cosh", x);
 }
 
-/** Hyperbolic tangent. */
+/**
+ * Hyperbolic tangent.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = 1 - y * y`
+ */
 export function tanh(x: TensorLike): Tensor {
   return unary(38, "tanh", x);
 }
 
-/** Inverse hyperbolic sine. */
+/**
+ * Inverse hyperbolic sine.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = 1 / hypot(x, 1)`
+ */
 export function asinh(x: TensorLike): Tensor {
   return unary(39, "asinh", x);
 }
 
-/** Inverse hyperbolic cosine, 0 or more; NaN for x < 1. */
+/**
+ * Inverse hyperbolic cosine, 0 or more; NaN for x < 1, the derivative at 1 is infinity.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = 1 / (sqrt(x - 1) * sqrt(x + 1))`
+ */
 export function acosh(x: TensorLike): Tensor {
   return unary(40, "acosh", x);
 }
 
-/** Inverse hyperbolic tangent; ±infinity at ±1, NaN outside [-1, 1]. */
+/**
+ * Inverse hyperbolic tangent; ±infinity at ±1, NaN outside [-1, 1].
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = 1 / (1 - x * x)`
+ */
 export function atanh(x: TensorLike): Tensor {
   return unary(41, "atanh", x);
 }
 
-/** 1 / (1 + exp(-x)). */
+/**
+ * 1 / (1 + exp(-x)).
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = y * (1 - y)`
+ */
 export function sigmoid(x: TensorLike): Tensor {
   return unary(42, "sigmoid", x);
 }
 
-/** log(1 + exp(x)), without overflow. */
+/**
+ * log(1 + exp(x)), without overflow.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = sigmoid(x)`
+ */
 export function softplus(x: TensorLike): Tensor {
   return unary(43, "softplus", x);
 }
 
-/** log(sigmoid(x)) = -log(1 + exp(-x)), without overflow. */
+/**
+ * log(sigmoid(x)) = -log(1 + exp(-x)), without overflow.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = sigmoid(-x)`
+ */
 export function logSigmoid(x: TensorLike): Tensor {
   return unary(44, "logSigmoid", x);
 }
 
-/** x / (1 + |x|). */
+/**
+ * x / (1 + |x|).
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = (1 / (1 + abs(x)))²`
+ */
 export function softsign(x: TensorLike): Tensor {
   return unary(45, "softsign", x);
 }
 
-/** x where x > 0, else negativeSlope x; the derivative at 0 is negativeSlope. */
+/**
+ * x where x > 0, else negativeSlope x; the derivative at 0 is negativeSlope.
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64
+ * @derivative `∂y/∂x = where(x > 0, 1, negativeSlope)`, `∂y/∂negativeSlope = where(x > 0, 0, x)`
+ */
 export function leakyRelu(x: TensorLike, options?: TensorLike | LeakyReluOptions): Tensor {
   return apply(leakyReluOp, [x], [], options);
 }
 
-/** x where x > 0, else slope x, with slopes that broadcast; the derivative by x at 0 is slope (He et al., 2015). */
+/**
+ * x where x > 0, else slope x, with slopes that broadcast; the derivative by x at 0 is slope (He et al., 2015).
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64
+ * @derivative `∂y/∂x = where(x > 0, 1, slope)`, `∂y/∂slope = where(x > 0, 0, x)`
+ */
 export function prelu(x: TensorLike, slope: TensorLike): Tensor {
   return binary(47, "prelu", x, slope);
 }
 
-/** x where x > 0, else alpha (exp(x) - 1); the derivative at 0 is alpha. */
+/**
+ * x where x > 0, else alpha (exp(x) - 1); the derivative at 0 is alpha.
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64
+ * @derivative `∂y/∂x = where(x > 0, 1, alpha * exp(min(x, 0)))`, `∂y/∂alpha = expm1(min(x, 0))`
+ */
 export function elu(x: TensorLike, options?: TensorLike | EluOptions): Tensor {
   return apply(eluOp, [x], [], options);
 }
@@ -1465,52 +1707,101 @@ export function elu(x: TensorLike, options?: TensorLike | EluOptions): Tensor {
 /**
  * scale x where x > 0, else scale alpha (exp(x) - 1), with alpha = 1.6732.. and scale = 1.0507.., for which means of 0
  * and variances of 1 are kept; the derivative at 0 is scale alpha (Klambauer et al., 2017).
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = where(x > 0, 1.0507…, 1.7580… * exp(min(x, 0)))`
  */
 export function selu(x: TensorLike): Tensor {
   return unary(49, "selu", x);
 }
 
-/** x where x > 0, else alpha (exp(x / alpha) - 1); the derivative at 0 is 1 (Barron, 2017). */
+/**
+ * x where x > 0, else alpha (exp(x / alpha) - 1); the derivative at 0 is 1 (Barron, 2017).
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64
+ * @derivative `∂y/∂x = where(x > 0, 1, exp(min(x, 0) / alpha))`, `∂y/∂alpha = expm1(min(x, 0) / alpha) - min(x, 0) /
+ * alpha * exp(min(x, 0) / alpha)`
+ */
 export function celu(x: TensorLike, options?: TensorLike | CeluOptions): Tensor {
   return apply(celuOp, [x], [], options);
 }
 
-/** x sigmoid(x). */
+/**
+ * x sigmoid(x).
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = sigmoid(x) * (1 - y) + y`
+ */
 export function silu(x: TensorLike): Tensor {
   return unary(53, "silu", x);
 }
 
-/** x tanh(softplus(x)) (Misra, 2019). */
+/**
+ * x tanh(softplus(x)) (Misra, 2019).
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = tanh(softplus(x)) + (x * sigmoid(x) * (1 - tanh(softplus(x))²))`
+ */
 export function mish(x: TensorLike): Tensor {
   return unary(54, "mish", x);
 }
 
-/** x / 6 + 1/2, but at least 0 and at most 1; the derivative at -3 and at 3 is 0. */
+/**
+ * x / 6 + 1/2, but at least 0 and at most 1; the derivative at -3 and at 3 is 0.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = where(x > -3 & x < 3, 1 / 6, 0)`
+ */
 export function hardSigmoid(x: TensorLike): Tensor {
   return unary(55, "hardSigmoid", x);
 }
 
-/** x relu6(x + 3) / 6; the derivative at -3 is 0, at 3 it is 1 (Howard et al., 2019). */
+/**
+ * x relu6(x + 3) / 6; the derivative at -3 is 0, at 3 it is 1 (Howard et al., 2019).
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = where(x >= 3, 1, where(x <= -3, 0, x / 3 + 0.5))`
+ */
 export function hardSwish(x: TensorLike): Tensor {
   return unary(56, "hardSwish", x);
 }
 
-/** x, but at least -1 and at most 1; the derivative at -1 and at 1 is 0. */
+/**
+ * x, but at least -1 and at most 1; the derivative at -1 and at 1 is 0.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = [abs(x) < 1]`
+ */
 export function hardTanh(x: TensorLike): Tensor {
   return unary(57, "hardTanh", x);
 }
 
-/** The error function: 2/sqrt(π) times the integral of exp(-t²) from 0 to x. */
+/**
+ * The error function: 2/sqrt(π) times the integral of exp(-t²) from 0 to x.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = 2 / sqrt(π) * exp(-(x * x))`
+ */
 export function erf(x: TensorLike): Tensor {
   return unary(58, "erf", x);
 }
 
-/** 1 - erf(x), accurate also where it is small. */
+/**
+ * 1 - erf(x), accurate also where it is small.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = -2 / sqrt(π) * exp(-(x * x))`
+ */
 export function erfc(x: TensorLike): Tensor {
   return unary(59, "erfc", x);
 }
 
-/** The inverse of erf; ±infinity at ±1, NaN outside [-1, 1]. */
+/**
+ * The inverse of erf; ±infinity at ±1, NaN outside [-1, 1].
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = exp(y * y) * sqrt(π) / 2`
+ */
 export function erfinv(x: TensorLike): Tensor {
   return unary(60, "erfinv", x);
 }
@@ -1518,6 +1809,9 @@ export function erfinv(x: TensorLike): Tensor {
 /**
  * log |Γ(x)|; infinity at 0, at the negative integers and at ±infinity. Beside its zeros at negative x the error is
  * small in absolute terms, not relative to the value.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = digamma(x)`
  */
 export function lgamma(x: TensorLike): Tensor {
   return unary(61, "lgamma", x);
@@ -1526,6 +1820,9 @@ export function lgamma(x: TensorLike): Tensor {
 /**
  * Γ'(x) / Γ(x), the derivative of lgamma; -infinity at 0 (infinity at -0), NaN at the negative integers. Beside its
  * zeros at negative x the error is small in absolute terms.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = polygamma(1, x)`
  */
 export function digamma(x: TensorLike): Tensor {
   return unary(62, "digamma", x);
@@ -1534,97 +1831,190 @@ export function digamma(x: TensorLike): Tensor {
 /**
  * The derivative of order n of digamma, for n rounded to an integer from 0 to 170, else NaN; infinite at 0 and at the
  * negative integers for n > 0. The derivative by n is 0.
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64
+ * @derivative `∂y/∂n = 0`, `∂y/∂x = polygamma(n + 1, x)`
  */
 export function polygamma(n: TensorLike, x: TensorLike): Tensor {
   return binary(63, "polygamma", n, x);
 }
 
-/** The largest integer that is at most x; the derivative is 0 everywhere. */
+/**
+ * The largest integer that is at most x; the derivative is 0 everywhere.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = 0`
+ */
 export function floor(x: TensorLike): Tensor {
   return unary(64, "floor", x);
 }
 
-/** The smallest integer that is at least x; the derivative is 0 everywhere. */
+/**
+ * The smallest integer that is at least x; the derivative is 0 everywhere.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = 0`
+ */
 export function ceil(x: TensorLike): Tensor {
   return unary(65, "ceil", x);
 }
 
-/** The nearest integer, halves to the even one; the derivative is 0 everywhere. */
+/**
+ * The nearest integer, halves to the even one; the derivative is 0 everywhere.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = 0`
+ */
 export function round(x: TensorLike): Tensor {
   return unary(66, "round", x);
 }
 
-/** The integer part: the nearest integer that is not further from 0 than x; the derivative is 0 everywhere. */
+/**
+ * The integer part: the nearest integer that is not further from 0 than x; the derivative is 0 everywhere.
+ * @shapes `[..] -> [..]`
+ * @dtypes float32, float64
+ * @derivative `dy/dx = 0`
+ */
 export function trunc(x: TensorLike): Tensor {
   return unary(67, "trunc", x);
 }
 
-/** a + w (b - a): linear interpolation, and the moving averages of optimizers. */
+/**
+ * a + w (b - a): linear interpolation, and the moving averages of optimizers.
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64
+ * @derivative `∂y/∂a = 1 - w`, `∂y/∂b = w`, `∂y/∂w = b - a`
+ */
 export function lerp(a: TensorLike, b: TensorLike, w: TensorLike): Tensor {
   return apply(lerpOp, [a, b, w]);
 }
 
-/** a = b. */
+/**
+ * a = b.
+ * @shapes the arguments broadcast
+ * @dtypes any; the result is bool
+ * @derivative none, the result is bool
+ */
 export function equal(a: TensorLike, b: TensorLike): Tensor {
   return binary(71, "equal", a, b);
 }
 
-/** a ≠ b; NaN differs from everything. */
+/**
+ * a ≠ b; NaN differs from everything.
+ * @shapes the arguments broadcast
+ * @dtypes any; the result is bool
+ * @derivative none, the result is bool
+ */
 export function notEqual(a: TensorLike, b: TensorLike): Tensor {
   return binary(72, "notEqual", a, b);
 }
 
-/** a < b. */
+/**
+ * a < b.
+ * @shapes the arguments broadcast
+ * @dtypes any; the result is bool
+ * @derivative none, the result is bool
+ */
 export function less(a: TensorLike, b: TensorLike): Tensor {
   return binary(73, "less", a, b);
 }
 
-/** a ≤ b. */
+/**
+ * a ≤ b.
+ * @shapes the arguments broadcast
+ * @dtypes any; the result is bool
+ * @derivative none, the result is bool
+ */
 export function lessEqual(a: TensorLike, b: TensorLike): Tensor {
   return binary(74, "lessEqual", a, b);
 }
 
-/** a > b. */
+/**
+ * a > b.
+ * @shapes the arguments broadcast
+ * @dtypes any; the result is bool
+ * @derivative none, the result is bool
+ */
 export function greater(a: TensorLike, b: TensorLike): Tensor {
   return binary(75, "greater", a, b);
 }
 
-/** a ≥ b. */
+/**
+ * a ≥ b.
+ * @shapes the arguments broadcast
+ * @dtypes any; the result is bool
+ * @derivative none, the result is bool
+ */
 export function greaterEqual(a: TensorLike, b: TensorLike): Tensor {
   return binary(76, "greaterEqual", a, b);
 }
 
-/** Both differ from 0. */
+/**
+ * Both differ from 0.
+ * @shapes the arguments broadcast
+ * @dtypes any; the result is bool
+ * @derivative none, the result is bool
+ */
 export function logicalAnd(a: TensorLike, b: TensorLike): Tensor {
   return binary(77, "logicalAnd", a, b);
 }
 
-/** At least one differs from 0. */
+/**
+ * At least one differs from 0.
+ * @shapes the arguments broadcast
+ * @dtypes any; the result is bool
+ * @derivative none, the result is bool
+ */
 export function logicalOr(a: TensorLike, b: TensorLike): Tensor {
   return binary(78, "logicalOr", a, b);
 }
 
-/** Exactly one differs from 0. */
+/**
+ * Exactly one differs from 0.
+ * @shapes the arguments broadcast
+ * @dtypes any; the result is bool
+ * @derivative none, the result is bool
+ */
 export function logicalXor(a: TensorLike, b: TensorLike): Tensor {
   return binary(79, "logicalXor", a, b);
 }
 
-/** x is 0. */
+/**
+ * x is 0.
+ * @shapes `[..] -> [..]`
+ * @dtypes any; the result is bool
+ * @derivative none, the result is bool
+ */
 export function logicalNot(x: TensorLike): Tensor {
   return unary(80, "logicalNot", x);
 }
 
-/** x is not a number. */
+/**
+ * x is not a number.
+ * @shapes `[..] -> [..]`
+ * @dtypes any; the result is bool
+ * @derivative none, the result is bool
+ */
 export function isnan(x: TensorLike): Tensor {
   return unary(81, "isnan", x);
 }
 
-/** x is infinite. */
+/**
+ * x is infinite.
+ * @shapes `[..] -> [..]`
+ * @dtypes any; the result is bool
+ * @derivative none, the result is bool
+ */
 export function isinf(x: TensorLike): Tensor {
   return unary(82, "isinf", x);
 }
 
-/** x is neither infinite nor NaN. */
+/**
+ * x is neither infinite nor NaN.
+ * @shapes `[..] -> [..]`
+ * @dtypes any; the result is bool
+ * @derivative none, the result is bool
+ */
 export function isfinite(x: TensorLike): Tensor {
   return unary(83, "isfinite", x);
 }
@@ -1632,24 +2022,38 @@ export function isfinite(x: TensorLike): Tensor {
 /**
  * a where c holds, else b. `c, a, b` broadcast; c is bool, a and b have one dtype. Both sides are computed: to keep NaN
  * out of a derivative, guard the argument, not the result.
+ * @dtypes any
+ * @derivative a gets g where c holds, b gets it elsewhere; c has none
  */
 export function where(c: TensorLike, a: TensorLike, b: TensorLike): Tensor {
   return apply(whereOp, [c, a, b]);
 }
 
-/** x as another dtype: floats round to nearest, int32 truncates and saturates (NaN gives 0), bool is x ≠ 0. */
+/**
+ * x as another dtype, in the same shape: floats round to nearest, int32 truncates and saturates (NaN gives 0), bool is
+ * x ≠ 0.
+ * @dtypes any
+ * @derivative x gets g in its own dtype, between floats; none from or to int32 and bool
+ */
 export function to(x: TensorLike, dtype: DType): Tensor {
   return apply(toOp, [x], [dtype]);
 }
 
-/** x, as a constant: no derivative flows through. */
+/**
+ * x as a constant, through which no derivative flows; the function takes trees of tensors too.
+ * @dtypes any
+ * @derivative none
+ * @cost O(1)
+ */
 export function stopGradient(x: TensorLike): Tensor {
   return unary(86, "stopGradient", x);
 }
 
 /**
  * Σ x over the axes (all of them when left out), in a fixed pairwise order: the rounding error grows like the logarithm
- * of the length.
+ * of the length. The axes are gone from the shape, or 1 with keepDims.
+ * @dtypes float32, float64, int32
+ * @derivative x gets g, repeated along the axes
  */
 export function sum(x: TensorLike, options?: Axes | null | SumOptions): Tensor {
   return apply(sumOp, [x], [], options);
@@ -1657,7 +2061,9 @@ export function sum(x: TensorLike, options?: Axes | null | SumOptions): Tensor {
 
 /**
  * The largest element over the axes (all of them when left out); NaN where there is one. Equal ones share the
- * derivative equally.
+ * derivative equally. The axes are gone from the shape, or 1 with keepDims.
+ * @dtypes any
+ * @derivative x gets g at the largest element, g / k at each of k equal ones
  */
 export function max(x: TensorLike, options?: Axes | null | MaxOptions): Tensor {
   return apply(maxOp, [x], [], options);
@@ -1665,7 +2071,9 @@ export function max(x: TensorLike, options?: Axes | null | MaxOptions): Tensor {
 
 /**
  * The smallest element over the axes (all of them when left out); NaN where there is one. Equal ones share the
- * derivative equally.
+ * derivative equally. The axes are gone from the shape, or 1 with keepDims.
+ * @dtypes any
+ * @derivative x gets g at the smallest element, g / k at each of k equal ones
  */
 export function min(x: TensorLike, options?: Axes | null | MinOptions): Tensor {
   return apply(minOp, [x], [], options);
@@ -1673,7 +2081,9 @@ export function min(x: TensorLike, options?: Axes | null | MinOptions): Tensor {
 
 /**
  * The position of the largest element along an axis, the first on ties; NaN counts as the extreme. Without an axis, the
- * position in row-major order. int32.
+ * position in row-major order. int32, without the axis, or with it as 1 with keepDims.
+ * @dtypes any
+ * @derivative none, the result is int32
  */
 export function argmax(x: TensorLike, options?: Axes | null | ArgmaxOptions): Tensor {
   return apply(argmaxOp, [x], [], options);
@@ -1681,15 +2091,19 @@ export function argmax(x: TensorLike, options?: Axes | null | ArgmaxOptions): Te
 
 /**
  * The position of the smallest element along an axis, the first on ties; NaN counts as the extreme. Without an axis,
- * the position in row-major order. int32.
+ * the position in row-major order. int32, without the axis, or with it as 1 with keepDims.
+ * @dtypes any
+ * @derivative none, the result is int32
  */
 export function argmin(x: TensorLike, options?: Axes | null | ArgminOptions): Tensor {
   return apply(argminOp, [x], [], options);
 }
 
 /**
- * Running sums along an axis: y_i = Σ x_j over j ≤ i (j < i when exclusive; from the end when reverse). Without an
- * axis, of all elements in row-major order.
+ * Running sums along an axis: y_i = Σ x_j over j ≤ i (j < i when exclusive; from the end when reverse). The shape is
+ * that of x; without an axis, `[n]` for all elements in row-major order.
+ * @dtypes float32, float64, int32
+ * @derivative x gets the running sums of g from the other end
  */
 export function cumsum(x: TensorLike, options?: Axes | null | CumsumOptions): Tensor {
   return apply(cumsumOp, [x], [], options);
@@ -1698,29 +2112,50 @@ export function cumsum(x: TensorLike, options?: Axes | null | CumsumOptions): Te
 /**
  * Matrix product. `[.., m, k] · [.., k, n] -> [.., m, n]`; leading dimensions broadcast. A vector on the left is a row,
  * on the right a column, and that dimension is gone from the result.
+ * @dtypes float32, float64
+ * @derivative a gets g bᵀ, b gets aᵀ g, summed over the dimensions that were broadcast
+ * @cost O(m k n) for each matrix
  */
 export function matmul(a: TensorLike, b: TensorLike): Tensor {
   return binary(93, "matmul", a, b);
 }
 
-/** The same elements in row-major order in another shape of the same size; one size may be -1 and is worked out. */
+/**
+ * The same elements in row-major order in another shape of the same size; one size may be -1 and is worked out.
+ * @dtypes any
+ * @derivative x gets g in its own shape
+ * @cost O(1) where strides can say it, else O(n)
+ */
 export function reshape(x: TensorLike, shape: Shape): Tensor {
   return apply(reshapeOp, [x], [shape]);
 }
 
-/** Dimension k of the result is dimension axes[k] of x; no copy. */
+/**
+ * Dimension k of the result is dimension axes[k] of x; no copy.
+ * @dtypes any
+ * @derivative x gets g with the axes put back
+ * @cost O(1)
+ */
 export function permute(x: TensorLike, axes: Axes): Tensor {
   return apply(permuteOp, [x], [axes]);
 }
 
-/** x repeated along new leading dimensions and along those of size 1; no copy. */
+/**
+ * x repeated to a shape, along new leading dimensions and along those of size 1; no copy.
+ * @dtypes any
+ * @derivative x gets g, summed over the dimensions along which it was repeated
+ * @cost O(1)
+ */
 export function broadcastTo(x: TensorLike, shape: Shape): Tensor {
   return apply(broadcastToOp, [x], [shape]);
 }
 
 /**
  * A part of each axis, `[start, stop, step]` or null for the whole; negative positions count from the end, a negative
- * step runs backwards; no copy.
+ * step runs backwards. Each size is the number of elements taken; no copy.
+ * @dtypes any
+ * @derivative x gets g in the places that were taken, 0 elsewhere
+ * @cost O(1)
  */
 export function slice(x: TensorLike, slices: Slices): Tensor {
   return apply(sliceOp, [x], [slices]);
@@ -1728,7 +2163,10 @@ export function slice(x: TensorLike, slices: Slices): Tensor {
 
 /**
  * x with `[before, after]` elements around each axis: of `value`, or of x itself as NumPy's pad has it, mirrored at the
- * outermost element ("reflect") or beside it ("symmetric"), or the outermost one repeated ("edge").
+ * outermost element ("reflect") or beside it ("symmetric"), or the outermost one repeated ("edge"). Each size grows by
+ * before + after.
+ * @dtypes any
+ * @derivative x gets g without the margins, and in the other modes the margins added to the elements they repeat
  */
 export function pad(
   x: TensorLike,
@@ -1738,19 +2176,30 @@ export function pad(
   return apply(padOp, [x], [margins], options);
 }
 
-/** The tensors one after the other along an axis; all other sizes are equal. */
+/**
+ * The tensors one after the other along an axis; that size is the sum of theirs, all others are equal.
+ * @dtypes any
+ * @derivative each tensor gets its part of g
+ */
 export function concat(xs: readonly TensorLike[], options?: number | ConcatOptions): Tensor {
   return apply(concatOp, operands(concatOp, xs), [], options);
 }
 
-/** `y[i][j][k] = x[i][indices[i][j][k]][k]` (for axis 1), PyTorch's gather. Negative indices count from the end. */
+/**
+ * `y[i][j][k] = x[i][indices[i][j][k]][k]` (for axis 1), PyTorch's gather. Negative indices count from the end. The
+ * shape is that of the indices.
+ * @dtypes any
+ * @derivative x gets g added at the indices: scatterAdd into zeros
+ */
 export function gather(x: TensorLike, indices: TensorLike, axis: number): Tensor {
   return apply(gatherOp, [x, indices], [axis]);
 }
 
 /**
  * x with `y[i][indices[i][j][k]][k] += updates[i][j][k]` (for axis 1), PyTorch's scatter_add; repeated indices add
- * again.
+ * again. The shape is that of x.
+ * @dtypes float32, float64, int32
+ * @derivative x gets g, updates get g at the indices: gather
  */
 export function scatterAdd(x: TensorLike, indices: TensorLike, updates: TensorLike, axis: number): Tensor {
   return apply(scatterAddOp, [x, indices, updates], [axis]);
@@ -1758,147 +2207,268 @@ export function scatterAdd(x: TensorLike, indices: TensorLike, updates: TensorLi
 
 /**
  * For each value the number of elements of the sorted `[n]` (or `[.., n]`, with values `[.., m]`) that are less than
- * it, or with right at most it; int32.
+ * it, or with right at most it; int32, in the shape of values.
+ * @dtypes any
+ * @derivative none, the result is int32
+ * @cost O(m log n) for m values
  */
 export function searchsorted(sorted: TensorLike, values: TensorLike, options?: boolean | SearchsortedOptions): Tensor {
   return apply(searchsortedOp, [sorted, values], [], options);
 }
 
-/** All elements in row-major order as one dimension. */
+/**
+ * All elements in row-major order as one dimension: `[..] -> [n]`.
+ * @dtypes any
+ * @derivative x gets g in its own shape
+ * @cost O(1) where strides can say it, else O(n)
+ */
 export function flatten(x: TensorLike): Tensor {
   return unary(106, "flatten", x);
 }
 
-/** Without the dimensions of size 1: those of the given axes, or all. */
+/**
+ * Without the dimensions of size 1: those of the given axes, or all.
+ * @dtypes any
+ * @derivative x gets g in its own shape
+ * @cost O(1)
+ */
 export function squeeze(x: TensorLike, options?: Axes | null | SqueezeOptions): Tensor {
   return apply(squeezeOp, [x], [], options);
 }
 
-/** A new dimension of size 1 at the place `axis` of the result. */
+/**
+ * A new dimension of size 1 at the place `axis` of the result: `[a, b] -> [a, 1, b]` for 1.
+ * @dtypes any
+ * @derivative x gets g in its own shape
+ * @cost O(1)
+ */
 export function expandDims(x: TensorLike, axis: number): Tensor {
   return apply(expandDimsOp, [x], [axis]);
 }
 
-/** The dimensions in reverse order, as NumPy's; no copy. */
+/**
+ * The dimensions in reverse order, as NumPy's: `[a, .., z] -> [z, .., a]`; no copy.
+ * @dtypes any
+ * @derivative x gets gᵀ
+ * @cost O(1)
+ */
 export function transpose(x: TensorLike): Tensor {
   return unary(109, "transpose", x);
 }
 
-/** Two dimensions exchanged; no copy. */
+/**
+ * Two dimensions exchanged; no copy.
+ * @dtypes any
+ * @derivative x gets g with the axes exchanged back
+ * @cost O(1)
+ */
 export function swapAxes(x: TensorLike, axis1: number, axis2: number): Tensor {
   return apply(swapAxesOp, [x], [axis1, axis2]);
 }
 
-/** One dimension moved to another place, the others in their order; no copy. */
+/**
+ * One dimension moved to another place, the others in their order; no copy.
+ * @dtypes any
+ * @derivative x gets g with the axis moved back
+ * @cost O(1)
+ */
 export function moveAxis(x: TensorLike, from: number, to: number): Tensor {
   return apply(moveAxisOp, [x], [from, to]);
 }
 
-/** The order of the elements along the axes reversed (all axes when left out); no copy. */
+/**
+ * The order of the elements along the axes reversed (all axes when left out); same shape, no copy.
+ * @dtypes any
+ * @derivative x gets g, reversed along the axes
+ * @cost O(1)
+ */
 export function flip(x: TensorLike, options?: Axes | null | FlipOptions): Tensor {
   return apply(flipOp, [x], [], options);
 }
 
-/** Element `index` along the first dimension, which is gone from the result; negative counts from the end. */
+/**
+ * Element `index` along the first dimension, which is gone from the result, `[n, ..] -> [..]`; negative counts from the
+ * end.
+ * @dtypes any
+ * @derivative x gets g at the index, 0 elsewhere
+ * @cost O(1)
+ */
 export function at(x: TensorLike, index: number): Tensor {
   return apply(atOp, [x], [index]);
 }
 
-/** Tensors of one shape along a new axis. */
+/**
+ * Tensors of one shape along a new axis: k times `[..]` give `[k, ..]`.
+ * @dtypes any
+ * @derivative each tensor gets its slice of g
+ */
 export function stack(xs: readonly TensorLike[], options?: number | StackOptions): Tensor {
   return apply(stackOp, operands(stackOp, xs), [], options);
 }
 
-/** `[..] -> [.., depth]`: 1 at the place of the index, else 0. An index out of range gives zeros. */
+/**
+ * `[..] -> [.., depth]`: 1 at the place of the index, else 0. An index out of range gives zeros.
+ * @derivative none, indices are int32
+ * @cost O(n depth) for n indices
+ */
 export function oneHot(indices: TensorLike, depth: number, options?: DType | OneHotOptions): Tensor {
   return apply(oneHotOp, [indices], [depth], options);
 }
 
-/** Σ x / n over the axes (all of them when left out). */
+/**
+ * Σ x / n over the axes (all of them when left out). The axes are gone from the shape, or 1 with keepDims.
+ * @dtypes float32, float64
+ * @derivative x gets g / n, repeated along the axes
+ */
 export function mean(x: TensorLike, options?: Axes | null | MeanOptions): Tensor {
   return apply(meanOp, [x], [], options);
 }
 
-/** Σ (x - mean)² / (n - correction) over the axes (all of them when left out). */
+/**
+ * Σ (x - mean)² / (n - correction) over the axes (all of them when left out). The axes are gone from the shape, or 1
+ * with keepDims.
+ * @dtypes float32, float64
+ * @derivative x gets 2 g (x - mean) / (n - correction)
+ */
 export function variance(x: TensorLike, options?: Axes | null | VarianceOptions): Tensor {
   return apply(varianceOp, [x], [], options);
 }
 
-/** The square root of the variance; its derivative is 0 where all elements are equal. */
+/**
+ * The square root of the variance; its derivative is 0 where all elements are equal. The axes are gone from the shape,
+ * or 1 with keepDims.
+ * @dtypes float32, float64
+ * @derivative x gets g (x - mean) / ((n - correction) y), 0 where y = 0
+ */
 export function std(x: TensorLike, options?: Axes | null | StdOptions): Tensor {
   return apply(stdOp, [x], [], options);
 }
 
-/** Π x over the axes (all of them when left out). Multiplied in pairs, so the derivative is right with zeros too. */
+/**
+ * Π x over the axes (all of them when left out). Multiplied in pairs, so the derivative is right with zeros too. The
+ * axes are gone from the shape, or 1 with keepDims.
+ * @dtypes float32, float64, int32
+ * @derivative x gets g times the product of the other elements
+ */
 export function prod(x: TensorLike, options?: Axes | null | ProdOptions): Tensor {
   return apply(prodOp, [x], [], options);
 }
 
-/** Whether every element differs from 0, over the axes (all of them when left out); bool. */
+/**
+ * Whether every element differs from 0, over the axes (all of them when left out); bool. The axes are gone from the
+ * shape, or 1 with keepDims.
+ * @dtypes any
+ * @derivative none, the result is bool
+ */
 export function all(x: TensorLike, options?: Axes | null | AllOptions): Tensor {
   return apply(allOp, [x], [], options);
 }
 
-/** Whether some element differs from 0, over the axes (all of them when left out); bool. */
+/**
+ * Whether some element differs from 0, over the axes (all of them when left out); bool. The axes are gone from the
+ * shape, or 1 with keepDims.
+ * @dtypes any
+ * @derivative none, the result is bool
+ */
 export function any(x: TensorLike, options?: Axes | null | AnyOptions): Tensor {
   return apply(anyOp, [x], [], options);
 }
 
 /**
  * The vector norm (Σ |x|^ord)^(1/ord) over the axes (all of them when left out); ord may be ±Infinity, or 0 for the
- * number of elements that differ from 0. The derivative at 0 is 0 for ord of at least 1.
+ * number of elements that differ from 0. The derivative at 0 is 0 for ord of at least 1. The axes are gone from the
+ * shape, or 1 with keepDims.
+ * @dtypes float32, float64
+ * @derivative x gets g sign(x) (|x| / y)^(ord - 1), for ord = 2 g x / y
  */
 export function norm(x: TensorLike, options?: Axes | null | NormOptions): Tensor {
   return apply(normOp, [x], [], options);
 }
 
-/** log Σ exp(x) over the axes (all of them when left out), without overflow. */
+/**
+ * log Σ exp(x) over the axes (all of them when left out), without overflow. The axes are gone from the shape, or 1 with
+ * keepDims.
+ * @dtypes float32, float64
+ * @derivative x gets g exp(x - y), softmax(x) times g
+ */
 export function logSumExp(x: TensorLike, options?: Axes | null | LogSumExpOptions): Tensor {
   return apply(logSumExpOp, [x], [], options);
 }
 
-/** exp(x) / Σ exp(x) along an axis, without overflow. */
+/**
+ * exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow.
+ * @dtypes float32, float64
+ * @derivative x gets y (g - Σ g y)
+ */
 export function softmax(x: TensorLike, options?: number | SoftmaxOptions): Tensor {
   return apply(softmaxOp, [x], [], options);
 }
 
-/** x - log Σ exp(x) along an axis, without overflow. */
+/**
+ * x - log Σ exp(x) along an axis, in the shape of x, without overflow.
+ * @dtypes float32, float64
+ * @derivative x gets g - exp(y) Σ g
+ */
 export function logSoftmax(x: TensorLike, options?: number | LogSoftmaxOptions): Tensor {
   return apply(logSoftmaxOp, [x], [], options);
 }
 
 /**
- * x Φ(x), with Φ the distribution function of the standard normal distribution; with approximate "tanh" x (1 +
- * tanh(sqrt(2/π) (x + 0.044715 x³))) / 2 (Hendrycks and Gimpel, 2016).
+ * x Φ(x), with Φ the distribution function of the standard normal distribution; in the shape of x; with approximate
+ * "tanh" x (1 + tanh(sqrt(2/π) (x + 0.044715 x³))) / 2 (Hendrycks and Gimpel, 2016).
+ * @dtypes float32, float64
+ * @derivative `dy/dx = Φ(x) + x φ(x)`, with φ the density of the normal distribution; with approximate "tanh" that of
+ * the approximation
  */
 export function gelu(x: TensorLike, options?: "none" | "tanh" | GeluOptions): Tensor {
   return apply(geluOp, [x], [], options);
 }
 
-/** `x weightᵀ + bias`: `[.., in] · [out, in] -> [.., out]`. */
+/**
+ * `x weightᵀ + bias`: `[.., in] · [out, in] -> [.., out]`.
+ * @dtypes float32, float64
+ * @derivative x gets g weight, weight gets gᵀ x, bias gets Σ g, summed over the leading dimensions
+ * @cost O(in out) for each row
+ */
 export function linear(x: TensorLike, weight: TensorLike, bias?: TensorLike | null): Tensor {
   return apply(linearOp, [x, weight, bias]);
 }
 
-/** (x - target)², reduced to its mean, its sum, or not. */
+/**
+ * (x - target)², for x and target of one shape, reduced to its mean, its sum, or not (none).
+ * @dtypes float32, float64
+ * @derivative x gets 2 g (x - target), target the negative of it; divided by n for the mean
+ */
 export function mseLoss(x: TensorLike, target: TensorLike, options?: "mean" | "sum" | "none" | MseLossOptions): Tensor {
   return apply(mseLossOp, [x, target], [], options);
 }
 
-/** |x - target|, reduced to its mean, its sum, or not; the derivative at 0 is 0. */
+/**
+ * |x - target|, for x and target of one shape, reduced to its mean, its sum, or not (none); the derivative at 0 is 0.
+ * @dtypes float32, float64
+ * @derivative x gets g sign(x - target), target the negative of it; divided by n for the mean
+ */
 export function maeLoss(x: TensorLike, target: TensorLike, options?: "mean" | "sum" | "none" | MaeLossOptions): Tensor {
   return apply(maeLossOp, [x, target], [], options);
 }
 
 /**
- * (x - target)² / 2 where |x - target| ≤ delta, delta (|x - target| - delta / 2) beyond, reduced to its mean, its sum,
- * or not (Huber, 1964).
+ * (x - target)² / 2 where |x - target| ≤ delta, delta (|x - target| - delta / 2) beyond, for x and target of one shape,
+ * reduced to its mean, its sum, or not (none) (Huber, 1964).
+ * @dtypes float32, float64
+ * @derivative x gets g (x - target), held between -delta g and delta g, target the negative of it; divided by n for the
+ * mean
  */
 export function huberLoss(x: TensorLike, target: TensorLike, options?: number | HuberLossOptions): Tensor {
   return apply(huberLossOp, [x, target], [], options);
 }
 
-/** -t log sigmoid(x) - (1 - t) log sigmoid(-x), without overflow, reduced to its mean, its sum, or not. */
+/**
+ * -t log sigmoid(x) - (1 - t) log sigmoid(-x), with t the target in the shape of x, without overflow, reduced to its
+ * mean, its sum, or not (none).
+ * @dtypes float32, float64
+ * @derivative x gets g (sigmoid(x) - target), target gets -g x; divided by n for the mean
+ */
 export function binaryCrossEntropyWithLogits(
   x: TensorLike,
   target: TensorLike,
@@ -1907,14 +2477,21 @@ export function binaryCrossEntropyWithLogits(
   return apply(binaryCrossEntropyWithLogitsOp, [x, target], [], options);
 }
 
-/** p (log p - logQ), 0 where p is 0, reduced to its mean, its sum, or not: PyTorch's kl_div(logQ, p). */
+/**
+ * p (log p - x), with p the target and x the logarithms of probabilities in the same shape, 0 where p is 0; reduced to
+ * its mean, its sum, or not (none): PyTorch's kl_div.
+ * @dtypes float32, float64
+ * @derivative x gets -g target, target gets g (log(target) + 1 - x); divided by n for the mean
+ */
 export function klDiv(x: TensorLike, target: TensorLike, options?: "mean" | "sum" | "none" | KlDivOptions): Tensor {
   return apply(klDivOp, [x, target], [], options);
 }
 
 /**
- * max(0, 1 - target x), with targets of 1 and -1, reduced to its mean, its sum, or not; the derivative at the kink is
- * 0.
+ * max(0, 1 - target x), with targets of 1 and -1, for x and target of one shape, reduced to its mean, its sum, or not
+ * (none); the derivative at the kink is 0.
+ * @dtypes float32, float64
+ * @derivative x gets -g target where target x < 1, else 0, target gets -g x there; divided by n for the mean
  */
 export function hingeLoss(
   x: TensorLike,
@@ -1924,7 +2501,12 @@ export function hingeLoss(
   return apply(hingeLossOp, [x, target], [], options);
 }
 
-/** Σ a b / (max(|a|, eps) max(|b|, eps)) along an axis. */
+/**
+ * Σ a b / (max(|a|, eps) max(|b|, eps)) along an axis, which is gone from the common shape of a and b.
+ * @dtypes float32, float64
+ * @derivative with â = a / |a| and b̂ = b / |b|: a gets g (b̂ - y â) / |a|, b gets g (â - y b̂) / |b|, where both are
+ * longer than eps
+ */
 export function cosineSimilarity(a: TensorLike, b: TensorLike, options?: number | CosineSimilarityOptions): Tensor {
   return apply(cosineSimilarityOp, [a, b], [], options);
 }
@@ -1932,6 +2514,8 @@ export function cosineSimilarity(a: TensorLike, b: TensorLike, options?: number 
 /**
  * -logp[label]: logp `[n, classes, ..]` or `[classes]`, labels int32 `[n, ..]` from 0 to classes - 1; labels equal to
  * ignoreIndex do not count, not in the mean either. PyTorch's nll_loss.
+ * @dtypes float32, float64
+ * @derivative logp gets -g at the labels, 0 elsewhere; divided by their number for the mean
  */
 export function nllLoss(
   logp: TensorLike,
@@ -1945,6 +2529,9 @@ export function nllLoss(
  * -log softmax(logits)[label]: logits `[n, classes, ..]` or `[classes]`, labels int32 `[n, ..]` from 0 to classes - 1,
  * or a tensor of probabilities in the shape of logits. labelSmoothing ε mixes the target with ε / classes; labels equal
  * to ignoreIndex do not count, not in the mean either. PyTorch's cross_entropy.
+ * @dtypes float32, float64
+ * @derivative logits get g (softmax(logits) - target), with the label as a one-hot target; divided by their number for
+ * the mean
  */
 export function crossEntropy(
   logits: TensorLike,
@@ -1956,7 +2543,11 @@ export function crossEntropy(
 
 /**
  * Einstein's summation: `einsum("ij,jk->ik", a, b)`. One letter for each axis; letters that are not in the result are
- * summed over. Without `->`, the result has the letters that occur once, in alphabetical order.
+ * summed over. Without `->`, the result has the letters that occur once, in alphabetical order. A letter is one size
+ * wherever it stands.
+ * @dtypes float32, float64
+ * @derivative each tensor gets the einsum of g with the others, its letters the result
+ * @cost that of one matrix product after the other, from left to right
  */
 export function einsum(equation: string, ...xs: readonly TensorLike[]): Tensor {
   return apply(einsumOp, operands(einsumOp, xs), [equation]);
@@ -1964,7 +2555,12 @@ export function einsum(equation: string, ...xs: readonly TensorLike[]): Tensor {
 
 /**
  * y[n, o, i] = bias[o] + Σ w[o, c, k] x[n, c, i stride + k dilation - padding]: x `[n, in, length]` or `[in, length]`,
- * w `[out, in / groups, kernel]`. PyTorch's conv1d; padding "same" gives ceil(length / stride) elements.
+ * w `[out, in / groups, kernel]`, y `[n, out, floor((length + 2 padding - dilation (kernel - 1) - 1) / stride) + 1]`.
+ * PyTorch's conv1d; padding "same" gives ceil(length / stride) elements.
+ * @dtypes float32, float64
+ * @derivative x gets convTranspose1d of g and weight, weight the correlation of x and g, bias Σ g over all but the
+ * channels
+ * @cost O(n out length in / groups kernel), with the length of the result
  */
 export function conv1d(x: TensorLike, weight: TensorLike, options?: TensorLike | Conv1dOptions): Tensor {
   return apply(conv1dOp, [x, weight], [], options);
@@ -1972,14 +2568,24 @@ export function conv1d(x: TensorLike, weight: TensorLike, options?: TensorLike |
 
 /**
  * y[n, o, i, j] = bias[o] + Σ w[o, c, k, l] x[n, c, i stride + k dilation - padding, ..]: x `[n, in, height, width]` or
- * without n, w `[out, in / groups, ..kernel]`. PyTorch's conv2d; padding "same" gives ceil(size / stride) elements.
+ * without n, w `[out, in / groups, ..kernel]`, y `[n, out, ..]` with sizes as in conv1d. PyTorch's conv2d; padding
+ * "same" gives ceil(size / stride) elements.
+ * @dtypes float32, float64
+ * @derivative x gets convTranspose2d of g and weight, weight the correlation of x and g, bias Σ g over all but the
+ * channels
+ * @cost O(n out height width in / groups kernel), with the sizes of the result and the elements of the kernel
  */
 export function conv2d(x: TensorLike, weight: TensorLike, options?: TensorLike | Conv2dOptions): Tensor {
   return apply(conv2dOp, [x, weight], [], options);
 }
 
 /**
- * As conv2d with three dimensions: x `[n, in, depth, height, width]` or without n, w `[out, in / groups, ..kernel]`.
+ * As conv2d with three dimensions: x `[n, in, depth, height, width]` or without n, w `[out, in / groups, ..kernel]`, y
+ * `[n, out, ..]` with sizes as in conv1d.
+ * @dtypes float32, float64
+ * @derivative x gets the transposed convolution of g and weight, weight the correlation of x and g, bias Σ g over all
+ * but the channels
+ * @cost as conv2d
  */
 export function conv3d(x: TensorLike, weight: TensorLike, options?: TensorLike | Conv3dOptions): Tensor {
   return apply(conv3dOp, [x, weight], [], options);
@@ -1988,6 +2594,9 @@ export function conv3d(x: TensorLike, weight: TensorLike, options?: TensorLike |
 /**
  * The derivative of conv1d by its argument as an operation: `[n, in, length] -> [n, out, (length - 1) stride - 2
  * padding + dilation (kernel - 1) + outputPadding + 1]`, w `[in, out / groups, kernel]`. PyTorch's conv_transpose1d.
+ * @dtypes float32, float64
+ * @derivative x gets conv1d of g and weight, weight the correlation of g and x, bias Σ g over all but the channels
+ * @cost O(n in length out / groups kernel), with the length of x
  */
 export function convTranspose1d(
   x: TensorLike,
@@ -2000,6 +2609,9 @@ export function convTranspose1d(
 /**
  * The derivative of conv2d by its argument as an operation: each size becomes (size - 1) stride - 2 padding + dilation
  * (kernel - 1) + outputPadding + 1, w `[in, out / groups, ..kernel]`. PyTorch's conv_transpose2d.
+ * @dtypes float32, float64
+ * @derivative x gets conv2d of g and weight, weight the correlation of g and x, bias Σ g over all but the channels
+ * @cost O(n in height width out / groups kernel), with the sizes of x
  */
 export function convTranspose2d(
   x: TensorLike,
@@ -2010,8 +2622,12 @@ export function convTranspose2d(
 }
 
 /**
- * The largest element of each window over the last axis of `[.., channels, length]`; stride is the kernel when left
- * out; ties share the gradient equally.
+ * The largest element of each window over the last axis of `[.., channels, length]`, which becomes floor((length + 2
+ * padding - dilation (kernel - 1) - 1) / stride) + 1; stride is the kernel when left out; ties share the gradient
+ * equally.
+ * @dtypes float32, float64
+ * @derivative x gets g at the largest element of each window, added where windows overlap; equal ones share it
+ * @cost O(n kernel) for n results
  */
 export function maxPool1d(
   x: TensorLike,
@@ -2022,8 +2638,11 @@ export function maxPool1d(
 }
 
 /**
- * The largest element of each window over the last two axes of `[.., channels, height, width]`; stride is the kernel
- * when left out; ties share the gradient equally.
+ * The largest element of each window over the last two axes of `[.., channels, height, width]`, whose sizes become
+ * those of maxPool1d; stride is the kernel when left out; ties share the gradient equally.
+ * @dtypes float32, float64
+ * @derivative x gets g at the largest element of each window, added where windows overlap; equal ones share it
+ * @cost O(n kernel) for n results and the elements of the kernel
  */
 export function maxPool2d(
   x: TensorLike,
@@ -2034,8 +2653,12 @@ export function maxPool2d(
 }
 
 /**
- * The mean of each window over the last axis of `[.., channels, length]`; stride is the kernel when left out. Padding
- * counts as zeros, or not at all without countIncludePad.
+ * The mean of each window over the last axis of `[.., channels, length]`, which becomes floor((length + 2 padding -
+ * kernel) / stride) + 1; stride is the kernel when left out. Padding counts as zeros, or not at all without
+ * countIncludePad.
+ * @dtypes float32, float64
+ * @derivative x gets g / count at each element of the window, added where windows overlap
+ * @cost O(n kernel) for n results
  */
 export function avgPool1d(
   x: TensorLike,
@@ -2046,8 +2669,11 @@ export function avgPool1d(
 }
 
 /**
- * The mean of each window over the last two axes of `[.., channels, height, width]`; stride is the kernel when left
- * out. Padding counts as zeros, or not at all without countIncludePad.
+ * The mean of each window over the last two axes of `[.., channels, height, width]`, whose sizes become those of
+ * avgPool1d; stride is the kernel when left out. Padding counts as zeros, or not at all without countIncludePad.
+ * @dtypes float32, float64
+ * @derivative x gets g / count at each element of the window, added where windows overlap
+ * @cost O(n kernel) for n results and the elements of the kernel
  */
 export function avgPool2d(
   x: TensorLike,
@@ -2060,6 +2686,8 @@ export function avgPool2d(
 /**
  * The elements of x at the indices along an axis, NumPy's take: the axis becomes the axes of the indices. Without an
  * axis, of x in row-major order. Negative indices count from the end.
+ * @dtypes any
+ * @derivative x gets g added at the indices: indexAdd into zeros
  */
 export function take(x: TensorLike, indices: TensorLike, options?: Axes | null | TakeOptions): Tensor {
   return apply(takeOp, [x, indices], [], options);
@@ -2068,12 +2696,18 @@ export function take(x: TensorLike, indices: TensorLike, options?: Axes | null |
 /**
  * x with the updates added at the indices along an axis, the dual of take: `updates` has the axes of the indices in
  * place of the axis. Repeated indices add again.
+ * @dtypes float32, float64, int32
+ * @derivative x gets g, updates get g at the indices: take
  */
 export function indexAdd(x: TensorLike, indices: TensorLike, updates: TensorLike, axis: number): Tensor {
   return apply(indexAddOp, [x, indices, updates], [axis]);
 }
 
-/** Sums of the rows of x that have the same id: `[rows, ..], [rows] -> [n, ..]`. */
+/**
+ * Sums of the rows of x that have the same id: `[rows, ..], [rows] -> [n, ..]`.
+ * @dtypes float32, float64, int32
+ * @derivative each row of x gets the row of g that its id names
+ */
 export function segmentSum(x: TensorLike, ids: TensorLike, n: number): Tensor {
   return apply(segmentSumOp, [x, ids], [n]);
 }
@@ -2081,6 +2715,8 @@ export function segmentSum(x: TensorLike, ids: TensorLike, n: number): Tensor {
 /**
  * `y[i..] = x[indices[i.., 0], indices[i.., 1], ..]`: the last axis of the indices names a place along the first axes
  * of x.
+ * @dtypes any
+ * @derivative x gets g added at the places: scatterND
  */
 export function gatherND(x: TensorLike, indices: TensorLike): Tensor {
   return apply(gatherNDOp, [x, indices]);
@@ -2088,24 +2724,38 @@ export function gatherND(x: TensorLike, indices: TensorLike): Tensor {
 
 /**
  * Zeros of a shape with the updates added at the places that the last axis of the indices names, the dual of gatherND.
+ * @dtypes float32, float64, int32
+ * @derivative updates get g at the places: gatherND
  */
 export function scatterND(indices: TensorLike, updates: TensorLike, shape: Shape): Tensor {
   return apply(scatterNDOp, [indices, updates], [shape]);
 }
 
-/** value where the mask holds, else x. */
+/**
+ * value where the mask holds, else x; the three broadcast.
+ * @dtypes any
+ * @derivative x gets g where the mask does not hold, value gets the sum of g where it does
+ */
 export function maskedFill(x: TensorLike, mask: TensorLike, value: TensorLike): Tensor {
   return apply(maskedFillOp, [x, mask, value]);
 }
 
-/** The elements in order along an axis; equal ones keep their order, NaN counts as the largest. */
+/**
+ * The elements in order along an axis, in the shape of x; equal ones keep their order, NaN counts as the largest.
+ * @dtypes any
+ * @derivative x gets g in the places that the elements came from
+ * @cost O(n log n) along the axis
+ */
 export function sort(x: TensorLike, options?: number | SortOptions): Tensor {
   return apply(sortOp, [x], [], options);
 }
 
 /**
  * The indices that put the elements in order along an axis; equal ones keep their order, NaN counts as the largest.
- * int32.
+ * int32, in the shape of x.
+ * @dtypes any
+ * @derivative none, the result is int32
+ * @cost O(n log n) along the axis
  */
 export function argsort(x: TensorLike, options?: number | ArgsortOptions): Tensor {
   return apply(argsortOp, [x], [], options);
@@ -2113,29 +2763,50 @@ export function argsort(x: TensorLike, options?: number | ArgsortOptions): Tenso
 
 /**
  * The elements moved by `shift` places along the axes, those that leave come in at the other end; one shift for all
- * axes or one for each. Without axes, in row-major order.
+ * axes or one for each. Without axes, in row-major order. The shape is that of x.
+ * @dtypes any
+ * @derivative x gets g, moved back
  */
 export function roll(x: TensorLike, shift: number | readonly number[], options?: Axes | null | RollOptions): Tensor {
   return apply(rollOp, [x], [shift], options);
 }
 
-/** x repeated as a whole, `reps` times along each axis, NumPy's tile; fewer numbers count from the last axis. */
+/**
+ * x repeated as a whole, `reps` times along each axis, NumPy's tile; fewer numbers count from the last axis. Each size
+ * is multiplied by its number.
+ * @dtypes any
+ * @derivative x gets the sum of g over the copies
+ */
 export function tile(x: TensorLike, reps: number | readonly number[]): Tensor {
   return apply(tileOp, [x], [reps]);
 }
 
-/** Each element n times in a row along an axis, NumPy's repeat; without an axis, of x in row-major order. */
+/**
+ * Each element n times in a row along an axis, NumPy's repeat, which makes the axis n times as long; without an axis,
+ * of x in row-major order.
+ * @dtypes any
+ * @derivative x gets the sum of g over the copies
+ */
 export function repeat(x: TensorLike, n: number, options?: Axes | null | RepeatOptions): Tensor {
   return apply(repeatOp, [x], [n], options);
 }
 
-/** x / max(norm, eps) along an axis, with the vector norm of order ord. */
+/**
+ * x / max(norm, eps) along an axis, with the vector norm of order ord; the shape is that of x.
+ * @dtypes float32, float64
+ * @derivative x gets (g - u Σ g y) / norm, with u the derivative of the norm by x (y itself for ord = 2); g / eps where
+ * the norm is below eps
+ */
 export function normalize(x: TensorLike, options?: number | NormalizeOptions): Tensor {
   return apply(normalizeOp, [x], [], options);
 }
 
 /**
- * (x - mean) / sqrt(variance + eps) · weight + bias, over the axes (one or several); weight and bias have their shape.
+ * (x - mean) / sqrt(variance + eps) · weight + bias, over the axes (one or several); weight and bias have their shape,
+ * the result that of x.
+ * @dtypes float32, float64
+ * @derivative with h = g weight and z = (x - mean) / s, s = sqrt(variance + eps): x gets (h - mean(h) - z mean(h z)) /
+ * s, weight gets Σ g z, bias gets Σ g
  */
 export function layerNorm(
   x: TensorLike,
@@ -2146,12 +2817,22 @@ export function layerNorm(
   return apply(layerNormOp, [x, weight ?? 1, bias ?? 0], [], options);
 }
 
-/** x / sqrt(mean(x²) + eps) · weight, over the axes (one or several); weight has their shape. */
+/**
+ * x / sqrt(mean(x²) + eps) · weight, over the axes (one or several); weight has their shape, the result that of x.
+ * @dtypes float32, float64
+ * @derivative with h = g weight, s = sqrt(mean(x²) + eps) and z = x / s: x gets (h - z mean(h z)) / s, weight gets Σ g
+ * z
+ */
 export function rmsNorm(x: TensorLike, weight?: TensorLike | null, options?: Axes | RmsNormOptions): Tensor {
   return apply(rmsNormOp, [x, weight ?? 1], [], options);
 }
 
-/** Standardizes `[n, channels, ..]` over each of `groups` groups of channels, then weight and bias for each channel. */
+/**
+ * Standardizes `[n, channels, ..]` over each of `groups` groups of channels, then weight and bias `[channels]` for each
+ * channel: (x - mean) / sqrt(variance + eps) · weight + bias.
+ * @dtypes float32, float64
+ * @derivative as layerNorm, over each group
+ */
 export function groupNorm(
   x: TensorLike,
   groups: number,
@@ -2164,7 +2845,11 @@ export function groupNorm(
 
 /**
  * Standardizes the channels of `[n, channels, ..]` with the given mean and variance, or with those of the batch (where
- * variance is left out), then weight and bias for each channel.
+ * variance is left out), then weight and bias `[channels]` for each channel: (x - mean) / sqrt(variance + eps) · weight
+ * + bias.
+ * @dtypes float32, float64
+ * @derivative as layerNorm, over all but the channels; with given mean and variance x gets g weight / sqrt(variance +
+ * eps)
  */
 export function batchNorm(
   x: TensorLike,
@@ -2175,25 +2860,42 @@ export function batchNorm(
   return apply(batchNormOp, [x, weight ?? 1, bias ?? 0], [], options);
 }
 
-/** 0 with probability p, else x / (1 - p); the key decides which. */
+/**
+ * 0 with probability p, else x / (1 - p); the key decides which. The shape is that of x.
+ * @dtypes float32, float64
+ * @derivative x gets g / (1 - p) where it was kept, else 0
+ */
 export function dropout(x: TensorLike, p: TensorLike, key: TensorLike): Tensor {
   return apply(dropoutOp, [x, p, key]);
 }
 
-/** The rows of weight that the indices name: `[..], [n, size] -> [.., size]`. */
+/**
+ * The rows of weight that the indices name: `[..], [n, size] -> [.., size]`.
+ * @dtypes any
+ * @derivative weight gets the rows of g added at the indices
+ * @cost O(n size) for n indices
+ */
 export function embedding(indices: TensorLike, weight: TensorLike): Tensor {
   return apply(embeddingOp, [indices, weight]);
 }
 
-/** a sigmoid(b), with a and b the halves of x along an axis. */
+/**
+ * a sigmoid(b), with a and b the halves of x along an axis, which becomes half as long.
+ * @dtypes float32, float64
+ * @derivative a gets g sigmoid(b), b gets g y (1 - sigmoid(b))
+ */
 export function glu(x: TensorLike, options?: number | GluOptions): Tensor {
   return apply(gluOp, [x], [], options);
 }
 
 /**
- * softmax(q kᵀ scale + mask) v: q `[.., n, d]`, k `[.., m, d]`, v `[.., m, e]`, leading dimensions broadcast; scale is
- * 1/sqrt(d) when left out. A bool mask is true where a key is seen, another is added; causal lets query i see keys 0 to
- * i.
+ * softmax(q kᵀ scale + mask) v: q `[.., n, d]`, k `[.., m, d]`, v `[.., m, e]`, leading dimensions broadcast, the
+ * result `[.., n, e]`; scale is 1/sqrt(d) when left out. A bool mask is true where a key is seen, another is added;
+ * causal lets query i see keys 0 to i.
+ * @dtypes float32, float64
+ * @derivative with p the softmax and h = p (g vᵀ - Σ (g vᵀ) p): v gets pᵀ g, q gets scale h k, k gets scale hᵀ q, the
+ * mask gets h
+ * @cost O(n m (d + e)), and memory O(n m)
  */
 export function attention(
   q: TensorLike,
@@ -2205,27 +2907,42 @@ export function attention(
 }
 
 /**
- * The last axes of `[n, channels, ..]` at other sizes, PyTorch's interpolate: "nearest" takes element floor(i n /
- * size), "bilinear" a weighted mean of neighbours, with the corners at the corners with alignCorners.
+ * The last axes of `[n, channels, ..]` at other sizes, `[n, channels, ..size]`, PyTorch's interpolate: "nearest" takes
+ * element floor(i n / size), "bilinear" a weighted mean of neighbours, with the corners at the corners with
+ * alignCorners.
+ * @dtypes float32, float64
+ * @derivative x gets g times its weight in each result, added up
  */
 export function interpolate(x: TensorLike, options?: number | readonly number[] | null | InterpolateOptions): Tensor {
   return apply(interpolateOp, [x], [], options);
 }
 
-/** `[.., channels · factor², height, width] -> [.., channels, height · factor, width · factor]`. */
+/**
+ * `[.., channels · factor², height, width] -> [.., channels, height · factor, width · factor]`.
+ * @dtypes any
+ * @derivative x gets g in the places that the elements came from
+ */
 export function pixelShuffle(x: TensorLike, factor: number): Tensor {
   return apply(pixelShuffleOp, [x], [factor]);
 }
 
 /**
  * NumPy's dot: Σ a b over the last axis of a and the last but one of b (the only one of a vector); for scalars the
- * product.
+ * product. `[..a, k]`, `[..b, k, n] -> [..a, ..b, n]`.
+ * @dtypes float32, float64
+ * @derivative as matmul: a gets the product of g and b, b that of a and g
+ * @cost O(k) for each result, with k the size of the axis
  */
 export function dot(a: TensorLike, b: TensorLike): Tensor {
   return binary(175, "dot", a, b);
 }
 
-/** `y[i, j] = a[i] b[j]`: `[n], [m] -> [n, m]`; other shapes are taken in row-major order. */
+/**
+ * `y[i, j] = a[i] b[j]`: `[n], [m] -> [n, m]`; other shapes are taken in row-major order.
+ * @dtypes float32, float64, int32
+ * @derivative a gets Σ_j g[i, j] b[j], b gets Σ_i g[i, j] a[i]
+ * @cost O(n m)
+ */
 export function outer(a: TensorLike, b: TensorLike): Tensor {
   return binary(176, "outer", a, b);
 }
@@ -2233,17 +2950,32 @@ export function outer(a: TensorLike, b: TensorLike): Tensor {
 /**
  * Σ a b over pairs of axes, NumPy's tensordot: the last `axes` of a and the first of b, or those in two lists. What is
  * left of a comes first.
+ * @dtypes float32, float64
+ * @derivative a gets tensordot of g and b, b gets tensordot of a and g, over the axes that came from the other
+ * @cost O(k) for each result, with k the elements summed over
  */
 export function tensordot(a: TensorLike, b: TensorLike, options?: Contraction | TensordotOptions): Tensor {
   return apply(tensordotOp, [a, b], [], options);
 }
 
-/** The n-mode product x ×ₙ matrix: `y[.., j, ..] = Σ_i matrix[j, i] x[.., i, ..]` along axis `mode`. */
+/**
+ * The n-mode product x ×ₙ matrix: `y[.., j, ..] = Σ_i matrix[j, i] x[.., i, ..]` along axis `mode`, whose size becomes
+ * the rows of the matrix.
+ * @dtypes float32, float64
+ * @derivative x gets g ×ₙ matrixᵀ, matrix gets unfold(g) unfold(x)ᵀ along the mode
+ * @cost O(rows n) for n elements of x
+ */
 export function modeProduct(x: TensorLike, matrix: TensorLike, mode: number): Tensor {
   return apply(modeProductOp, [x, matrix], [mode]);
 }
 
-/** The matricisation of a tensor: axis `mode` first, the other axes in their order as one, the last the fastest. */
+/**
+ * The matricisation of a tensor: axis `mode` first, the other axes in their order as one, the last the fastest: `[n,
+ * ..] -> [n, rest]` for axis 0.
+ * @dtypes any
+ * @derivative x gets g, folded back
+ * @cost O(1) where strides can say it, else O(n)
+ */
 export function unfold(x: TensorLike, mode: number): Tensor {
   return apply(unfoldOp, [x], [mode]);
 }
@@ -2251,12 +2983,19 @@ export function unfold(x: TensorLike, mode: number): Tensor {
 /**
  * The diagonals of the matrices in two axes, as a new last axis, NumPy's diagonal; offset counts above the main one,
  * negative below.
+ * @dtypes any
+ * @derivative x gets g on the diagonals, 0 elsewhere
+ * @cost O(1) where strides can say it, else O(n)
  */
 export function diagonal(x: TensorLike, options?: number | DiagonalOptions): Tensor {
   return apply(diagonalOp, [x], [], options);
 }
 
-/** The sum of the diagonal of the matrices in two axes, NumPy's trace. */
+/**
+ * The sum of the diagonal of the matrices in two axes, which are gone from the shape, NumPy's trace.
+ * @dtypes float32, float64, int32
+ * @derivative x gets g on the diagonals, 0 elsewhere
+ */
 export function trace(x: TensorLike, options?: number | TraceOptions): Tensor {
   return apply(traceOp, [x], [], options);
 }
@@ -2264,24 +3003,39 @@ export function trace(x: TensorLike, options?: number | TraceOptions): Tensor {
 /**
  * Of a vector the matrix with it on a diagonal, of a matrix the diagonal, NumPy's diag; offset counts above the main
  * one, negative below.
+ * @dtypes any
+ * @derivative a vector gets the diagonal of g, a matrix gets g on its diagonal, 0 elsewhere
  */
 export function diag(x: TensorLike, options?: number | DiagOptions): Tensor {
   return apply(diagOp, [x], [], options);
 }
 
-/** The matrices in the last two axes with zeros below a diagonal; positive ones lie above the main one. */
+/**
+ * The matrices in the last two axes with zeros below a diagonal; positive ones lie above the main one. The shape is
+ * that of x.
+ * @dtypes any
+ * @derivative x gets g with zeros in the same places
+ */
 export function triu(x: TensorLike, options?: number | TriuOptions): Tensor {
   return apply(triuOp, [x], [], options);
 }
 
-/** The matrices in the last two axes with zeros above a diagonal; positive ones lie above the main one. */
+/**
+ * The matrices in the last two axes with zeros above a diagonal; positive ones lie above the main one. The shape is
+ * that of x.
+ * @dtypes any
+ * @derivative x gets g with zeros in the same places
+ */
 export function tril(x: TensorLike, options?: number | TrilOptions): Tensor {
   return apply(trilOp, [x], [], options);
 }
 
 /**
- * Running products along an axis: y_i = Π x_j over j ≤ i (j < i when exclusive; from the end when reverse). Without an
- * axis, of all elements in row-major order.
+ * Running products along an axis: y_i = Π x_j over j ≤ i (j < i when exclusive; from the end when reverse). The shape
+ * is that of x; without an axis, `[n]` for all elements in row-major order.
+ * @dtypes float32, float64, int32
+ * @derivative x_j gets Σ g_i over the products that it stands in, each without x_j; exact with zeros too
+ * @cost O(n log k) along an axis of k elements
  */
 export function cumprod(x: TensorLike, options?: Axes | null | CumprodOptions): Tensor {
   return apply(cumprodOp, [x], [], options);
@@ -2289,7 +3043,10 @@ export function cumprod(x: TensorLike, options?: Axes | null | CumprodOptions): 
 
 /**
  * Running maxima along an axis: y_i = max x_j over j ≤ i (j < i when exclusive; from the end when reverse); ties share
- * the gradient. Without an axis, of all elements in row-major order.
+ * the gradient. The shape is that of x; without an axis, `[n]` for all elements in row-major order.
+ * @dtypes float32, float64, int32
+ * @derivative each maximum gives its g to the element it came from, equal ones share it
+ * @cost O(n log k) along an axis of k elements
  */
 export function cummax(x: TensorLike, options?: Axes | null | CummaxOptions): Tensor {
   return apply(cummaxOp, [x], [], options);
@@ -2297,7 +3054,10 @@ export function cummax(x: TensorLike, options?: Axes | null | CummaxOptions): Te
 
 /**
  * Running log Σ exp(x_j) along an axis over j ≤ i (j < i when exclusive; from the end when reverse), without overflow.
- * Without an axis, of all elements in row-major order.
+ * The shape is that of x; without an axis, `[n]` for all elements in row-major order.
+ * @dtypes float32, float64
+ * @derivative x_j gets Σ g_i exp(x_j - y_i) over the sums it stands in
+ * @cost O(n log k) along an axis of k elements
  */
 export function logCumSumExp(x: TensorLike, options?: Axes | null | LogCumSumExpOptions): Tensor {
   return apply(logCumSumExpOp, [x], [], options);

@@ -18,12 +18,24 @@ const adamStepOp = define(
   [],
 );
 
-/** v + w (g² - v): the moving average of squares. */
+/**
+ * v + w (g² - v): the moving average of squares.
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64
+ * @derivative `∂y/∂v = 1 - w`, `∂y/∂g = w * (g + g)`, `∂y/∂w = g * g - v`
+ */
 export function lerpSquare(v: TensorLike, g: TensorLike, w: TensorLike): Tensor {
   return apply(lerpSquareOp, [v, g, w]);
 }
 
-/** p - lr m / (c sqrt(v) + eps): a step of Adam with the bias corrections in lr and c (Kingma and Ba, 2015). */
+/**
+ * p - lr m / (c sqrt(v) + eps): a step of Adam with the bias corrections in lr and c (Kingma and Ba, 2015).
+ * @shapes the arguments broadcast
+ * @dtypes float32, float64
+ * @derivative `∂y/∂p = 1`, `∂y/∂m = -lr / (c * sqrt(v) + eps)`, `∂y/∂v = lr * m * c * 0.5 / sqrt(v) / (c * sqrt(v) +
+ * eps)²`, `∂y/∂lr = -m / (c * sqrt(v) + eps)`, `∂y/∂eps = lr * m / (c * sqrt(v) + eps)²`, `∂y/∂c = lr * m * sqrt(v) /
+ * (c * sqrt(v) + eps)²`
+ */
 export function adamStep(
   p: TensorLike,
   m: TensorLike,

@@ -134,37 +134,59 @@ export interface RandomCategoricalOptions {
   readonly shape?: Shape;
 }
 
-/** n independent keys from one: `[2] -> [n, 2]`. */
+/**
+ * n independent keys from one: `[2] -> [n, 2]`.
+ * @derivative none, the result is int32
+ */
 export function split(key: TensorLike, options?: number | RandomSplitOptions): Tensor {
   return apply(splitOp, [key], [], options);
 }
 
-/** A random order of 0 to n - 1 for the shape `[n]`; int32. */
+/**
+ * A random order of 0 to n - 1 for the shape `[n]`; int32.
+ * @derivative none, the result is int32
+ * @cost O(n log n)
+ */
 export function permutation(key: TensorLike, shape: Shape): Tensor {
   return apply(permutationOp, [key], [shape]);
 }
 
-/** Uniform in [min, max); float32 has 23 random bits, float64 52. */
+/**
+ * Uniform in [min, max), of the shape; float32 has 23 random bits, float64 52.
+ * @derivative none, the key is int32
+ */
 export function uniform(key: TensorLike, shape: Shape, options?: number | RandomUniformOptions): Tensor {
   return apply(uniformOp, [key], [shape], options);
 }
 
-/** Normal with mean 0 and standard deviation 1: sqrt(2) erfinv(u), u uniform in (-1, 1). */
+/**
+ * Of the shape, normal with mean 0 and standard deviation 1: sqrt(2) erfinv(u), u uniform in (-1, 1).
+ * @derivative none, the key is int32
+ */
 export function normal(key: TensorLike, shape: Shape, options?: DType | RandomNormalOptions): Tensor {
   return apply(normalOp, [key], [shape], options);
 }
 
-/** True with probability p; bool. */
+/**
+ * True with probability p, else false: bool of the shape.
+ * @derivative none, the result is bool
+ */
 export function bernoulli(key: TensorLike, shape: Shape, options?: number | RandomBernoulliOptions): Tensor {
   return apply(bernoulliOp, [key], [shape], options);
 }
 
-/** Whole numbers from min to max - 1, all equally likely (to 2^-20 of it); int32. */
+/**
+ * Whole numbers from min to max - 1, all equally likely (to 2^-20 of it): int32 of the shape.
+ * @derivative none, the result is int32
+ */
 export function randint(key: TensorLike, shape: Shape, options?: number | RandomRandintOptions): Tensor {
   return apply(randintOp, [key], [shape], options);
 }
 
-/** Normal with mean 0 and standard deviation 1, given that it lies in [min, max]. */
+/**
+ * Of the shape, normal with mean 0 and standard deviation 1, given that it lies in [min, max].
+ * @derivative none, the key is int32
+ */
 export function truncatedNormal(
   key: TensorLike,
   shape: Shape,
@@ -176,6 +198,9 @@ export function truncatedNormal(
 /**
  * The index along an axis drawn with probability softmax(logits), by the largest of logits with Gumbel noise; `shape`
  * comes before that of the logits without the axis. int32.
+ * @dtypes float32, float64
+ * @derivative none, the result is int32
+ * @cost O(n) for n logits times the size of shape
  */
 export function categorical(key: TensorLike, logits: TensorLike, options?: number | RandomCategoricalOptions): Tensor {
   return apply(categoricalOp, [key, logits], [], options);

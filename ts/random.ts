@@ -30,7 +30,11 @@ export function categorical(
   return drawn(key, logits, { ...rest, shape: checkShape("random.categorical", second) });
 }
 
-/** A key for a seed (an integer from 0 to 2^53 - 1): int32 [2], the high and the low 32 bits. */
+/**
+ * A key for a seed (an integer from 0 to 2^53 - 1): int32 [2], the high and the low 32 bits.
+ * @derivative none, the result is int32
+ * @cost O(1)
+ */
 export function key(seed: number): Tensor {
   return keyOf(seedWords("random.key", seed));
 }

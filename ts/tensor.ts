@@ -220,22 +220,45 @@ export class Tensor extends TensorOps {
     if (core.set(alive(what, this), property[what], value) === 0) raise(what);
   }
 
-  /** Parts along an axis (the first if left out): `parts` equal ones, or one of each of the sizes in a list. */
+  /**
+   * Parts of `x` along an axis (the first if left out): `parts` equal ones, or one of each of the sizes in a list.
+   * @dtypes any
+   * @derivative x gets what the parts get, one after the other
+   * @cost O(1) for each part
+   */
   split(parts: number | readonly number[], options?: number | AxisOptions): Tensor[] {
     return split(this, parts, options);
   }
 
-  /** The slices along an axis (the first if left out), without that axis. */
+  /**
+   * The slices of `x` along an axis (the first if left out), without that axis.
+   * @dtypes any
+   * @derivative x gets what the slices get, stacked
+   * @cost O(1) for each slice
+   */
   unstack(options?: number | AxisOptions): Tensor[] {
     return unstack(this, options);
   }
 
-  /** `[values, indices]` of the k largest elements along an axis (the last if left out), the largest first. */
+  /**
+   * `[values, indices]` of the k largest elements along an axis, in descending order (the smallest in ascending order); of
+   * equal ones those that come first, which alone get the gradient. NaN counts as the largest.
+   * @dtypes any
+   * @derivative x gets g of the values in the places that they came from; the indices are int32
+   * @cost O(n log n) along the axis
+   */
   topk(k: number, options?: number | TopkOptions): [values: Tensor, indices: Tensor] {
     return topk(this, k, options);
   }
 
-  /** The different elements in ascending order. */
+  /**
+   * The different elements in ascending order, NaN once and last. Their number depends on the values, so these are read:
+   * no gradient flows, and inside vmap it is an error.
+   * @shapes `[..] -> [m]`
+   * @dtypes any
+   * @derivative none
+   * @cost O(n log n)
+   */
   unique(): Tensor {
     return unique(this);
   }

@@ -35,6 +35,7 @@ fn main() {
                 dtypes,
                 entry.value,
                 entry.partials,
+                ["", ""],
             ));
         }
         code += 1;
@@ -42,7 +43,7 @@ fn main() {
     for test in Test::ALL {
         let (name, doc, args, text) = test.entry();
         let inputs: Vec<String> = args.iter().map(|name| format!("{{\"name\":\"{name}\"}}")).collect();
-        ops.push(op(code, name, "", doc, "elementwise", &inputs, [false, true], 0, &[], "any", text, &[]));
+        ops.push(op(code, name, "", doc, "elementwise", &inputs, [false, true], 0, &[], "any", text, &[], ["", ""]));
         code += 1;
     }
     for spec in specs() {
@@ -84,6 +85,7 @@ fn structural(code: usize, spec: &Spec) -> String {
         spec.dtypes,
         "",
         &[],
+        [spec.notes.derivative, spec.notes.cost],
     )
 }
 
@@ -127,17 +129,20 @@ fn op(
     dtypes: &str,
     value: &str,
     partials: &[&str],
+    [derivative, cost]: [&str; 2],
 ) -> String {
     let namespace = if namespace.is_empty() { "null".to_string() } else { json_string(namespace) };
     format!(
         "{{\"code\":{code},\"name\":{},\"namespace\":{namespace},\"doc\":{},\"kind\":\"{kind}\",\"inputs\":[{}],\
          \"variadic\":{variadic},\"optionalInputs\":{optional},\"attrs\":[{}],\"value\":{},\"partials\":{},\
-         \"dtypes\":\"{dtypes}\",\"truth\":{truth}}}",
+         \"dtypes\":\"{dtypes}\",\"truth\":{truth},\"derivative\":{},\"cost\":{}}}",
         json_string(&camel(name)),
         json_string(doc.trim()),
         inputs.join(","),
         attrs.join(","),
         json_string(value),
-        list(partials)
+        list(partials),
+        json_string(derivative),
+        json_string(cost)
     )
 }

@@ -24,6 +24,8 @@ pub struct Spec {
     pub name: &'static str,
     /// Documentation: equation and shapes first.
     pub doc: &'static str,
+    /// What else the documentation says, [`notes`].
+    pub notes: Notes,
     /// Names of the tensors it takes; `name:dtype` when other values are converted to that dtype, `name?` when it may be
     /// left out (only at the end), `name?=1` when the number stands for it where it is left out, `name=0` when besides it
     /// is an option, `..name` for any number of tensors.
@@ -36,6 +38,29 @@ pub struct Spec {
     pub build: for<'t> fn(&mut Call<'_, 't>) -> Result<Var<'t>>,
     /// Calls that tests loop over. An operation without a sample does not build.
     pub samples: &'static [Sample],
+}
+
+/// What only the generated documentation reads of an operation. WebAssembly does not carry it.
+#[derive(Clone, Copy, Debug)]
+pub struct Notes {
+    /// What each input gets from `g`, the cotangent of the result `y`.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub derivative: &'static str,
+    /// The time it takes, for `n` elements where no other letters are explained.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub cost: &'static str,
+}
+
+/// The derivative and the cost of an operation in words.
+pub const fn notes(derivative: &'static str, cost: &'static str) -> Notes {
+    #[cfg(target_arch = "wasm32")]
+    let _ = (derivative, cost);
+    Notes {
+        #[cfg(not(target_arch = "wasm32"))]
+        derivative,
+        #[cfg(not(target_arch = "wasm32"))]
+        cost,
+    }
 }
 
 /// An attribute: a parameter of the function when it has no default, an option otherwise.

@@ -165,27 +165,27 @@ elementwise! {
         FloorDiv = floor_div(a, b) -> y { a.floor_div(b) } d { a.zero(), a.zero() } on -2.8..-2.2, 1.5..2.0;
     }
     Float {
-        /// a / b.
+        /// a / b; ±infinity where only b is 0, NaN where both are.
         Div = div(a, b) -> y { a / b } d { b.recip(), -y / b } on -2.0..2.0, 0.5..2.0;
         /// a to the power b. The derivative by a is 0 where b = 0, the derivative by b is 0 where a = 0.
         Pow = pow(a, b) -> y { a.pow(b) } d {
             b * a.pow(R::select(b.eq(b.zero()), b.one(), b) - b.one()),
             R::select(a.eq(a.zero()), a.zero(), y * R::select(a.eq(a.zero()), a.one(), a).ln()),
         } on 0.3..2.0, -2.0..2.0;
-        /// The angle of the point (b, a) in radians, in (-π, π].
+        /// The angle of the point (b, a) in radians, in [-π, π]; the derivatives at (0, 0) are NaN.
         Atan2 = atan2(a, b) -> y { a.atan2(b) } d { b / (a * a + b * b), -a / (a * a + b * b) } on -2.0..2.0, 0.5..2.0;
         /// sqrt(a² + b²) without overflow: the length of the vector (a, b); the derivatives at (0, 0) are 0.
         Hypot = hypot(a, b) -> y { a.hypot(b) } d { over_length(a, y), over_length(b, y) } on -2.0..2.0, 0.5..2.0;
         /// log(exp(a) + exp(b)), without overflow.
         Logaddexp = logaddexp(a, b) -> y { R::select(a.gt(b) | a.is_nan(), a, b) + (-difference(a, b).abs()).exp().log1p() }
             d { difference(a, b).logistic(), difference(b, a).logistic() } on -3.0..3.0, -3.0..3.0;
-        /// Square root; NaN for x < 0.
+        /// The square root; NaN for x < 0, the derivative at 0 is infinity.
         Sqrt = sqrt(x) -> y { x.sqrt() } d { y.lit(0.5) / y } on 0.2..4.0;
-        /// 1 / sqrt(x).
+        /// 1 / sqrt(x); infinity at 0, NaN for x < 0.
         Rsqrt = rsqrt(x) -> y { x.sqrt().recip() } d { x.lit(-0.5) * y / x } on 0.2..4.0;
-        /// Cube root, also of negative numbers.
+        /// The cube root, also of negative numbers; the derivative at 0 is infinity.
         Cbrt = cbrt(x) -> y { x.cbrt() } d { (y.lit(3.0) * y * y).recip() } on 0.2..4.0;
-        /// 1 / x.
+        /// 1 / x; ±infinity at ±0.
         Reciprocal = reciprocal(x) -> y { x.recip() } d { -(y * y) } on 0.5..3.0;
         /// e to the power x.
         Exp = exp(x) -> y { x.exp() } d { y } on -2.0..2.0;
@@ -193,13 +193,13 @@ elementwise! {
         Expm1 = expm1(x) -> y { x.expm1() } d { x.exp() } on -2.0..2.0;
         /// 2 to the power x.
         Exp2 = exp2(x) -> y { x.exp2() } d { y * y.lit(std::f64::consts::LN_2) } on -2.0..2.0;
-        /// Natural logarithm; NaN for x < 0.
+        /// The natural logarithm; -infinity at 0, NaN for x < 0.
         Log = log(x) -> y { x.ln() } d { x.recip() } on 0.2..4.0;
-        /// log(1 + x), accurate near 0.
+        /// log(1 + x), accurate near 0; -infinity at -1, NaN for x < -1.
         Log1p = log1p(x) -> y { x.log1p() } d { (x.one() + x).recip() } on -0.7..3.0;
-        /// Logarithm to base 2.
+        /// The logarithm to base 2; -infinity at 0, NaN for x < 0.
         Log2 = log2(x) -> y { x.log2() } d { x.lit(std::f64::consts::LOG2_E) / x } on 0.2..4.0;
-        /// Logarithm to base 10.
+        /// The logarithm to base 10; -infinity at 0, NaN for x < 0.
         Log10 = log10(x) -> y { x.log10() } d { x.lit(std::f64::consts::LOG10_E) / x } on 0.2..4.0;
         /// Sine of x radians.
         Sin = sin(x) -> y { x.sin() } d { x.cos() } on -3.0..3.0;
@@ -207,9 +207,9 @@ elementwise! {
         Cos = cos(x) -> y { x.cos() } d { -x.sin() } on -3.0..3.0;
         /// Tangent of x radians.
         Tan = tan(x) -> y { x.tan() } d { y.one() + y * y } on -1.2..1.2;
-        /// Inverse sine in radians, in [-π/2, π/2]; NaN outside [-1, 1].
+        /// Inverse sine in radians, in [-π/2, π/2]; NaN outside [-1, 1], the derivative at ±1 is infinity.
         Asin = asin(x) -> y { x.asin() } d { one_minus_square(x).sqrt().recip() } on -0.9..0.9;
-        /// Inverse cosine in radians, in [0, π]; NaN outside [-1, 1].
+        /// Inverse cosine in radians, in [0, π]; NaN outside [-1, 1], the derivative at ±1 is -infinity.
         Acos = acos(x) -> y { x.acos() } d { -one_minus_square(x).sqrt().recip() } on -0.9..0.9;
         /// Inverse tangent in radians, in [-π/2, π/2].
         Atan = atan(x) -> y { x.atan() } d { (x.one() + x * x).recip() } on -2.0..2.0;
@@ -221,7 +221,7 @@ elementwise! {
         Tanh = tanh(x) -> y { x.tanh() } d { y.one() - y * y } on -2.0..2.0;
         /// Inverse hyperbolic sine.
         Asinh = asinh(x) -> y { x.asinh() } d { x.hypot(x.one()).recip() } on -2.0..2.0;
-        /// Inverse hyperbolic cosine, 0 or more; NaN for x < 1.
+        /// Inverse hyperbolic cosine, 0 or more; NaN for x < 1, the derivative at 1 is infinity.
         Acosh = acosh(x) -> y { x.acosh() } d { ((x - x.one()).sqrt() * (x + x.one()).sqrt()).recip() } on 1.2..4.0;
         /// Inverse hyperbolic tangent; ±infinity at ±1, NaN outside [-1, 1].
         Atanh = atanh(x) -> y { x.atanh() } d { one_minus_square(x).recip() } on -0.8..0.8;

@@ -4,6 +4,7 @@ mod common;
 
 use common::dual::Dual;
 use common::{Rng, difference, near};
+use wengert::call::specs;
 use wengert::elementwise::{Func, Function, MAX_ARITY, Predicate, PredicateVisitor, Test, Visitor};
 use wengert::kernels::lanes::Lanes;
 use wengert::real::Real;
@@ -99,6 +100,11 @@ fn entries_are_complete() {
         assert!((1..=MAX_ARITY).contains(&n) && entry.partials.len() == n && entry.domain.len() == n, "{}", entry.name);
         assert!(entry.doc.trim().ends_with('.'), "the doc line of {} ends with a full stop", entry.name);
         assert!(entry.domain.iter().all(|(low, high)| low < high), "{}", entry.name);
+    }
+    for spec in specs() {
+        assert!(spec.doc.ends_with('.'), "the doc line of {} ends with a full stop", spec.name);
+        let notes = [spec.notes.derivative, spec.notes.cost];
+        assert!(notes.iter().all(|note| !note.is_empty()), "{} says its derivative and its cost", spec.name);
     }
 }
 

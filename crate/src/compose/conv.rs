@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::call::{Attr, Call, Kind, NONE, Operand, SAME, Sample, Spec, option, param};
+use crate::call::{Attr, Call, Kind, NONE, Operand, SAME, Sample, Spec, notes, option, param};
 use crate::error::{Code, Result};
 use crate::op::same_dtype;
 use crate::ops::extremum::Extremum;
@@ -42,7 +42,11 @@ const AVG_POOL: &[Attr] = &[
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "conv1d",
-        doc: "y[n, o, i] = bias[o] + Σ w[o, c, k] x[n, c, i stride + k dilation - padding]: x `[n, in, length]` or `[in, length]`, w `[out, in / groups, kernel]`. PyTorch's conv1d; padding \"same\" gives ceil(length / stride) elements.",
+        doc: "y[n, o, i] = bias[o] + Σ w[o, c, k] x[n, c, i stride + k dilation - padding]: x `[n, in, length]` or `[in, length]`, w `[out, in / groups, kernel]`, y `[n, out, floor((length + 2 padding - dilation (kernel - 1) - 1) / stride) + 1]`. PyTorch's conv1d; padding \"same\" gives ceil(length / stride) elements.",
+        notes: notes(
+            "x gets convTranspose1d of g and weight, weight the correlation of x and g, bias Σ g over all but the channels",
+            "O(n out length in / groups kernel), with the length of the result",
+        ),
         build: |c| conv(c, 1),
         samples: &[Sample {
             x: &[
@@ -56,7 +60,11 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "conv2d",
-        doc: "y[n, o, i, j] = bias[o] + Σ w[o, c, k, l] x[n, c, i stride + k dilation - padding, ..]: x `[n, in, height, width]` or without n, w `[out, in / groups, ..kernel]`. PyTorch's conv2d; padding \"same\" gives ceil(size / stride) elements.",
+        doc: "y[n, o, i, j] = bias[o] + Σ w[o, c, k, l] x[n, c, i stride + k dilation - padding, ..]: x `[n, in, height, width]` or without n, w `[out, in / groups, ..kernel]`, y `[n, out, ..]` with sizes as in conv1d. PyTorch's conv2d; padding \"same\" gives ceil(size / stride) elements.",
+        notes: notes(
+            "x gets convTranspose2d of g and weight, weight the correlation of x and g, bias Σ g over all but the channels",
+            "O(n out height width in / groups kernel), with the sizes of the result and the elements of the kernel",
+        ),
         build: |c| conv(c, 2),
         samples: &[
             Sample {
@@ -80,7 +88,11 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "conv3d",
-        doc: "As conv2d with three dimensions: x `[n, in, depth, height, width]` or without n, w `[out, in / groups, ..kernel]`.",
+        doc: "As conv2d with three dimensions: x `[n, in, depth, height, width]` or without n, w `[out, in / groups, ..kernel]`, y `[n, out, ..]` with sizes as in conv1d.",
+        notes: notes(
+            "x gets the transposed convolution of g and weight, weight the correlation of x and g, bias Σ g over all but the channels",
+            "as conv2d",
+        ),
         build: |c| conv(c, 3),
         samples: &[Sample {
             x: &[
@@ -95,6 +107,10 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "convTranspose1d",
         doc: "The derivative of conv1d by its argument as an operation: `[n, in, length] -> [n, out, (length - 1) stride - 2 padding + dilation (kernel - 1) + outputPadding + 1]`, w `[in, out / groups, kernel]`. PyTorch's conv_transpose1d.",
+        notes: notes(
+            "x gets conv1d of g and weight, weight the correlation of g and x, bias Σ g over all but the channels",
+            "O(n in length out / groups kernel), with the length of x",
+        ),
         attrs: TRANSPOSED,
         build: |c| conv_transpose(c, 1),
         samples: &[Sample {
@@ -110,6 +126,10 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "convTranspose2d",
         doc: "The derivative of conv2d by its argument as an operation: each size becomes (size - 1) stride - 2 padding + dilation (kernel - 1) + outputPadding + 1, w `[in, out / groups, ..kernel]`. PyTorch's conv_transpose2d.",
+        notes: notes(
+            "x gets conv2d of g and weight, weight the correlation of g and x, bias Σ g over all but the channels",
+            "O(n in height width out / groups kernel), with the sizes of x",
+        ),
         attrs: TRANSPOSED,
         build: |c| conv_transpose(c, 2),
         samples: &[Sample {
@@ -124,7 +144,11 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "maxPool1d",
-        doc: "The largest element of each window over the last axis of `[.., channels, length]`; stride is the kernel when left out; ties share the gradient equally.",
+        doc: "The largest element of each window over the last axis of `[.., channels, length]`, which becomes floor((length + 2 padding - dilation (kernel - 1) - 1) / stride) + 1; stride is the kernel when left out; ties share the gradient equally.",
+        notes: notes(
+            "x gets g at the largest element of each window, added where windows overlap; equal ones share it",
+            "O(n kernel) for n results",
+        ),
         attrs: MAX_POOL,
         build: |c| max_pool(c, 1),
         samples: &[Sample {
@@ -135,7 +159,11 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "maxPool2d",
-        doc: "The largest element of each window over the last two axes of `[.., channels, height, width]`; stride is the kernel when left out; ties share the gradient equally.",
+        doc: "The largest element of each window over the last two axes of `[.., channels, height, width]`, whose sizes become those of maxPool1d; stride is the kernel when left out; ties share the gradient equally.",
+        notes: notes(
+            "x gets g at the largest element of each window, added where windows overlap; equal ones share it",
+            "O(n kernel) for n results and the elements of the kernel",
+        ),
         attrs: MAX_POOL,
         build: |c| max_pool(c, 2),
         samples: &[Sample { x: &[Operand::Real(&[2, 4, 5], -2.0, 2.0)], attrs: &[1.0, 2.0, NONE, 1.0, 0.0, 1.0, 1.0] }],
@@ -143,7 +171,11 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "avgPool1d",
-        doc: "The mean of each window over the last axis of `[.., channels, length]`; stride is the kernel when left out. Padding counts as zeros, or not at all without countIncludePad.",
+        doc: "The mean of each window over the last axis of `[.., channels, length]`, which becomes floor((length + 2 padding - kernel) / stride) + 1; stride is the kernel when left out. Padding counts as zeros, or not at all without countIncludePad.",
+        notes: notes(
+            "x gets g / count at each element of the window, added where windows overlap",
+            "O(n kernel) for n results",
+        ),
         attrs: AVG_POOL,
         build: |c| avg_pool(c, 1),
         samples: &[Sample { x: &[Operand::Real(&[2, 2, 6], -2.0, 2.0)], attrs: &[1.0, 3.0, 1.0, 2.0, 1.0, 1.0, 0.0] }],
@@ -151,7 +183,11 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "avgPool2d",
-        doc: "The mean of each window over the last two axes of `[.., channels, height, width]`; stride is the kernel when left out. Padding counts as zeros, or not at all without countIncludePad.",
+        doc: "The mean of each window over the last two axes of `[.., channels, height, width]`, whose sizes become those of avgPool1d; stride is the kernel when left out. Padding counts as zeros, or not at all without countIncludePad.",
+        notes: notes(
+            "x gets g / count at each element of the window, added where windows overlap",
+            "O(n kernel) for n results and the elements of the kernel",
+        ),
         attrs: AVG_POOL,
         build: |c| avg_pool(c, 2),
         samples: &[Sample { x: &[Operand::Real(&[2, 4, 5], -2.0, 2.0)], attrs: &[1.0, 2.0, NONE, 1.0, 1.0, 1.0] }],
@@ -163,6 +199,7 @@ pub const SPECS: &[Spec] = &[
 const CONVOLUTION: Spec = Spec {
     name: "",
     doc: "",
+    notes: notes("", ""),
     inputs: &["x", "weight", "bias=0"],
     attrs: CONV,
     dtypes: "float",

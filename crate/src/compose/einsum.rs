@@ -1,6 +1,6 @@
 //! Einstein's summation: products of tensors with named axes, as matrix products of pairs.
 
-use crate::call::{Call, Kind, Operand, Sample, Spec, param};
+use crate::call::{Call, Kind, Operand, Sample, Spec, notes, param};
 use crate::dtype::DType;
 use crate::elementwise::Test;
 use crate::error::{Code, Result};
@@ -17,7 +17,11 @@ const TRACE: &[f64] = &[2.0, 105.0, 105.0];
 
 pub const SPECS: &[Spec] = &[Spec {
     name: "einsum",
-    doc: "Einstein's summation: `einsum(\"ij,jk->ik\", a, b)`. One letter for each axis; letters that are not in the result are summed over. Without `->`, the result has the letters that occur once, in alphabetical order.",
+    doc: "Einstein's summation: `einsum(\"ij,jk->ik\", a, b)`. One letter for each axis; letters that are not in the result are summed over. Without `->`, the result has the letters that occur once, in alphabetical order. A letter is one size wherever it stands.",
+    notes: notes(
+        "each tensor gets the einsum of g with the others, its letters the result",
+        "that of one matrix product after the other, from left to right",
+    ),
     inputs: &["..xs"],
     attrs: &[param("equation", Kind::Text)],
     dtypes: "float",

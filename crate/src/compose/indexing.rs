@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::array::Array;
-use crate::call::{Attr, Call, Kind, NONE, Operand, Sample, Spec, option, param};
+use crate::call::{Attr, Call, Kind, NONE, Operand, Sample, Spec, notes, option, param};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::op::same_dtype;
@@ -27,6 +27,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "take",
         doc: "The elements of x at the indices along an axis, NumPy's take: the axis becomes the axes of the indices. Without an axis, of x in row-major order. Negative indices count from the end.",
+        notes: notes("x gets g added at the indices: indexAdd into zeros", "O(n)"),
         inputs: &["x", "indices:int32"],
         attrs: &[option("axis", Kind::Axes, "null")],
         dtypes: "any",
@@ -43,6 +44,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "indexAdd",
         doc: "x with the updates added at the indices along an axis, the dual of take: `updates` has the axes of the indices in place of the axis. Repeated indices add again.",
+        notes: notes("x gets g, updates get g at the indices: take", "O(n)"),
         inputs: &["x", "indices:int32", "updates"],
         attrs: &[param("axis", Kind::Axis)],
         dtypes: "number",
@@ -55,6 +57,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "segmentSum",
         doc: "Sums of the rows of x that have the same id: `[rows, ..], [rows] -> [n, ..]`.",
+        notes: notes("each row of x gets the row of g that its id names", "O(n)"),
         inputs: &["x", "ids:int32"],
         attrs: &[param("n", Kind::Int)],
         dtypes: "number",
@@ -72,6 +75,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "gatherND",
         doc: "`y[i..] = x[indices[i.., 0], indices[i.., 1], ..]`: the last axis of the indices names a place along the first axes of x.",
+        notes: notes("x gets g added at the places: scatterND", "O(n)"),
         inputs: &["x", "indices:int32"],
         attrs: &[],
         dtypes: "any",
@@ -84,6 +88,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "scatterND",
         doc: "Zeros of a shape with the updates added at the places that the last axis of the indices names, the dual of gatherND.",
+        notes: notes("updates get g at the places: gatherND", "O(n)"),
         inputs: &["indices:int32", "updates"],
         attrs: &[param("shape", Kind::Shape)],
         dtypes: "number",
@@ -100,7 +105,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "maskedFill",
-        doc: "value where the mask holds, else x.",
+        doc: "value where the mask holds, else x; the three broadcast.",
+        notes: notes("x gets g where the mask does not hold, value gets the sum of g where it does", "O(n)"),
         inputs: &["x", "mask:bool", "value"],
         attrs: &[],
         dtypes: "any",
@@ -109,7 +115,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "sort",
-        doc: "The elements in order along an axis; equal ones keep their order, NaN counts as the largest.",
+        doc: "The elements in order along an axis, in the shape of x; equal ones keep their order, NaN counts as the largest.",
+        notes: notes("x gets g in the places that the elements came from", "O(n log n) along the axis"),
         inputs: &["x"],
         attrs: SORT,
         dtypes: "any",
@@ -121,7 +128,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "argsort",
-        doc: "The indices that put the elements in order along an axis; equal ones keep their order, NaN counts as the largest. int32.",
+        doc: "The indices that put the elements in order along an axis; equal ones keep their order, NaN counts as the largest. int32, in the shape of x.",
+        notes: notes("none, the result is int32", "O(n log n) along the axis"),
         inputs: &["x"],
         attrs: SORT,
         dtypes: "any",
@@ -130,7 +138,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "roll",
-        doc: "The elements moved by `shift` places along the axes, those that leave come in at the other end; one shift for all axes or one for each. Without axes, in row-major order.",
+        doc: "The elements moved by `shift` places along the axes, those that leave come in at the other end; one shift for all axes or one for each. Without axes, in row-major order. The shape is that of x.",
+        notes: notes("x gets g, moved back", "O(n)"),
         inputs: &["x"],
         attrs: &[param("shift", Kind::Ints), option("axis", Kind::Axes, "null")],
         dtypes: "any",
@@ -155,7 +164,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "tile",
-        doc: "x repeated as a whole, `reps` times along each axis, NumPy's tile; fewer numbers count from the last axis.",
+        doc: "x repeated as a whole, `reps` times along each axis, NumPy's tile; fewer numbers count from the last axis. Each size is multiplied by its number.",
+        notes: notes("x gets the sum of g over the copies", "O(n)"),
         inputs: &["x"],
         attrs: &[param("reps", Kind::Ints)],
         dtypes: "any",
@@ -184,7 +194,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "repeat",
-        doc: "Each element n times in a row along an axis, NumPy's repeat; without an axis, of x in row-major order.",
+        doc: "Each element n times in a row along an axis, NumPy's repeat, which makes the axis n times as long; without an axis, of x in row-major order.",
+        notes: notes("x gets the sum of g over the copies", "O(n)"),
         inputs: &["x"],
         attrs: &[param("n", Kind::Int), option("axis", Kind::Axes, "null")],
         dtypes: "any",

@@ -1,6 +1,6 @@
 //! The linear layer and losses.
 
-use crate::call::{Attr, Call, Kind, Operand, Sample, Spec, option};
+use crate::call::{Attr, Call, Kind, Operand, Sample, Spec, notes, option};
 use crate::compose::statistics::{log_softmax, mean, root};
 use crate::dtype::DType;
 use crate::elementwise::{Func, Test};
@@ -20,7 +20,11 @@ const REDUCTION: Attr = option("reduction", REDUCTIONS, "\"mean\"");
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "gelu",
-        doc: "x Φ(x), with Φ the distribution function of the standard normal distribution; with approximate \"tanh\" x (1 + tanh(sqrt(2/π) (x + 0.044715 x³))) / 2 (Hendrycks and Gimpel, 2016).",
+        doc: "x Φ(x), with Φ the distribution function of the standard normal distribution; in the shape of x; with approximate \"tanh\" x (1 + tanh(sqrt(2/π) (x + 0.044715 x³))) / 2 (Hendrycks and Gimpel, 2016).",
+        notes: notes(
+            "`dy/dx = Φ(x) + x φ(x)`, with φ the density of the normal distribution; with approximate \"tanh\" that of the approximation",
+            "O(n)",
+        ),
         inputs: &["x"],
         attrs: &[option("approximate", Kind::Choice(&["none", "tanh"]), "\"none\"")],
         dtypes: "float",
@@ -33,6 +37,10 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "linear",
         doc: "`x weightᵀ + bias`: `[.., in] · [out, in] -> [.., out]`.",
+        notes: notes(
+            "x gets g weight, weight gets gᵀ x, bias gets Σ g, summed over the leading dimensions",
+            "O(in out) for each row",
+        ),
         inputs: &["x", "weight", "bias?"],
         attrs: &[],
         dtypes: "float",
@@ -44,7 +52,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "mseLoss",
-        doc: "(x - target)², reduced to its mean, its sum, or not.",
+        doc: "(x - target)², for x and target of one shape, reduced to its mean, its sum, or not (none).",
+        notes: notes("x gets 2 g (x - target), target the negative of it; divided by n for the mean", "O(n)"),
         attrs: &[REDUCTION],
         build: |c| pairwise(c, |x, t| (x - t).square()),
         samples: &[Sample {
@@ -55,7 +64,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "maeLoss",
-        doc: "|x - target|, reduced to its mean, its sum, or not; the derivative at 0 is 0.",
+        doc: "|x - target|, for x and target of one shape, reduced to its mean, its sum, or not (none); the derivative at 0 is 0.",
+        notes: notes("x gets g sign(x - target), target the negative of it; divided by n for the mean", "O(n)"),
         attrs: &[REDUCTION],
         build: |c| pairwise(c, |x, t| (x - t).abs()),
         samples: &[Sample {
@@ -66,7 +76,11 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "huberLoss",
-        doc: "(x - target)² / 2 where |x - target| ≤ delta, delta (|x - target| - delta / 2) beyond, reduced to its mean, its sum, or not (Huber, 1964).",
+        doc: "(x - target)² / 2 where |x - target| ≤ delta, delta (|x - target| - delta / 2) beyond, for x and target of one shape, reduced to its mean, its sum, or not (none) (Huber, 1964).",
+        notes: notes(
+            "x gets g (x - target), held between -delta g and delta g, target the negative of it; divided by n for the mean",
+            "O(n)",
+        ),
         attrs: &[option("delta", Kind::Float, "1"), REDUCTION],
         build: |c| {
             let delta = c.float()?;
@@ -89,7 +103,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "binaryCrossEntropyWithLogits",
-        doc: "-t log sigmoid(x) - (1 - t) log sigmoid(-x), without overflow, reduced to its mean, its sum, or not.",
+        doc: "-t log sigmoid(x) - (1 - t) log sigmoid(-x), with t the target in the shape of x, without overflow, reduced to its mean, its sum, or not (none).",
+        notes: notes("x gets g (sigmoid(x) - target), target gets -g x; divided by n for the mean", "O(n)"),
         attrs: &[REDUCTION],
         build: |c| pairwise(c, |x, t| x.map(Func::Softplus) - t * x),
         samples: &[Sample { x: &[Operand::Real(&[3, 2], -1.0, 1.0), Operand::Real(&[3, 2], 0.1, 0.9)], attrs: &[0.0] }],
@@ -97,7 +112,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "klDiv",
-        doc: "p (log p - logQ), 0 where p is 0, reduced to its mean, its sum, or not: PyTorch's kl_div(logQ, p).",
+        doc: "p (log p - x), with p the target and x the logarithms of probabilities in the same shape, 0 where p is 0; reduced to its mean, its sum, or not (none): PyTorch's kl_div.",
+        notes: notes("x gets -g target, target gets g (log(target) + 1 - x); divided by n for the mean", "O(n)"),
         attrs: &[REDUCTION],
         build: |c| {
             pairwise(c, |q, p| {
@@ -110,7 +126,11 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "hingeLoss",
-        doc: "max(0, 1 - target x), with targets of 1 and -1, reduced to its mean, its sum, or not; the derivative at the kink is 0.",
+        doc: "max(0, 1 - target x), with targets of 1 and -1, for x and target of one shape, reduced to its mean, its sum, or not (none); the derivative at the kink is 0.",
+        notes: notes(
+            "x gets -g target where target x < 1, else 0, target gets -g x there; divided by n for the mean",
+            "O(n)",
+        ),
         attrs: &[REDUCTION],
         build: |c| pairwise(c, |x, t| (x.one() - t * x).map(Func::Relu)),
         samples: &[Sample {
@@ -121,7 +141,11 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "cosineSimilarity",
-        doc: "Σ a b / (max(|a|, eps) max(|b|, eps)) along an axis.",
+        doc: "Σ a b / (max(|a|, eps) max(|b|, eps)) along an axis, which is gone from the common shape of a and b.",
+        notes: notes(
+            "with â = a / |a| and b̂ = b / |b|: a gets g (b̂ - y â) / |a|, b gets g (â - y b̂) / |b|, where both are longer than eps",
+            "O(n)",
+        ),
         inputs: &["a", "b"],
         attrs: &[option("axis", Kind::Axis, "-1"), option("eps", Kind::Float, "1e-8")],
         dtypes: "float",
@@ -134,9 +158,10 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "nllLoss",
         doc: "-logp[label]: logp `[n, classes, ..]` or `[classes]`, labels int32 `[n, ..]` from 0 to classes - 1; labels equal to ignoreIndex do not count, not in the mean either. PyTorch's nll_loss.",
+        notes: notes("logp gets -g at the labels, 0 elsewhere; divided by their number for the mean", "O(n)"),
         inputs: &["logp", "labels:int32"],
         attrs: &[REDUCTION, option("ignoreIndex", Kind::Int, "-100")],
-        dtypes: "any",
+        dtypes: "float",
         build: |c| {
             op::need_float(c.op, c.x[0].dtype())?;
             let (reduction, ignore) = (c.choice(3)?, c.int("ignoreIndex")? as f64);
@@ -150,9 +175,13 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "crossEntropy",
         doc: "-log softmax(logits)[label]: logits `[n, classes, ..]` or `[classes]`, labels int32 `[n, ..]` from 0 to classes - 1, or a tensor of probabilities in the shape of logits. labelSmoothing ε mixes the target with ε / classes; labels equal to ignoreIndex do not count, not in the mean either. PyTorch's cross_entropy.",
+        notes: notes(
+            "logits get g (softmax(logits) - target), with the label as a one-hot target; divided by their number for the mean",
+            "O(n)",
+        ),
         inputs: &["logits", "labels:int32"],
         attrs: &[REDUCTION, option("labelSmoothing", Kind::Float, "0"), option("ignoreIndex", Kind::Int, "-100")],
-        dtypes: "any",
+        dtypes: "float",
         build: cross_entropy,
         samples: &[
             Sample { x: &[Operand::Real(&[4, 3], -2.0, 2.0), Operand::Index(&[4], 3)], attrs: &[0.0, 0.0, -100.0] },
@@ -169,6 +198,7 @@ pub const SPECS: &[Spec] = &[
 const PAIRWISE: Spec = Spec {
     name: "",
     doc: "",
+    notes: notes("", ""),
     inputs: &["x", "target"],
     attrs: &[REDUCTION],
     dtypes: "float",

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::array::Array;
-use crate::call::{Call, Kind, Operand, Sample, Spec, option, param};
+use crate::call::{Call, Kind, Operand, Sample, Spec, notes, option, param};
 use crate::compose::indexing::take;
 use crate::compose::statistics::{mean, softmax};
 use crate::dtype::DType;
@@ -24,7 +24,11 @@ const X: Operand = Operand::Real(&[2, 4, 3], -2.0, 2.0);
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "normalize",
-        doc: "x / max(norm, eps) along an axis, with the vector norm of order ord.",
+        doc: "x / max(norm, eps) along an axis, with the vector norm of order ord; the shape is that of x.",
+        notes: notes(
+            "x gets (g - u Σ g y) / norm, with u the derivative of the norm by x (y itself for ord = 2); g / eps where the norm is below eps",
+            "O(n)",
+        ),
         inputs: &["x"],
         attrs: &[
             option("axis", Kind::Axis, "-1"),
@@ -44,7 +48,11 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "layerNorm",
-        doc: "(x - mean) / sqrt(variance + eps) · weight + bias, over the axes (one or several); weight and bias have their shape.",
+        doc: "(x - mean) / sqrt(variance + eps) · weight + bias, over the axes (one or several); weight and bias have their shape, the result that of x.",
+        notes: notes(
+            "with h = g weight and z = (x - mean) / s, s = sqrt(variance + eps): x gets (h - mean(h) - z mean(h z)) / s, weight gets Σ g z, bias gets Σ g",
+            "O(n)",
+        ),
         inputs: &["x", "weight?=1", "bias?=0"],
         attrs: &[option("axis", Kind::Axes, "-1"), option("eps", Kind::Float, "1e-5")],
         dtypes: "float",
@@ -61,7 +69,11 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "rmsNorm",
-        doc: "x / sqrt(mean(x²) + eps) · weight, over the axes (one or several); weight has their shape.",
+        doc: "x / sqrt(mean(x²) + eps) · weight, over the axes (one or several); weight has their shape, the result that of x.",
+        notes: notes(
+            "with h = g weight, s = sqrt(mean(x²) + eps) and z = x / s: x gets (h - z mean(h z)) / s, weight gets Σ g z",
+            "O(n)",
+        ),
         inputs: &["x", "weight?=1"],
         attrs: &[option("axis", Kind::Axes, "-1"), option("eps", Kind::Float, "1e-6")],
         dtypes: "float",
@@ -75,7 +87,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "groupNorm",
-        doc: "Standardizes `[n, channels, ..]` over each of `groups` groups of channels, then weight and bias for each channel.",
+        doc: "Standardizes `[n, channels, ..]` over each of `groups` groups of channels, then weight and bias `[channels]` for each channel: (x - mean) / sqrt(variance + eps) · weight + bias.",
+        notes: notes("as layerNorm, over each group", "O(n)"),
         inputs: &["x", "weight?=1", "bias?=0"],
         attrs: &[param("groups", Kind::Int), option("eps", Kind::Float, "1e-5")],
         dtypes: "float",
@@ -101,7 +114,11 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "batchNorm",
-        doc: "Standardizes the channels of `[n, channels, ..]` with the given mean and variance, or with those of the batch (where variance is left out), then weight and bias for each channel.",
+        doc: "Standardizes the channels of `[n, channels, ..]` with the given mean and variance, or with those of the batch (where variance is left out), then weight and bias `[channels]` for each channel: (x - mean) / sqrt(variance + eps) · weight + bias.",
+        notes: notes(
+            "as layerNorm, over all but the channels; with given mean and variance x gets g weight / sqrt(variance + eps)",
+            "O(n)",
+        ),
         inputs: &["x", "weight?=1", "bias?=0", "mean=0", "variance=-1"],
         attrs: &[option("eps", Kind::Float, "1e-5")],
         dtypes: "float",
@@ -136,7 +153,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "dropout",
-        doc: "0 with probability p, else x / (1 - p); the key decides which.",
+        doc: "0 with probability p, else x / (1 - p); the key decides which. The shape is that of x.",
+        notes: notes("x gets g / (1 - p) where it was kept, else 0", "O(n)"),
         inputs: &["x", "p", "key:int32"],
         attrs: &[],
         dtypes: "float",
@@ -157,6 +175,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "embedding",
         doc: "The rows of weight that the indices name: `[..], [n, size] -> [.., size]`.",
+        notes: notes("weight gets the rows of g added at the indices", "O(n size) for n indices"),
         inputs: &["indices:int32", "weight"],
         attrs: &[],
         dtypes: "any",
@@ -170,7 +189,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "glu",
-        doc: "a sigmoid(b), with a and b the halves of x along an axis.",
+        doc: "a sigmoid(b), with a and b the halves of x along an axis, which becomes half as long.",
+        notes: notes("a gets g sigmoid(b), b gets g y (1 - sigmoid(b))", "O(n)"),
         inputs: &["x"],
         attrs: &[option("axis", Kind::Axis, "-1")],
         dtypes: "float",
@@ -189,7 +209,11 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "attention",
-        doc: "softmax(q kᵀ scale + mask) v: q `[.., n, d]`, k `[.., m, d]`, v `[.., m, e]`, leading dimensions broadcast; scale is 1/sqrt(d) when left out. A bool mask is true where a key is seen, another is added; causal lets query i see keys 0 to i.",
+        doc: "softmax(q kᵀ scale + mask) v: q `[.., n, d]`, k `[.., m, d]`, v `[.., m, e]`, leading dimensions broadcast, the result `[.., n, e]`; scale is 1/sqrt(d) when left out. A bool mask is true where a key is seen, another is added; causal lets query i see keys 0 to i.",
+        notes: notes(
+            "with p the softmax and h = p (g vᵀ - Σ (g vᵀ) p): v gets pᵀ g, q gets scale h k, k gets scale hᵀ q, the mask gets h",
+            "O(n m (d + e)), and memory O(n m)",
+        ),
         inputs: &["q", "k", "v", "mask=0"],
         attrs: &[option("causal", Kind::Bool, "false"), option("scale", Kind::Float, "null")],
         dtypes: "float",
@@ -217,7 +241,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "interpolate",
-        doc: "The last axes of `[n, channels, ..]` at other sizes, PyTorch's interpolate: \"nearest\" takes element floor(i n / size), \"bilinear\" a weighted mean of neighbours, with the corners at the corners with alignCorners.",
+        doc: "The last axes of `[n, channels, ..]` at other sizes, `[n, channels, ..size]`, PyTorch's interpolate: \"nearest\" takes element floor(i n / size), \"bilinear\" a weighted mean of neighbours, with the corners at the corners with alignCorners.",
+        notes: notes("x gets g times its weight in each result, added up", "O(n)"),
         inputs: &["x"],
         attrs: &[
             option("size", Kind::Ints, "null"),
@@ -235,6 +260,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "pixelShuffle",
         doc: "`[.., channels · factor², height, width] -> [.., channels, height · factor, width · factor]`.",
+        notes: notes("x gets g in the places that the elements came from", "O(n)"),
         inputs: &["x"],
         attrs: &[param("factor", Kind::Int)],
         dtypes: "any",

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::call::{Attr, Call, Kind, Operand, Sample, Spec, option, param};
+use crate::call::{Attr, Call, Kind, Operand, Sample, Spec, notes, option, param};
 use crate::compose::triangle::{lower, upper};
 use crate::error::{Code, Result};
 use crate::op::{need_float, same_dtype};
@@ -21,7 +21,11 @@ const TRIANGLE: &[Attr] = &[option("diagonal", Kind::Int, "0")];
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "dot",
-        doc: "NumPy's dot: Σ a b over the last axis of a and the last but one of b (the only one of a vector); for scalars the product.",
+        doc: "NumPy's dot: Σ a b over the last axis of a and the last but one of b (the only one of a vector); for scalars the product. `[..a, k]`, `[..b, k, n] -> [..a, ..b, n]`.",
+        notes: notes(
+            "as matmul: a gets the product of g and b, b that of a and g",
+            "O(k) for each result, with k the size of the axis",
+        ),
         inputs: &["a", "b"],
         attrs: &[],
         dtypes: "float",
@@ -42,6 +46,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "outer",
         doc: "`y[i, j] = a[i] b[j]`: `[n], [m] -> [n, m]`; other shapes are taken in row-major order.",
+        notes: notes("a gets Σ_j g[i, j] b[j], b gets Σ_i g[i, j] a[i]", "O(n m)"),
         inputs: &["a", "b"],
         attrs: &[],
         dtypes: "number",
@@ -56,6 +61,10 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "tensordot",
         doc: "Σ a b over pairs of axes, NumPy's tensordot: the last `axes` of a and the first of b, or those in two lists. What is left of a comes first.",
+        notes: notes(
+            "a gets tensordot of g and b, b gets tensordot of a and g, over the axes that came from the other",
+            "O(k) for each result, with k the elements summed over",
+        ),
         inputs: &["a", "b"],
         attrs: &[option("axes", Kind::Contraction, "2")],
         dtypes: "float",
@@ -72,7 +81,11 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "modeProduct",
-        doc: "The n-mode product x ×ₙ matrix: `y[.., j, ..] = Σ_i matrix[j, i] x[.., i, ..]` along axis `mode`.",
+        doc: "The n-mode product x ×ₙ matrix: `y[.., j, ..] = Σ_i matrix[j, i] x[.., i, ..]` along axis `mode`, whose size becomes the rows of the matrix.",
+        notes: notes(
+            "x gets g ×ₙ matrixᵀ, matrix gets unfold(g) unfold(x)ᵀ along the mode",
+            "O(rows n) for n elements of x",
+        ),
         inputs: &["x", "matrix"],
         attrs: &[param("mode", Kind::Axis)],
         dtypes: "float",
@@ -91,7 +104,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "unfold",
-        doc: "The matricisation of a tensor: axis `mode` first, the other axes in their order as one, the last the fastest.",
+        doc: "The matricisation of a tensor: axis `mode` first, the other axes in their order as one, the last the fastest: `[n, ..] -> [n, rest]` for axis 0.",
+        notes: notes("x gets g, folded back", "O(1) where strides can say it, else O(n)"),
         inputs: &["x"],
         attrs: &[param("mode", Kind::Axis)],
         dtypes: "any",
@@ -106,6 +120,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "diagonal",
         doc: "The diagonals of the matrices in two axes, as a new last axis, NumPy's diagonal; offset counts above the main one, negative below.",
+        notes: notes("x gets g on the diagonals, 0 elsewhere", "O(1) where strides can say it, else O(n)"),
         inputs: &["x"],
         attrs: DIAGONAL,
         dtypes: "any",
@@ -114,7 +129,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "trace",
-        doc: "The sum of the diagonal of the matrices in two axes, NumPy's trace.",
+        doc: "The sum of the diagonal of the matrices in two axes, which are gone from the shape, NumPy's trace.",
+        notes: notes("x gets g on the diagonals, 0 elsewhere", "O(n)"),
         inputs: &["x"],
         attrs: DIAGONAL,
         dtypes: "number",
@@ -127,6 +143,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "diag",
         doc: "Of a vector the matrix with it on a diagonal, of a matrix the diagonal, NumPy's diag; offset counts above the main one, negative below.",
+        notes: notes("a vector gets the diagonal of g, a matrix gets g on its diagonal, 0 elsewhere", "O(n)"),
         inputs: &["x"],
         attrs: &[option("offset", Kind::Int, "0")],
         dtypes: "any",
@@ -146,7 +163,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "triu",
-        doc: "The matrices in the last two axes with zeros below a diagonal; positive ones lie above the main one.",
+        doc: "The matrices in the last two axes with zeros below a diagonal; positive ones lie above the main one. The shape is that of x.",
+        notes: notes("x gets g with zeros in the same places", "O(n)"),
         inputs: &["x"],
         attrs: TRIANGLE,
         dtypes: "any",
@@ -155,7 +173,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "tril",
-        doc: "The matrices in the last two axes with zeros above a diagonal; positive ones lie above the main one.",
+        doc: "The matrices in the last two axes with zeros above a diagonal; positive ones lie above the main one. The shape is that of x.",
+        notes: notes("x gets g with zeros in the same places", "O(n)"),
         inputs: &["x"],
         attrs: TRIANGLE,
         dtypes: "any",

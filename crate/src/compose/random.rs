@@ -1,6 +1,6 @@
 //! Random distributions, made of the uniform one.
 
-use crate::call::{Attr, Call, Kind, Operand, Sample, Spec, option, param};
+use crate::call::{Attr, Call, Kind, Operand, Sample, Spec, notes, option, param};
 use crate::dtype::DType;
 use crate::error::{Code, Result};
 use crate::op;
@@ -16,7 +16,8 @@ const DTYPE: Attr = option("dtype", Kind::DType, "\"float32\"");
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "random.uniform",
-        doc: "Uniform in [min, max); float32 has 23 random bits, float64 52.",
+        doc: "Uniform in [min, max), of the shape; float32 has 23 random bits, float64 52.",
+        notes: notes("none, the key is int32", "O(n)"),
         inputs: &["key:int32"],
         attrs: &[SHAPE, option("min", Kind::Float, "0"), option("max", Kind::Float, "1"), DTYPE],
         dtypes: "any",
@@ -32,7 +33,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "random.normal",
-        doc: "Normal with mean 0 and standard deviation 1: sqrt(2) erfinv(u), u uniform in (-1, 1).",
+        doc: "Of the shape, normal with mean 0 and standard deviation 1: sqrt(2) erfinv(u), u uniform in (-1, 1).",
+        notes: notes("none, the key is int32", "O(n)"),
         inputs: &["key:int32"],
         attrs: &[SHAPE, DTYPE],
         dtypes: "any",
@@ -53,7 +55,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "random.bernoulli",
-        doc: "True with probability p; bool.",
+        doc: "True with probability p, else false: bool of the shape.",
+        notes: notes("none, the result is bool", "O(n)"),
         inputs: &["key:int32"],
         attrs: &[SHAPE, option("p", Kind::Float, "0.5")],
         dtypes: "any",
@@ -69,7 +72,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "random.randint",
-        doc: "Whole numbers from min to max - 1, all equally likely (to 2^-20 of it); int32.",
+        doc: "Whole numbers from min to max - 1, all equally likely (to 2^-20 of it): int32 of the shape.",
+        notes: notes("none, the result is int32", "O(n)"),
         inputs: &["key:int32"],
         attrs: &[SHAPE, option("min", Kind::Float, "0"), option("max", Kind::Float, "2147483647")],
         dtypes: "any",
@@ -87,7 +91,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "random.truncatedNormal",
-        doc: "Normal with mean 0 and standard deviation 1, given that it lies in [min, max].",
+        doc: "Of the shape, normal with mean 0 and standard deviation 1, given that it lies in [min, max].",
+        notes: notes("none, the key is int32", "O(n)"),
         inputs: &["key:int32"],
         attrs: &[SHAPE, option("min", Kind::Float, "-2"), option("max", Kind::Float, "2"), DTYPE],
         dtypes: "any",
@@ -109,9 +114,10 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "random.categorical",
         doc: "The index along an axis drawn with probability softmax(logits), by the largest of logits with Gumbel noise; `shape` comes before that of the logits without the axis. int32.",
+        notes: notes("none, the result is int32", "O(n) for n logits times the size of shape"),
         inputs: &["key:int32", "logits"],
         attrs: &[option("axis", Kind::Axis, "-1"), option("shape", Kind::Shape, "[]")],
-        dtypes: "any",
+        dtypes: "float",
         build: |c| {
             let logits = c.x[1].stop_gradient();
             op::need_float("random.categorical", logits.dtype())?;

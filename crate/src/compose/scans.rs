@@ -3,7 +3,7 @@
 
 use smallvec::SmallVec;
 
-use crate::call::{Attr, Call, Kind, NONE, Operand, Sample, Spec, option};
+use crate::call::{Attr, Call, Kind, NONE, Operand, Sample, Spec, notes, option};
 use crate::elementwise::Func;
 use crate::error::Result;
 use crate::op::{need_float, need_number};
@@ -35,7 +35,11 @@ const FINITE: &[Sample] = &[
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "cumprod",
-        doc: "Running products along an axis: y_i = Π x_j over j ≤ i (j < i when exclusive; from the end when reverse). Without an axis, of all elements in row-major order.",
+        doc: "Running products along an axis: y_i = Π x_j over j ≤ i (j < i when exclusive; from the end when reverse). The shape is that of x; without an axis, `[n]` for all elements in row-major order.",
+        notes: notes(
+            "x_j gets Σ g_i over the products that it stands in, each without x_j; exact with zeros too",
+            "O(n log k) along an axis of k elements",
+        ),
         build: |c| {
             need_number(c.op, c.x[0].dtype())?;
             scan(c, Func::Mul, 1.0)
@@ -44,7 +48,11 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "cummax",
-        doc: "Running maxima along an axis: y_i = max x_j over j ≤ i (j < i when exclusive; from the end when reverse); ties share the gradient. Without an axis, of all elements in row-major order.",
+        doc: "Running maxima along an axis: y_i = max x_j over j ≤ i (j < i when exclusive; from the end when reverse); ties share the gradient. The shape is that of x; without an axis, `[n]` for all elements in row-major order.",
+        notes: notes(
+            "each maximum gives its g to the element it came from, equal ones share it",
+            "O(n log k) along an axis of k elements",
+        ),
         build: |c| {
             need_number(c.op, c.x[0].dtype())?;
             scan(c, Func::Maximum, f64::NEG_INFINITY)
@@ -54,7 +62,12 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "logCumSumExp",
-        doc: "Running log Σ exp(x_j) along an axis over j ≤ i (j < i when exclusive; from the end when reverse), without overflow. Without an axis, of all elements in row-major order.",
+        doc: "Running log Σ exp(x_j) along an axis over j ≤ i (j < i when exclusive; from the end when reverse), without overflow. The shape is that of x; without an axis, `[n]` for all elements in row-major order.",
+        notes: notes(
+            "x_j gets Σ g_i exp(x_j - y_i) over the sums it stands in",
+            "O(n log k) along an axis of k elements",
+        ),
+        dtypes: "float",
         build: |c| {
             need_float(c.op, c.x[0].dtype())?;
             scan(c, Func::Logaddexp, f64::NEG_INFINITY)
@@ -68,6 +81,7 @@ pub const SPECS: &[Spec] = &[
 const RUNNING: Spec = Spec {
     name: "",
     doc: "",
+    notes: notes("", ""),
     inputs: &["x"],
     attrs: SCAN,
     dtypes: "number",

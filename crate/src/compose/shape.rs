@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::call::{Call, Kind, Operand, Sample, Spec, option, param};
+use crate::call::{Call, Kind, Operand, Sample, Spec, notes, option, param};
 use crate::dtype::DType;
 use crate::elementwise::Test;
 use crate::error::{Code, Result};
@@ -18,7 +18,8 @@ const X: Operand = Operand::Real(&[2, 3, 4], -1.0, 1.0);
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "flatten",
-        doc: "All elements in row-major order as one dimension.",
+        doc: "All elements in row-major order as one dimension: `[..] -> [n]`.",
+        notes: notes("x gets g in its own shape", "O(1) where strides can say it, else O(n)"),
         inputs: &["x"],
         attrs: &[],
         dtypes: "any",
@@ -28,6 +29,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "squeeze",
         doc: "Without the dimensions of size 1: those of the given axes, or all.",
+        notes: notes("x gets g in its own shape", "O(1)"),
         inputs: &["x"],
         attrs: &[option("axis", Kind::Axes, "null")],
         dtypes: "any",
@@ -36,7 +38,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "expandDims",
-        doc: "A new dimension of size 1 at the place `axis` of the result.",
+        doc: "A new dimension of size 1 at the place `axis` of the result: `[a, b] -> [a, 1, b]` for 1.",
+        notes: notes("x gets g in its own shape", "O(1)"),
         inputs: &["x"],
         attrs: &[param("axis", Kind::Axis)],
         dtypes: "any",
@@ -51,7 +54,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "transpose",
-        doc: "The dimensions in reverse order, as NumPy's; no copy.",
+        doc: "The dimensions in reverse order, as NumPy's: `[a, .., z] -> [z, .., a]`; no copy.",
+        notes: notes("x gets gᵀ", "O(1)"),
         inputs: &["x"],
         attrs: &[],
         dtypes: "any",
@@ -64,6 +68,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "swapAxes",
         doc: "Two dimensions exchanged; no copy.",
+        notes: notes("x gets g with the axes exchanged back", "O(1)"),
         inputs: &["x"],
         attrs: &[param("axis1", Kind::Axis), param("axis2", Kind::Axis)],
         dtypes: "any",
@@ -79,6 +84,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "moveAxis",
         doc: "One dimension moved to another place, the others in their order; no copy.",
+        notes: notes("x gets g with the axis moved back", "O(1)"),
         inputs: &["x"],
         attrs: &[param("from", Kind::Axis), param("to", Kind::Axis)],
         dtypes: "any",
@@ -93,7 +99,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "flip",
-        doc: "The order of the elements along the axes reversed (all axes when left out); no copy.",
+        doc: "The order of the elements along the axes reversed (all axes when left out); same shape, no copy.",
+        notes: notes("x gets g, reversed along the axes", "O(1)"),
         inputs: &["x"],
         attrs: &[option("axis", Kind::Axes, "null")],
         dtypes: "any",
@@ -110,7 +117,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "at",
-        doc: "Element `index` along the first dimension, which is gone from the result; negative counts from the end.",
+        doc: "Element `index` along the first dimension, which is gone from the result, `[n, ..] -> [..]`; negative counts from the end.",
+        notes: notes("x gets g at the index, 0 elsewhere", "O(1)"),
         inputs: &["x"],
         attrs: &[param("index", Kind::Int)],
         dtypes: "any",
@@ -134,7 +142,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "stack",
-        doc: "Tensors of one shape along a new axis.",
+        doc: "Tensors of one shape along a new axis: k times `[..]` give `[k, ..]`.",
+        notes: notes("each tensor gets its slice of g", "O(n)"),
         inputs: &["..xs"],
         attrs: &[option("axis", Kind::Axis, "0")],
         dtypes: "any",
@@ -147,6 +156,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "oneHot",
         doc: "`[..] -> [.., depth]`: 1 at the place of the index, else 0. An index out of range gives zeros.",
+        notes: notes("none, indices are int32", "O(n depth) for n indices"),
         inputs: &["indices:int32"],
         attrs: &[param("depth", Kind::Int), option("dtype", Kind::DType, "\"float32\"")],
         dtypes: "any",

@@ -1,6 +1,6 @@
 //! Means, spreads, norms and products over axes, and the softmax family.
 
-use crate::call::{Attr, Call, Kind, NONE, Operand, REDUCTION, Sample, Spec, option};
+use crate::call::{Attr, Call, Kind, NONE, Operand, REDUCTION, Sample, Spec, notes, option};
 use crate::elementwise::Test;
 use crate::error::{Code, Result};
 use crate::op::need_number;
@@ -21,7 +21,8 @@ const X: Operand = Operand::Real(&[3, 4], -2.0, 2.0);
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "mean",
-        doc: "Σ x / n over the axes (all of them when left out).",
+        doc: "Σ x / n over the axes (all of them when left out). The axes are gone from the shape, or 1 with keepDims.",
+        notes: notes("x gets g / n, repeated along the axes", "O(n)"),
         inputs: &["x"],
         attrs: REDUCTION,
         dtypes: "float",
@@ -34,7 +35,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "variance",
-        doc: "Σ (x - mean)² / (n - correction) over the axes (all of them when left out).",
+        doc: "Σ (x - mean)² / (n - correction) over the axes (all of them when left out). The axes are gone from the shape, or 1 with keepDims.",
+        notes: notes("x gets 2 g (x - mean) / (n - correction)", "O(n)"),
         inputs: &["x"],
         attrs: SPREAD,
         dtypes: "float",
@@ -43,7 +45,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "std",
-        doc: "The square root of the variance; its derivative is 0 where all elements are equal.",
+        doc: "The square root of the variance; its derivative is 0 where all elements are equal. The axes are gone from the shape, or 1 with keepDims.",
+        notes: notes("x gets g (x - mean) / ((n - correction) y), 0 where y = 0", "O(n)"),
         inputs: &["x"],
         attrs: SPREAD,
         dtypes: "float",
@@ -52,7 +55,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "prod",
-        doc: "Π x over the axes (all of them when left out). Multiplied in pairs, so the derivative is right with zeros too.",
+        doc: "Π x over the axes (all of them when left out). Multiplied in pairs, so the derivative is right with zeros too. The axes are gone from the shape, or 1 with keepDims.",
+        notes: notes("x gets g times the product of the other elements", "O(n)"),
         inputs: &["x"],
         attrs: REDUCTION,
         dtypes: "number",
@@ -61,7 +65,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "all",
-        doc: "Whether every element differs from 0, over the axes (all of them when left out); bool.",
+        doc: "Whether every element differs from 0, over the axes (all of them when left out); bool. The axes are gone from the shape, or 1 with keepDims.",
+        notes: notes("none, the result is bool", "O(n)"),
         inputs: &["x"],
         attrs: REDUCTION,
         dtypes: "any",
@@ -70,7 +75,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "any",
-        doc: "Whether some element differs from 0, over the axes (all of them when left out); bool.",
+        doc: "Whether some element differs from 0, over the axes (all of them when left out); bool. The axes are gone from the shape, or 1 with keepDims.",
+        notes: notes("none, the result is bool", "O(n)"),
         inputs: &["x"],
         attrs: REDUCTION,
         dtypes: "any",
@@ -79,7 +85,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "norm",
-        doc: "The vector norm (Σ |x|^ord)^(1/ord) over the axes (all of them when left out); ord may be ±Infinity, or 0 for the number of elements that differ from 0. The derivative at 0 is 0 for ord of at least 1.",
+        doc: "The vector norm (Σ |x|^ord)^(1/ord) over the axes (all of them when left out); ord may be ±Infinity, or 0 for the number of elements that differ from 0. The derivative at 0 is 0 for ord of at least 1. The axes are gone from the shape, or 1 with keepDims.",
+        notes: notes("x gets g sign(x) (|x| / y)^(ord - 1), for ord = 2 g x / y", "O(n)"),
         inputs: &["x"],
         attrs: &[
             option("axis", Kind::Axes, "null"),
@@ -101,7 +108,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "logSumExp",
-        doc: "log Σ exp(x) over the axes (all of them when left out), without overflow.",
+        doc: "log Σ exp(x) over the axes (all of them when left out), without overflow. The axes are gone from the shape, or 1 with keepDims.",
+        notes: notes("x gets g exp(x - y), softmax(x) times g", "O(n)"),
         inputs: &["x"],
         attrs: REDUCTION,
         dtypes: "float",
@@ -120,7 +128,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "softmax",
-        doc: "exp(x) / Σ exp(x) along an axis, without overflow.",
+        doc: "exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow.",
+        notes: notes("x gets y (g - Σ g y)", "O(n)"),
         inputs: &["x"],
         attrs: LAST,
         dtypes: "float",
@@ -133,7 +142,8 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "logSoftmax",
-        doc: "x - log Σ exp(x) along an axis, without overflow.",
+        doc: "x - log Σ exp(x) along an axis, in the shape of x, without overflow.",
+        notes: notes("x gets g - exp(y) Σ g", "O(n)"),
         inputs: &["x"],
         attrs: LAST,
         dtypes: "float",

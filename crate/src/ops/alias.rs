@@ -1,6 +1,11 @@
 //! The identity: a fresh variable to differentiate by, or a stop for derivatives.
 
+<<<<<<< HEAD
 use crate::call::{Operand, Sample, Spec};
+=======
+use crate::array::Array;
+use crate::call::{Operand, Sample, Spec, notes};
+>>>>>>> opsdocs
 use crate::error::Result;
 use crate::op::{Aval, Primitive};
 use crate::var::Var;
@@ -15,7 +20,8 @@ pub struct Alias {
 impl Primitive for Alias {
     const SPECS: &'static [Spec] = &[Spec {
         name: "stopGradient",
-        doc: "x, as a constant: no derivative flows through.",
+        doc: "x as a constant, through which no derivative flows; the function takes trees of tensors too.",
+        notes: notes("none", "O(1)"),
         inputs: &["x"],
         attrs: &[],
         dtypes: "any",

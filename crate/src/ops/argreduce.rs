@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Call, NONE, Operand, REDUCTION, Sample, Spec};
+use crate::call::{Call, NONE, Operand, REDUCTION, Sample, Spec, notes};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::kernels::reduce;
@@ -27,13 +27,15 @@ impl Primitive for ArgReduce {
     const SPECS: &'static [Spec] = &[
         Spec {
             name: "argmax",
-            doc: "The position of the largest element along an axis, the first on ties; NaN counts as the extreme. Without an axis, the position in row-major order. int32.",
+            doc: "The position of the largest element along an axis, the first on ties; NaN counts as the extreme. Without an axis, the position in row-major order. int32, without the axis, or with it as 1 with keepDims.",
+            notes: notes("none, the result is int32", "O(n)"),
             build: |c| build(c, true),
             ..SPEC
         },
         Spec {
             name: "argmin",
-            doc: "The position of the smallest element along an axis, the first on ties; NaN counts as the extreme. Without an axis, the position in row-major order. int32.",
+            doc: "The position of the smallest element along an axis, the first on ties; NaN counts as the extreme. Without an axis, the position in row-major order. int32, without the axis, or with it as 1 with keepDims.",
+            notes: notes("none, the result is int32", "O(n)"),
             build: |c| build(c, false),
             ..SPEC
         },
@@ -86,6 +88,7 @@ fn build<'t>(c: &mut Call<'_, 't>, max: bool) -> Result<Var<'t>> {
 const SPEC: Spec = Spec {
     name: "",
     doc: "",
+    notes: notes("", ""),
     inputs: &["x"],
     attrs: REDUCTION,
     dtypes: "any",

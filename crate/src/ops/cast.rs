@@ -1,8 +1,14 @@
 //! Conversion of dtypes.
 
+<<<<<<< HEAD
 use crate::blocks::Elementwise;
 use crate::call::{Kind, Operand, Sample, Spec, param};
 use crate::dtype::DType;
+=======
+use crate::array::Array;
+use crate::call::{Kind, Operand, Sample, Spec, notes, param};
+use crate::dtype::{DType, Elem};
+>>>>>>> opsdocs
 use crate::error::Result;
 use crate::kernels::map;
 use crate::op::{Aval, Primitive};
@@ -19,7 +25,8 @@ pub struct Cast {
 impl Primitive for Cast {
     const SPECS: &'static [Spec] = &[Spec {
         name: "to",
-        doc: "x as another dtype: floats round to nearest, int32 truncates and saturates (NaN gives 0), bool is x ≠ 0.",
+        doc: "x as another dtype, in the same shape: floats round to nearest, int32 truncates and saturates (NaN gives 0), bool is x ≠ 0.",
+        notes: notes("x gets g in its own dtype, between floats; none from or to int32 and bool", "O(n)"),
         inputs: &["x"],
         attrs: &[param("dtype", Kind::DType)],
         dtypes: "any",

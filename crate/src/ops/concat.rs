@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, Operand, Sample, Spec, option};
+use crate::call::{Kind, Operand, Sample, Spec, notes, option};
 use crate::error::{Code, Error, Result};
 use crate::kernels::copy;
 use crate::layout::Layout;
@@ -24,7 +24,8 @@ pub struct Concat {
 impl Primitive for Concat {
     const SPECS: &'static [Spec] = &[Spec {
         name: "concat",
-        doc: "The tensors one after the other along an axis; all other sizes are equal.",
+        doc: "The tensors one after the other along an axis; that size is the sum of theirs, all others are equal.",
+        notes: notes("each tensor gets its part of g", "O(n)"),
         inputs: &["..xs"],
         attrs: &[option("axis", Kind::Axis, "0")],
         dtypes: "any",

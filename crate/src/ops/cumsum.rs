@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, NONE, Operand, Sample, Spec, option};
+use crate::call::{Kind, NONE, Operand, Sample, Spec, notes, option};
 use crate::error::Result;
 use crate::kernels::reduce;
 use crate::layout::Layout;
@@ -26,7 +26,8 @@ pub struct Cumsum {
 impl Primitive for Cumsum {
     const SPECS: &'static [Spec] = &[Spec {
         name: "cumsum",
-        doc: "Running sums along an axis: y_i = Σ x_j over j ≤ i (j < i when exclusive; from the end when reverse). Without an axis, of all elements in row-major order.",
+        doc: "Running sums along an axis: y_i = Σ x_j over j ≤ i (j < i when exclusive; from the end when reverse). The shape is that of x; without an axis, `[n]` for all elements in row-major order.",
+        notes: notes("x gets the running sums of g from the other end", "O(n)"),
         inputs: &["x"],
         attrs: &[
             option("axis", Kind::Axes, "null"),

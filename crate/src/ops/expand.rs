@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, Operand, Sample, Spec, param};
+use crate::call::{Kind, Operand, Sample, Spec, notes, param};
 use crate::error::{Code, Error, Result};
 use crate::op::{Arrays, Aval, Primitive};
 use crate::shape::Shape;
@@ -18,7 +18,8 @@ pub struct Expand {
 impl Primitive for Expand {
     const SPECS: &'static [Spec] = &[Spec {
         name: "broadcastTo",
-        doc: "x repeated along new leading dimensions and along those of size 1; no copy.",
+        doc: "x repeated to a shape, along new leading dimensions and along those of size 1; no copy.",
+        notes: notes("x gets g, summed over the dimensions along which it was repeated", "O(1)"),
         inputs: &["x"],
         attrs: &[param("shape", Kind::Shape)],
         dtypes: "any",

@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Call, NONE, Operand, REDUCTION, Sample, Spec};
+use crate::call::{Call, NONE, Operand, REDUCTION, Sample, Spec, notes};
 use crate::elementwise::Test;
 use crate::error::{Code, Error, Result};
 use crate::kernels::reduce;
@@ -36,13 +36,15 @@ impl Primitive for Extremum {
     const SPECS: &'static [Spec] = &[
         Spec {
             name: "max",
-            doc: "The largest element over the axes (all of them when left out); NaN where there is one. Equal ones share the derivative equally.",
+            doc: "The largest element over the axes (all of them when left out); NaN where there is one. Equal ones share the derivative equally. The axes are gone from the shape, or 1 with keepDims.",
+            notes: notes("x gets g at the largest element, g / k at each of k equal ones", "O(n)"),
             build: |c| build(c, true),
             ..SPEC
         },
         Spec {
             name: "min",
-            doc: "The smallest element over the axes (all of them when left out); NaN where there is one. Equal ones share the derivative equally.",
+            doc: "The smallest element over the axes (all of them when left out); NaN where there is one. Equal ones share the derivative equally. The axes are gone from the shape, or 1 with keepDims.",
+            notes: notes("x gets g at the smallest element, g / k at each of k equal ones", "O(n)"),
             build: |c| build(c, false),
             ..SPEC
         },
@@ -92,6 +94,7 @@ pub(crate) fn need_elements(op: &str, x: Aval, axes: AxisSet) -> Result<()> {
 const SPEC: Spec = Spec {
     name: "",
     doc: "",
+    notes: notes("", ""),
     inputs: &["x"],
     attrs: REDUCTION,
     dtypes: "any",

@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, Sample, Spec, param};
+use crate::call::{Kind, Sample, Spec, notes, param};
 use crate::dtype::{DType, Elem};
 use crate::error::Result;
 use crate::op::{Arrays, Aval, Primitive};
@@ -27,6 +27,7 @@ impl Primitive for Iota {
     const SPECS: &'static [Spec] = &[Spec {
         name: "core.iota",
         doc: "start + k step for k < n, computed in double precision and rounded once to the dtype.",
+        notes: notes("none", "O(n)"),
         inputs: &[],
         attrs: &[
             param("n", Kind::Int),

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::array::Array;
 use crate::batch::Batched;
 use crate::blocks;
-use crate::call::{Operand, Sample, Spec};
+use crate::call::{Operand, Sample, Spec, notes};
 use crate::error::{Code, Error, Result};
 use crate::kernels::gemm::{self, GemmElem, Matrix};
 use crate::layout::Layout;
@@ -26,6 +26,10 @@ impl Primitive for MatMul {
     const SPECS: &'static [Spec] = &[Spec {
         name: "matmul",
         doc: "Matrix product. `[.., m, k] · [.., k, n] -> [.., m, n]`; leading dimensions broadcast. A vector on the left is a row, on the right a column, and that dimension is gone from the result.",
+        notes: notes(
+            "a gets g bᵀ, b gets aᵀ g, summed over the dimensions that were broadcast",
+            "O(m k n) for each matrix",
+        ),
         inputs: &["a", "b"],
         attrs: &[],
         dtypes: "float",

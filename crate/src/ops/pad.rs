@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, Operand, Sample, Spec, option, param};
+use crate::call::{Kind, Operand, Sample, Spec, notes, option, param};
 use crate::compose::indexing::surrounded;
 use crate::dtype::Elem;
 use crate::error::{Code, Error, Result};
@@ -47,7 +47,11 @@ impl Pad {
 impl Primitive for Pad {
     const SPECS: &'static [Spec] = &[Spec {
         name: "pad",
-        doc: "x with `[before, after]` elements around each axis: of `value`, or of x itself as NumPy's pad has it, mirrored at the outermost element (\"reflect\") or beside it (\"symmetric\"), or the outermost one repeated (\"edge\").",
+        doc: "x with `[before, after]` elements around each axis: of `value`, or of x itself as NumPy's pad has it, mirrored at the outermost element (\"reflect\") or beside it (\"symmetric\"), or the outermost one repeated (\"edge\"). Each size grows by before + after.",
+        notes: notes(
+            "x gets g without the margins, and in the other modes the margins added to the elements they repeat",
+            "O(n)",
+        ),
         inputs: &["x"],
         attrs: &[
             param("margins", Kind::Pairs),

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, Operand, Sample, Spec, param};
+use crate::call::{Kind, Operand, Sample, Spec, notes, param};
 use crate::error::{Code, Error, Result};
 use crate::op::{Arrays, Aval, Primitive};
 use crate::shape::{AxisSet, MAX_DIMS, Shape};
@@ -38,6 +38,7 @@ impl Primitive for Permute {
     const SPECS: &'static [Spec] = &[Spec {
         name: "permute",
         doc: "Dimension k of the result is dimension axes[k] of x; no copy.",
+        notes: notes("x gets g with the axes put back", "O(1)"),
         inputs: &["x"],
         attrs: &[param("axes", Kind::Axes)],
         dtypes: "any",

@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, Operand, Sample, Spec, option, param};
+use crate::call::{Kind, Operand, Sample, Spec, notes, option, param};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::op::{Arrays, Aval, Primitive};
@@ -46,6 +46,7 @@ impl Primitive for Random {
         Spec {
             name: "random.split",
             doc: "n independent keys from one: `[2] -> [n, 2]`.",
+            notes: notes("none, the result is int32", "O(n)"),
             inputs: &["key:int32"],
             attrs: &[option("n", Kind::Int, "2")],
             dtypes: "any",
@@ -58,6 +59,7 @@ impl Primitive for Random {
         Spec {
             name: "random.permutation",
             doc: "A random order of 0 to n - 1 for the shape `[n]`; int32.",
+            notes: notes("none, the result is int32", "O(n log n)"),
             inputs: &["key:int32"],
             attrs: &[param("shape", Kind::Shape)],
             dtypes: "any",

@@ -3,7 +3,7 @@
 use crate::array::Array;
 use crate::batch::Batched;
 use crate::blocks;
-use crate::call::{Kind, Operand, Sample, Spec, param};
+use crate::call::{Kind, Operand, Sample, Spec, notes, param};
 use crate::error::{Code, Error, Result};
 use crate::kernels::copy;
 use crate::kernels::reduce::{Reducer, Sum};
@@ -32,7 +32,8 @@ impl ScatterAdd {
 impl Primitive for ScatterAdd {
     const SPECS: &'static [Spec] = &[Spec {
         name: "scatterAdd",
-        doc: "x with `y[i][indices[i][j][k]][k] += updates[i][j][k]` (for axis 1), PyTorch's scatter_add; repeated indices add again.",
+        doc: "x with `y[i][indices[i][j][k]][k] += updates[i][j][k]` (for axis 1), PyTorch's scatter_add; repeated indices add again. The shape is that of x.",
+        notes: notes("x gets g, updates get g at the indices: gather", "O(n)"),
         inputs: &["x", "indices:int32", "updates"],
         attrs: &[param("axis", Kind::Axis)],
         dtypes: "number",

@@ -1,7 +1,7 @@
 //! `where`: a choice between two tensors, element by element.
 
 use crate::blocks::Elementwise;
-use crate::call::{Operand, Sample, Spec};
+use crate::call::{Operand, Sample, Spec, notes};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::kernels::map;
@@ -17,6 +17,7 @@ impl Primitive for Select {
     const SPECS: &'static [Spec] = &[Spec {
         name: "where",
         doc: "a where c holds, else b. `c, a, b` broadcast; c is bool, a and b have one dtype. Both sides are computed: to keep NaN out of a derivative, guard the argument, not the result.",
+        notes: notes("a gets g where c holds, b gets it elsewhere; c has none", "O(n)"),
         inputs: &["c:bool", "a", "b"],
         attrs: &[],
         dtypes: "any",

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, Operand, Sample, Spec, param};
+use crate::call::{Kind, Operand, Sample, Spec, notes, param};
 use crate::error::{Code, Result};
 use crate::op::{Arrays, Aval, Primitive};
 use crate::ops::pad::{Margin, Pad};
@@ -40,7 +40,8 @@ impl Slice {
 impl Primitive for Slice {
     const SPECS: &'static [Spec] = &[Spec {
         name: "slice",
-        doc: "A part of each axis, `[start, stop, step]` or null for the whole; negative positions count from the end, a negative step runs backwards; no copy.",
+        doc: "A part of each axis, `[start, stop, step]` or null for the whole; negative positions count from the end, a negative step runs backwards. Each size is the number of elements taken; no copy.",
+        notes: notes("x gets g in the places that were taken, 0 elsewhere", "O(1)"),
         inputs: &["x"],
         attrs: &[param("slices", Kind::Slices)],
         dtypes: "any",

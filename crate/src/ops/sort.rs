@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, Operand, Sample, Spec, option};
+use crate::call::{Kind, Operand, Sample, Spec, notes, option};
 use crate::dtype::{DType, Elem};
 use crate::error::{Code, Error, Result};
 use crate::op::{Arrays, Aval, Primitive, same_dtype};
@@ -94,7 +94,8 @@ pub struct SearchSorted {
 impl Primitive for SearchSorted {
     const SPECS: &'static [Spec] = &[Spec {
         name: "searchsorted",
-        doc: "For each value the number of elements of the sorted `[n]` (or `[.., n]`, with values `[.., m]`) that are less than it, or with right at most it; int32.",
+        doc: "For each value the number of elements of the sorted `[n]` (or `[.., n]`, with values `[.., m]`) that are less than it, or with right at most it; int32, in the shape of values.",
+        notes: notes("none, the result is int32", "O(m log n) for m values"),
         inputs: &["sorted", "values"],
         attrs: &[option("right", Kind::Bool, "false")],
         dtypes: "any",

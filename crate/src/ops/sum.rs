@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{NONE, Operand, REDUCTION, Sample, Spec};
+use crate::call::{NONE, Operand, REDUCTION, Sample, Spec, notes};
 use crate::error::Result;
 use crate::kernels::reduce;
 use crate::op::{Arrays, Aval, Primitive, need_number};
@@ -23,7 +23,8 @@ pub struct Sum {
 impl Primitive for Sum {
     const SPECS: &'static [Spec] = &[Spec {
         name: "sum",
-        doc: "Σ x over the axes (all of them when left out), in a fixed pairwise order: the rounding error grows like the logarithm of the length.",
+        doc: "Σ x over the axes (all of them when left out), in a fixed pairwise order: the rounding error grows like the logarithm of the length. The axes are gone from the shape, or 1 with keepDims.",
+        notes: notes("x gets g, repeated along the axes", "O(n)"),
         inputs: &["x"],
         attrs: REDUCTION,
         dtypes: "number",
