@@ -26,14 +26,14 @@ fn main() {
                 code,
                 entry.name,
                 entry.namespace,
-                entry.doc,
+                &entry.doc,
                 "elementwise",
                 &inputs,
                 [false, false],
                 0,
                 &[],
                 dtypes,
-                entry.value,
+                &entry.value,
                 entry.partials,
                 ["", ""],
             ));
@@ -43,7 +43,7 @@ fn main() {
     for test in Test::ALL {
         let (name, doc, args, text) = test.entry();
         let inputs: Vec<String> = args.iter().map(|name| format!("{{\"name\":\"{name}\"}}")).collect();
-        ops.push(op(code, name, "", doc, "elementwise", &inputs, [false, true], 0, &[], "any", text, &[], ["", ""]));
+        ops.push(op(code, name, "", &doc, "elementwise", &inputs, [false, true], 0, &[], "any", &text, &[], ["", ""]));
         code += 1;
     }
     for spec in specs() {
@@ -76,7 +76,7 @@ fn structural(code: usize, spec: &Spec) -> String {
         code,
         name,
         namespace,
-        spec.doc,
+        &spec.doc,
         "structural",
         &inputs,
         [variadic, false],
@@ -107,7 +107,7 @@ fn attr(attr: &Attr) -> String {
         Kind::Text => ("text", None),
     };
     let choices = choices.map_or(String::new(), |words| format!(",\"choices\":{}", list(words)));
-    let rest = attr.default.map_or("\"positional\":true".to_string(), |d| format!("\"default\":{d}"));
+    let rest = attr.default.map_or("\"positional\":true".to_string(), |d| format!("\"default\":{}", *d));
     format!("{{\"name\":\"{}\",\"kind\":\"{kind}\",{rest}{choices}}}", attr.name)
 }
 

@@ -10,6 +10,7 @@ use crate::compose;
 use crate::dtype::DType;
 use crate::elementwise::{Func, Test};
 use crate::error::{Code, Error, Result, count};
+pub use crate::native::{Native, native};
 use crate::op;
 use crate::ops::compare::Compare;
 use crate::ops::map::Map;
@@ -23,9 +24,9 @@ pub struct Spec {
     /// Public name, in camelCase; `random.` before it where it is found in that namespace.
     pub name: &'static str,
     /// Documentation: equation and shapes first.
-    pub doc: &'static str,
+    pub doc: Native<&'static str>,
     /// What else the documentation says, [`notes`].
-    pub notes: Notes,
+    pub notes: Native<Notes>,
     /// Names of the tensors it takes; `name:dtype` when other values are converted to that dtype, `name?` when it may be
     /// left out (only at the end), `name?=1` when the number stands for it where it is left out, `name=0` when besides it
     /// is an option, `..name` for any number of tensors.
@@ -37,30 +38,21 @@ pub struct Spec {
     /// Records the operation.
     pub build: for<'t> fn(&mut Call<'_, 't>) -> Result<Var<'t>>,
     /// Calls that tests loop over. An operation without a sample does not build.
-    pub samples: &'static [Sample],
+    pub samples: Native<&'static [Sample]>,
 }
 
-/// What only the generated documentation reads of an operation. WebAssembly does not carry it.
+/// What the generated documentation says of an operation besides its doc line.
 #[derive(Clone, Copy, Debug)]
 pub struct Notes {
     /// What each input gets from `g`, the cotangent of the result `y`.
-    #[cfg(not(target_arch = "wasm32"))]
     pub derivative: &'static str,
     /// The time it takes, for `n` elements where no other letters are explained.
-    #[cfg(not(target_arch = "wasm32"))]
     pub cost: &'static str,
 }
 
 /// The derivative and the cost of an operation in words.
-pub const fn notes(derivative: &'static str, cost: &'static str) -> Notes {
-    #[cfg(target_arch = "wasm32")]
-    let _ = (derivative, cost);
-    Notes {
-        #[cfg(not(target_arch = "wasm32"))]
-        derivative,
-        #[cfg(not(target_arch = "wasm32"))]
-        cost,
-    }
+pub const fn notes(derivative: &'static str, cost: &'static str) -> Native<Notes> {
+    native(Notes { derivative, cost })
 }
 
 /// An attribute: a parameter of the function when it has no default, an option otherwise.
@@ -71,7 +63,7 @@ pub struct Attr {
     /// Type.
     pub kind: Kind,
     /// The default as JSON; `None` for a parameter.
-    pub default: Option<&'static str>,
+    pub default: Option<Native<&'static str>>,
 }
 
 /// A parameter.
@@ -81,7 +73,7 @@ pub const fn param(name: &'static str, kind: Kind) -> Attr {
 
 /// An option with its default.
 pub const fn option(name: &'static str, kind: Kind, default: &'static str) -> Attr {
-    Attr { name, kind, default: Some(default) }
+    Attr { name, kind, default: Some(native(default)) }
 }
 
 /// The options of a reduction, read by [`Call::reduction`].

@@ -5,6 +5,7 @@
 //! kinks, ties and conventions stand there. The expressions are written against [`Real`], with `y` the result, so that
 //! one text is the kernel, its fused derivatives, the derivative of the derivative, and the list of what to keep.
 
+use crate::native::{Native, native};
 use crate::real::{Real, Uses};
 
 /// The most arguments an entry can have.
@@ -49,17 +50,17 @@ pub struct Entry {
     /// Where users find it: nothing for the top level, or the name in brackets.
     pub namespace: &'static str,
     /// The doc lines.
-    pub doc: &'static str,
+    pub doc: Native<&'static str>,
     /// Dtypes.
     pub class: Class,
     /// Names of the arguments, with the default of those that are options.
     pub args: &'static [(&'static str, Option<f64>)],
     /// The text of the value.
-    pub value: &'static str,
+    pub value: Native<&'static str>,
     /// The texts of the partial derivatives.
     pub partials: &'static [&'static str],
     /// Where samples are drawn, for each argument.
-    pub domain: &'static [(f64, f64)],
+    pub domain: Native<&'static [(f64, f64)]>,
 }
 
 /// `Some(default)` or `None`, for the table.
@@ -86,12 +87,12 @@ macro_rules! elementwise {
         static TABLE: &[Entry] = &[$($(Entry {
             name: stringify!($name),
             namespace: concat!($(stringify!($ns))?),
-            doc: concat!($($doc, "\n"),+),
+            doc: native(concat!($($doc, "\n"),+)),
             class: Class::$class,
             args: &[$((stringify!($x), optional!($($default)?))),+],
-            value: stringify!($value),
+            value: native(stringify!($value)),
             partials: &[$(stringify!($partial)),+],
-            domain: &[$(($lo, $hi)),+],
+            domain: native(&[$(($lo, $hi)),+]),
         }),+),+];
 
         impl Func {
@@ -467,8 +468,8 @@ macro_rules! predicates {
             pub const ALL: &[Test] = &[$(Test::$P),+];
 
             /// Name, doc lines, names of the arguments and text.
-            pub fn entry(self) -> (&'static str, &'static str, &'static [&'static str], &'static str) {
-                match self { $(Test::$P => (stringify!($name), concat!($($doc, "\n"),+), &[$(stringify!($x)),+], stringify!($test))),+ }
+            pub fn entry(self) -> (&'static str, Native<&'static str>, &'static [&'static str], Native<&'static str>) {
+                match self { $(Test::$P => (stringify!($name), native(concat!($($doc, "\n"),+)), &[$(stringify!($x)),+], native(stringify!($test)))),+ }
             }
 
             /// Calls the visitor with this test as a type.

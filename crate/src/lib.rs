@@ -21,6 +21,7 @@ mod eval;
 pub mod graph;
 pub mod kernels;
 pub mod layout;
+pub mod native;
 pub mod op;
 pub mod ops;
 pub mod plan;

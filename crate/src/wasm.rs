@@ -384,7 +384,8 @@ pub fn replay(plan: u32, n: u32) -> u32 {
 /// A plan as JSON, see [`crate::plan::Plan::to_json`]; "" when there is none of this number.
 #[wasm_bindgen]
 pub fn plan(plan: u32) -> String {
-    PLANS.with_borrow(|plans| plans.get((plan as usize).wrapping_sub(1)).and_then(Option::as_ref).map(Plan::to_json))
+    PLANS
+        .with_borrow(|plans| plans.get((plan as usize).wrapping_sub(1)).and_then(Option::as_ref).map(Plan::to_json))
         .unwrap_or_default()
 }
 

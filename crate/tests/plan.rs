@@ -62,7 +62,12 @@ fn every_operation_and_its_derivatives_have_the_same_bits() {
             let Ok(y) = case.value(&x) else { panic!("{} refused its sample", case.name) };
             let differentiable = is_differentiable(&x, &y);
             // A function item of its own: closures do not say that lifetimes go together.
-            fn program_of<'t>(case: &common::Case, derive: bool, tape: &'t Tape, x: &[Var<'t>]) -> Result<Vec<Var<'t>>> {
+            fn program_of<'t>(
+                case: &common::Case,
+                derive: bool,
+                tape: &'t Tape,
+                x: &[Var<'t>],
+            ) -> Result<Vec<Var<'t>>> {
                 let y = case.call(tape, x)?;
                 let mut results = vec![y];
                 if derive {

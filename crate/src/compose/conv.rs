@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::call::{Attr, Call, Kind, NONE, Operand, SAME, Sample, Spec, notes, option, param};
+use crate::call::{Attr, Call, Kind, NONE, Operand, SAME, Sample, Spec, native, notes, option, param};
 use crate::error::{Code, Result};
 use crate::op::same_dtype;
 use crate::ops::extremum::Extremum;
@@ -42,31 +42,35 @@ const AVG_POOL: &[Attr] = &[
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "conv1d",
-        doc: "y[n, o, i] = bias[o] + Σ w[o, c, k] x[n, c, i stride + k dilation - padding]: x `[n, in, length]` or `[in, length]`, w `[out, in / groups, kernel]`, y `[n, out, floor((length + 2 padding - dilation (kernel - 1) - 1) / stride) + 1]`. PyTorch's conv1d; padding \"same\" gives ceil(length / stride) elements.",
+        doc: native(
+            "y[n, o, i] = bias[o] + Σ w[o, c, k] x[n, c, i stride + k dilation - padding]: x `[n, in, length]` or `[in, length]`, w `[out, in / groups, kernel]`, y `[n, out, floor((length + 2 padding - dilation (kernel - 1) - 1) / stride) + 1]`. PyTorch's conv1d; padding \"same\" gives ceil(length / stride) elements.",
+        ),
         notes: notes(
             "x gets convTranspose1d of g and weight, weight the correlation of x and g, bias Σ g over all but the channels",
             "O(n out length in / groups kernel), with the length of the result",
         ),
         build: |c| conv(c, 1),
-        samples: &[Sample {
+        samples: native(&[Sample {
             x: &[
                 Operand::Real(&[2, 4, 7], -1.0, 1.0),
                 Operand::Real(&[6, 2, 3], -1.0, 1.0),
                 Operand::Real(&[6], -1.0, 1.0),
             ],
             attrs: &[1.0, 2.0, 1.0, 1.0, 1.0, 2.0, 2.0],
-        }],
+        }]),
         ..CONVOLUTION
     },
     Spec {
         name: "conv2d",
-        doc: "y[n, o, i, j] = bias[o] + Σ w[o, c, k, l] x[n, c, i stride + k dilation - padding, ..]: x `[n, in, height, width]` or without n, w `[out, in / groups, ..kernel]`, y `[n, out, ..]` with sizes as in conv1d. PyTorch's conv2d; padding \"same\" gives ceil(size / stride) elements.",
+        doc: native(
+            "y[n, o, i, j] = bias[o] + Σ w[o, c, k, l] x[n, c, i stride + k dilation - padding, ..]: x `[n, in, height, width]` or without n, w `[out, in / groups, ..kernel]`, y `[n, out, ..]` with sizes as in conv1d. PyTorch's conv2d; padding \"same\" gives ceil(size / stride) elements.",
+        ),
         notes: notes(
             "x gets convTranspose2d of g and weight, weight the correlation of x and g, bias Σ g over all but the channels",
             "O(n out height width in / groups kernel), with the sizes of the result and the elements of the kernel",
         ),
         build: |c| conv(c, 2),
-        samples: &[
+        samples: native(&[
             Sample {
                 x: &[
                     Operand::Real(&[2, 2, 4, 5], -1.0, 1.0),
@@ -83,114 +87,137 @@ pub const SPECS: &[Spec] = &[
                 ],
                 attrs: &[1.0, 1.0, SAME, 1.0, 2.0, 2.0],
             },
-        ],
+        ]),
         ..CONVOLUTION
     },
     Spec {
         name: "conv3d",
-        doc: "As conv2d with three dimensions: x `[n, in, depth, height, width]` or without n, w `[out, in / groups, ..kernel]`, y `[n, out, ..]` with sizes as in conv1d.",
+        doc: native(
+            "As conv2d with three dimensions: x `[n, in, depth, height, width]` or without n, w `[out, in / groups, ..kernel]`, y `[n, out, ..]` with sizes as in conv1d.",
+        ),
         notes: notes(
             "x gets the transposed convolution of g and weight, weight the correlation of x and g, bias Σ g over all but the channels",
             "as conv2d",
         ),
         build: |c| conv(c, 3),
-        samples: &[Sample {
+        samples: native(&[Sample {
             x: &[
                 Operand::Real(&[1, 2, 3, 3, 2], -1.0, 1.0),
                 Operand::Real(&[2, 2, 2, 2, 2], -1.0, 1.0),
                 Operand::Real(&[2], -1.0, 1.0),
             ],
             attrs: &[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0],
-        }],
+        }]),
         ..CONVOLUTION
     },
     Spec {
         name: "convTranspose1d",
-        doc: "The derivative of conv1d by its argument as an operation: `[n, in, length] -> [n, out, (length - 1) stride - 2 padding + dilation (kernel - 1) + outputPadding + 1]`, w `[in, out / groups, kernel]`. PyTorch's conv_transpose1d.",
+        doc: native(
+            "The derivative of conv1d by its argument as an operation: `[n, in, length] -> [n, out, (length - 1) stride - 2 padding + dilation (kernel - 1) + outputPadding + 1]`, w `[in, out / groups, kernel]`. PyTorch's conv_transpose1d.",
+        ),
         notes: notes(
             "x gets conv1d of g and weight, weight the correlation of g and x, bias Σ g over all but the channels",
             "O(n in length out / groups kernel), with the length of x",
         ),
         attrs: TRANSPOSED,
         build: |c| conv_transpose(c, 1),
-        samples: &[Sample {
+        samples: native(&[Sample {
             x: &[
                 Operand::Real(&[2, 4, 3], -1.0, 1.0),
                 Operand::Real(&[4, 3, 3], -1.0, 1.0),
                 Operand::Real(&[6], -1.0, 1.0),
             ],
             attrs: &[1.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0],
-        }],
+        }]),
         ..CONVOLUTION
     },
     Spec {
         name: "convTranspose2d",
-        doc: "The derivative of conv2d by its argument as an operation: each size becomes (size - 1) stride - 2 padding + dilation (kernel - 1) + outputPadding + 1, w `[in, out / groups, ..kernel]`. PyTorch's conv_transpose2d.",
+        doc: native(
+            "The derivative of conv2d by its argument as an operation: each size becomes (size - 1) stride - 2 padding + dilation (kernel - 1) + outputPadding + 1, w `[in, out / groups, ..kernel]`. PyTorch's conv_transpose2d.",
+        ),
         notes: notes(
             "x gets conv2d of g and weight, weight the correlation of g and x, bias Σ g over all but the channels",
             "O(n in height width out / groups kernel), with the sizes of x",
         ),
         attrs: TRANSPOSED,
         build: |c| conv_transpose(c, 2),
-        samples: &[Sample {
+        samples: native(&[Sample {
             x: &[
                 Operand::Real(&[2, 2, 3, 2], -1.0, 1.0),
                 Operand::Real(&[2, 3, 2, 3], -1.0, 1.0),
                 Operand::Real(&[3], -1.0, 1.0),
             ],
             attrs: &[1.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0],
-        }],
+        }]),
         ..CONVOLUTION
     },
     Spec {
         name: "maxPool1d",
-        doc: "The largest element of each window over the last axis of `[.., channels, length]`, which becomes floor((length + 2 padding - dilation (kernel - 1) - 1) / stride) + 1; stride is the kernel when left out; ties share the gradient equally.",
+        doc: native(
+            "The largest element of each window over the last axis of `[.., channels, length]`, which becomes floor((length + 2 padding - dilation (kernel - 1) - 1) / stride) + 1; stride is the kernel when left out; ties share the gradient equally.",
+        ),
         notes: notes(
             "x gets g at the largest element of each window, added where windows overlap; equal ones share it",
             "O(n kernel) for n results",
         ),
         attrs: MAX_POOL,
         build: |c| max_pool(c, 1),
-        samples: &[Sample {
+        samples: native(&[Sample {
             x: &[Operand::Real(&[2, 2, 6], -2.0, 2.0)],
             attrs: &[1.0, 3.0, 1.0, 2.0, 1.0, 1.0, 1.0, 1.0],
-        }],
+        }]),
         ..POOL
     },
     Spec {
         name: "maxPool2d",
-        doc: "The largest element of each window over the last two axes of `[.., channels, height, width]`, whose sizes become those of maxPool1d; stride is the kernel when left out; ties share the gradient equally.",
+        doc: native(
+            "The largest element of each window over the last two axes of `[.., channels, height, width]`, whose sizes become those of maxPool1d; stride is the kernel when left out; ties share the gradient equally.",
+        ),
         notes: notes(
             "x gets g at the largest element of each window, added where windows overlap; equal ones share it",
             "O(n kernel) for n results and the elements of the kernel",
         ),
         attrs: MAX_POOL,
         build: |c| max_pool(c, 2),
-        samples: &[Sample { x: &[Operand::Real(&[2, 4, 5], -2.0, 2.0)], attrs: &[1.0, 2.0, NONE, 1.0, 0.0, 1.0, 1.0] }],
+        samples: native(&[Sample {
+            x: &[Operand::Real(&[2, 4, 5], -2.0, 2.0)],
+            attrs: &[1.0, 2.0, NONE, 1.0, 0.0, 1.0, 1.0],
+        }]),
         ..POOL
     },
     Spec {
         name: "avgPool1d",
-        doc: "The mean of each window over the last axis of `[.., channels, length]`, which becomes floor((length + 2 padding - kernel) / stride) + 1; stride is the kernel when left out. Padding counts as zeros, or not at all without countIncludePad.",
+        doc: native(
+            "The mean of each window over the last axis of `[.., channels, length]`, which becomes floor((length + 2 padding - kernel) / stride) + 1; stride is the kernel when left out. Padding counts as zeros, or not at all without countIncludePad.",
+        ),
         notes: notes(
             "x gets g / count at each element of the window, added where windows overlap",
             "O(n kernel) for n results",
         ),
         attrs: AVG_POOL,
         build: |c| avg_pool(c, 1),
-        samples: &[Sample { x: &[Operand::Real(&[2, 2, 6], -2.0, 2.0)], attrs: &[1.0, 3.0, 1.0, 2.0, 1.0, 1.0, 0.0] }],
+        samples: native(&[Sample {
+            x: &[Operand::Real(&[2, 2, 6], -2.0, 2.0)],
+            attrs: &[1.0, 3.0, 1.0, 2.0, 1.0, 1.0, 0.0],
+        }]),
         ..POOL
     },
     Spec {
         name: "avgPool2d",
-        doc: "The mean of each window over the last two axes of `[.., channels, height, width]`, whose sizes become those of avgPool1d; stride is the kernel when left out. Padding counts as zeros, or not at all without countIncludePad.",
+        doc: native(
+            "The mean of each window over the last two axes of `[.., channels, height, width]`, whose sizes become those of avgPool1d; stride is the kernel when left out. Padding counts as zeros, or not at all without countIncludePad.",
+        ),
         notes: notes(
             "x gets g / count at each element of the window, added where windows overlap",
             "O(n kernel) for n results and the elements of the kernel",
         ),
         attrs: AVG_POOL,
         build: |c| avg_pool(c, 2),
-        samples: &[Sample { x: &[Operand::Real(&[2, 4, 5], -2.0, 2.0)], attrs: &[1.0, 2.0, NONE, 1.0, 1.0, 1.0] }],
+        samples: native(&[Sample {
+            x: &[Operand::Real(&[2, 4, 5], -2.0, 2.0)],
+            attrs: &[1.0, 2.0, NONE, 1.0, 1.0, 1.0],
+        }]),
         ..POOL
     },
 ];
@@ -198,13 +225,13 @@ pub const SPECS: &[Spec] = &[
 /// What convolutions have in common.
 const CONVOLUTION: Spec = Spec {
     name: "",
-    doc: "",
+    doc: native(""),
     notes: notes("", ""),
     inputs: &["x", "weight", "bias=0"],
     attrs: CONV,
     dtypes: "float",
     build: |c| conv(c, 1),
-    samples: &[],
+    samples: native(&[]),
 };
 
 /// What pooling operations have in common.

@@ -1,6 +1,6 @@
 //! Einstein's summation: products of tensors with named axes, as matrix products of pairs.
 
-use crate::call::{Call, Kind, Operand, Sample, Spec, notes, param};
+use crate::call::{Call, Kind, Operand, Sample, Spec, native, notes, param};
 use crate::dtype::DType;
 use crate::elementwise::Test;
 use crate::error::{Code, Result};
@@ -17,7 +17,9 @@ const TRACE: &[f64] = &[2.0, 105.0, 105.0];
 
 pub const SPECS: &[Spec] = &[Spec {
     name: "einsum",
-    doc: "Einstein's summation: `einsum(\"ij,jk->ik\", a, b)`. One letter for each axis; letters that are not in the result are summed over. Without `->`, the result has the letters that occur once, in alphabetical order. A letter is one size wherever it stands.",
+    doc: native(
+        "Einstein's summation: `einsum(\"ij,jk->ik\", a, b)`. One letter for each axis; letters that are not in the result are summed over. Without `->`, the result has the letters that occur once, in alphabetical order. A letter is one size wherever it stands.",
+    ),
     notes: notes(
         "each tensor gets the einsum of g with the others, its letters the result",
         "that of one matrix product after the other, from left to right",
@@ -26,11 +28,11 @@ pub const SPECS: &[Spec] = &[Spec {
     attrs: &[param("equation", Kind::Text)],
     dtypes: "float",
     build: einsum,
-    samples: &[
+    samples: native(&[
         Sample { x: &[Operand::Real(&[2, 3], -1.0, 1.0), Operand::Real(&[3, 4], -1.0, 1.0)], attrs: MATMUL },
         Sample { x: &[Operand::Real(&[2, 3, 4], -1.0, 1.0), Operand::Real(&[2, 4], -1.0, 1.0)], attrs: BATCH },
         Sample { x: &[Operand::Real(&[3, 3], -1.0, 1.0)], attrs: TRACE },
-    ],
+    ]),
 }];
 
 /// A tensor whose axes have names.

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::array::Array;
-use crate::call::{Attr, Call, Kind, NONE, Operand, Sample, Spec, notes, option, param};
+use crate::call::{Attr, Call, Kind, NONE, Operand, Sample, Spec, native, notes, option, param};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::op::same_dtype;
@@ -26,7 +26,9 @@ type Dims = SmallVec<[usize; 8]>;
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "take",
-        doc: "The elements of x at the indices along an axis, NumPy's take: the axis becomes the axes of the indices. Without an axis, of x in row-major order. Negative indices count from the end.",
+        doc: native(
+            "The elements of x at the indices along an axis, NumPy's take: the axis becomes the axes of the indices. Without an axis, of x in row-major order. Negative indices count from the end.",
+        ),
         notes: notes("x gets g added at the indices: indexAdd into zeros", "O(n)"),
         inputs: &["x", "indices:int32"],
         attrs: &[option("axis", Kind::Axes, "null")],
@@ -36,14 +38,16 @@ pub const SPECS: &[Spec] = &[
             let x = if axis.is_some() { c.x[0] } else { flat(c.x[0]) };
             take(x, c.x[1], axis.unwrap_or(0), Indices::of("take"))
         },
-        samples: &[
+        samples: native(&[
             Sample { x: &[X, Operand::Index(&[2, 3], 4)], attrs: &[1.0, 1.0] },
             Sample { x: &[X, Operand::Index(&[2], 12)], attrs: &[NONE] },
-        ],
+        ]),
     },
     Spec {
         name: "indexAdd",
-        doc: "x with the updates added at the indices along an axis, the dual of take: `updates` has the axes of the indices in place of the axis. Repeated indices add again.",
+        doc: native(
+            "x with the updates added at the indices along an axis, the dual of take: `updates` has the axes of the indices in place of the axis. Repeated indices add again.",
+        ),
         notes: notes("x gets g, updates get g at the indices: take", "O(n)"),
         inputs: &["x", "indices:int32", "updates"],
         attrs: &[param("axis", Kind::Axis)],
@@ -52,11 +56,14 @@ pub const SPECS: &[Spec] = &[
             let axis = c.axis(c.x[0].shape().ndim())?;
             add_at(c.x[0], c.x[1], c.x[2], axis, Indices::of("indexAdd"))
         },
-        samples: &[Sample { x: &[X, Operand::Index(&[5], 4), Operand::Real(&[3, 5], -1.0, 1.0)], attrs: &[1.0] }],
+        samples: native(&[Sample {
+            x: &[X, Operand::Index(&[5], 4), Operand::Real(&[3, 5], -1.0, 1.0)],
+            attrs: &[1.0],
+        }]),
     },
     Spec {
         name: "segmentSum",
-        doc: "Sums of the rows of x that have the same id: `[rows, ..], [rows] -> [n, ..]`.",
+        doc: native("Sums of the rows of x that have the same id: `[rows, ..], [rows] -> [n, ..]`."),
         notes: notes("each row of x gets the row of g that its id names", "O(n)"),
         inputs: &["x", "ids:int32"],
         attrs: &[param("n", Kind::Int)],
@@ -70,11 +77,13 @@ pub const SPECS: &[Spec] = &[
             let zeros = c.x[0].zero().expand(Shape::new(c.op, &[&[n], &shape[1..]].concat())?);
             add_at(zeros, c.x[1], c.x[0], 0, Indices { op: "segmentSum", name: "ids", negative: false })
         },
-        samples: &[Sample { x: &[X, Operand::Index(&[3], 2)], attrs: &[2.0] }],
+        samples: native(&[Sample { x: &[X, Operand::Index(&[3], 2)], attrs: &[2.0] }]),
     },
     Spec {
         name: "gatherND",
-        doc: "`y[i..] = x[indices[i.., 0], indices[i.., 1], ..]`: the last axis of the indices names a place along the first axes of x.",
+        doc: native(
+            "`y[i..] = x[indices[i.., 0], indices[i.., 1], ..]`: the last axis of the indices names a place along the first axes of x.",
+        ),
         notes: notes("x gets g added at the places: scatterND", "O(n)"),
         inputs: &["x", "indices:int32"],
         attrs: &[],
@@ -83,11 +92,16 @@ pub const SPECS: &[Spec] = &[
             let (places, rows) = places(c, c.x[0].shape(), c.x[1], "gatherND")?;
             take(c.x[0].reshape(rows), places, 0, Indices::of("gatherND"))
         },
-        samples: &[Sample { x: &[Operand::Real(&[3, 4, 2], -1.0, 1.0), Operand::Index(&[5, 2], 3)], attrs: &[] }],
+        samples: native(&[Sample {
+            x: &[Operand::Real(&[3, 4, 2], -1.0, 1.0), Operand::Index(&[5, 2], 3)],
+            attrs: &[],
+        }]),
     },
     Spec {
         name: "scatterND",
-        doc: "Zeros of a shape with the updates added at the places that the last axis of the indices names, the dual of gatherND.",
+        doc: native(
+            "Zeros of a shape with the updates added at the places that the last axis of the indices names, the dual of gatherND.",
+        ),
         notes: notes("updates get g at the places: gatherND", "O(n)"),
         inputs: &["indices:int32", "updates"],
         attrs: &[param("shape", Kind::Shape)],
@@ -98,24 +112,26 @@ pub const SPECS: &[Spec] = &[
             let zeros = c.x[1].zero().expand(rows);
             Ok(add_at(zeros, places, c.x[1], 0, Indices::of("scatterND"))?.reshape(shape))
         },
-        samples: &[Sample {
+        samples: native(&[Sample {
             x: &[Operand::Index(&[5, 2], 3), Operand::Real(&[5, 2], -1.0, 1.0)],
             attrs: &[3.0, 3.0, 4.0, 2.0],
-        }],
+        }]),
     },
     Spec {
         name: "maskedFill",
-        doc: "value where the mask holds, else x; the three broadcast.",
+        doc: native("value where the mask holds, else x; the three broadcast."),
         notes: notes("x gets g where the mask does not hold, value gets the sum of g where it does", "O(n)"),
         inputs: &["x", "mask:bool", "value"],
         attrs: &[],
         dtypes: "any",
         build: |c| c.tape.record(Select, &[c.x[1], c.x[2], c.x[0]]),
-        samples: &[Sample { x: &[X, Operand::Truth(&[3, 4]), Operand::Real(&[], -1.0, 1.0)], attrs: &[] }],
+        samples: native(&[Sample { x: &[X, Operand::Truth(&[3, 4]), Operand::Real(&[], -1.0, 1.0)], attrs: &[] }]),
     },
     Spec {
         name: "sort",
-        doc: "The elements in order along an axis, in the shape of x; equal ones keep their order, NaN counts as the largest.",
+        doc: native(
+            "The elements in order along an axis, in the shape of x; equal ones keep their order, NaN counts as the largest.",
+        ),
         notes: notes("x gets g in the places that the elements came from", "O(n log n) along the axis"),
         inputs: &["x"],
         attrs: SORT,
@@ -124,21 +140,25 @@ pub const SPECS: &[Spec] = &[
             let (axis, order) = order(c)?;
             Ok(c.tape.apply(Gather { axis, indices: Indices::of("sort") }, &[c.x[0], order]))
         },
-        samples: &[Sample { x: &[X], attrs: &[-1.0, 0.0] }, Sample { x: &[X], attrs: &[0.0, 1.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[-1.0, 0.0] }, Sample { x: &[X], attrs: &[0.0, 1.0] }]),
     },
     Spec {
         name: "argsort",
-        doc: "The indices that put the elements in order along an axis; equal ones keep their order, NaN counts as the largest. int32, in the shape of x.",
+        doc: native(
+            "The indices that put the elements in order along an axis; equal ones keep their order, NaN counts as the largest. int32, in the shape of x.",
+        ),
         notes: notes("none, the result is int32", "O(n log n) along the axis"),
         inputs: &["x"],
         attrs: SORT,
         dtypes: "any",
         build: |c| Ok(order(c)?.1),
-        samples: &[Sample { x: &[X], attrs: &[-1.0, 0.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[-1.0, 0.0] }]),
     },
     Spec {
         name: "roll",
-        doc: "The elements moved by `shift` places along the axes, those that leave come in at the other end; one shift for all axes or one for each. Without axes, in row-major order. The shape is that of x.",
+        doc: native(
+            "The elements moved by `shift` places along the axes, those that leave come in at the other end; one shift for all axes or one for each. Without axes, in row-major order. The shape is that of x.",
+        ),
         notes: notes("x gets g, moved back", "O(n)"),
         inputs: &["x"],
         attrs: &[param("shift", Kind::Ints), option("axis", Kind::Axes, "null")],
@@ -160,11 +180,16 @@ pub const SPECS: &[Spec] = &[
             }
             Ok(y.reshape(shape))
         },
-        samples: &[Sample { x: &[X], attrs: &[1.0, 1.0, 1.0, 1.0] }, Sample { x: &[X], attrs: &[1.0, -2.0, NONE] }],
+        samples: native(&[
+            Sample { x: &[X], attrs: &[1.0, 1.0, 1.0, 1.0] },
+            Sample { x: &[X], attrs: &[1.0, -2.0, NONE] },
+        ]),
     },
     Spec {
         name: "tile",
-        doc: "x repeated as a whole, `reps` times along each axis, NumPy's tile; fewer numbers count from the last axis. Each size is multiplied by its number.",
+        doc: native(
+            "x repeated as a whole, `reps` times along each axis, NumPy's tile; fewer numbers count from the last axis. Each size is multiplied by its number.",
+        ),
         notes: notes("x gets the sum of g over the copies", "O(n)"),
         inputs: &["x"],
         attrs: &[param("reps", Kind::Ints)],
@@ -190,11 +215,13 @@ pub const SPECS: &[Spec] = &[
             }
             Ok(y.reshape(shape))
         },
-        samples: &[Sample { x: &[X], attrs: &[3.0, 2.0, 1.0, 2.0] }, Sample { x: &[X], attrs: &[1.0, 3.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[3.0, 2.0, 1.0, 2.0] }, Sample { x: &[X], attrs: &[1.0, 3.0] }]),
     },
     Spec {
         name: "repeat",
-        doc: "Each element n times in a row along an axis, NumPy's repeat, which makes the axis n times as long; without an axis, of x in row-major order.",
+        doc: native(
+            "Each element n times in a row along an axis, NumPy's repeat, which makes the axis n times as long; without an axis, of x in row-major order.",
+        ),
         notes: notes("x gets the sum of g over the copies", "O(n)"),
         inputs: &["x"],
         attrs: &[param("n", Kind::Int), option("axis", Kind::Axes, "null")],
@@ -210,7 +237,7 @@ pub const SPECS: &[Spec] = &[
             let rows = x.reshape(Shape::of(&[before, len, 1, after]));
             Ok(rows.expand(Shape::new(c.op, &[before, len, n, after])?).reshape(total))
         },
-        samples: &[Sample { x: &[X], attrs: &[2.0, 1.0, 1.0] }, Sample { x: &[X], attrs: &[2.0, NONE] }],
+        samples: native(&[Sample { x: &[X], attrs: &[2.0, 1.0, 1.0] }, Sample { x: &[X], attrs: &[2.0, NONE] }]),
     },
 ];
 

@@ -1,6 +1,6 @@
 //! Linear algebra over the last two dimensions: factorisations, systems and what is made of them.
 
-use crate::call::{Call, Kind, Operand, Sample, Spec, notes, option, param};
+use crate::call::{Call, Kind, Operand, Sample, Spec, native, notes, option, param};
 use crate::compose::triangle;
 use crate::error::{Code, Result};
 use crate::op::{broadcast, same_dtype};
@@ -32,7 +32,9 @@ const RECTANGULAR: &[Sample] = &[Sample { x: &[TALL], attrs: &[] }, Sample { x: 
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "linalg.triangularSolve",
-        doc: "The x with a x = b, or aᵀ x = b, for a triangular a `[.., n, n]`, b and x `[.., n, k]` or a vector `[n]`; leading dimensions broadcast. Only one triangle of a is read. A zero on its diagonal is an error.",
+        doc: native(
+            "The x with a x = b, or aᵀ x = b, for a triangular a `[.., n, n]`, b and x `[.., n, k]` or a vector `[n]`; leading dimensions broadcast. Only one triangle of a is read. A zero on its diagonal is an error.",
+        ),
         notes: notes("b gets h, the solution of aᵀ h = g; a gets -h xᵀ in its triangle", "O(n² k)"),
         inputs: &["a", "b"],
         attrs: &[option("lower", Kind::Bool, "true"), option("transpose", Kind::Bool, "false")],
@@ -45,16 +47,18 @@ pub const SPECS: &[Spec] = &[
             let y = c.tape.record(TriangularSolve { lower, transpose, must }, &[a, b])?;
             Ok(without_column(y, vector))
         },
-        samples: &[
+        samples: native(&[
             Sample { x: &[A, B], attrs: &[1.0, 0.0] },
             Sample { x: &[A, VECTOR], attrs: &[0.0, 0.0] },
             Sample { x: &[BATCH, B], attrs: &[1.0, 1.0] },
             Sample { x: &[A, Operand::Real(&[2, 3, 2], -1.0, 1.0)], attrs: &[0.0, 1.0] },
-        ],
+        ]),
     },
     Spec {
         name: "linalg.cholesky",
-        doc: "The lower triangular L with L Lᵀ = (x + xᵀ) / 2, `[.., n, n] -> [.., n, n]`; the derivative is symmetric in x. A matrix that is not positive definite is an error.",
+        doc: native(
+            "The lower triangular L with L Lᵀ = (x + xᵀ) / 2, `[.., n, n] -> [.., n, n]`; the derivative is symmetric in x. A matrix that is not positive definite is an error.",
+        ),
         notes: notes(
             "with Φ the lower triangle, its diagonal halved, and P = Φ(Lᵀ g): x gets the symmetric part of L⁻ᵀ P L⁻¹ (Murray, 2016)",
             "O(n³)",
@@ -66,11 +70,13 @@ pub const SPECS: &[Spec] = &[
             let x = symmetric(c)?;
             c.tape.record(Cholesky, &[x])
         },
-        samples: ONE,
+        samples: native(ONE),
     },
     Spec {
         name: "linalg.solve",
-        doc: "The x with a x = b, by LU with partial pivoting: a `[.., n, n]`, b and x `[.., n, k]` or a vector `[n]`; leading dimensions broadcast. A singular matrix is an error.",
+        doc: native(
+            "The x with a x = b, by LU with partial pivoting: a `[.., n, n]`, b and x `[.., n, k]` or a vector `[n]`; leading dimensions broadcast. A singular matrix is an error.",
+        ),
         notes: notes("b gets h, the solution of aᵀ h = g; a gets -h xᵀ (Giles, 2008)", "O(n³ + n² k)"),
         inputs: &["a", "b"],
         attrs: &[],
@@ -79,45 +85,51 @@ pub const SPECS: &[Spec] = &[
             let (a, b, vector) = system(c)?;
             Ok(without_column(solve(c, a, b, false)?, vector))
         },
-        samples: &[
+        samples: native(&[
             Sample { x: &[A, B], attrs: &[] },
             Sample { x: &[BATCH, VECTOR], attrs: &[] },
             Sample { x: &[A, Operand::Real(&[2, 3, 2], -1.0, 1.0)], attrs: &[] },
-        ],
+        ]),
     },
     Spec {
         name: "linalg.inv",
-        doc: "The y with x y = 1, `[.., n, n] -> [.., n, n]`. A singular matrix is an error.",
+        doc: native("The y with x y = 1, `[.., n, n] -> [.., n, n]`. A singular matrix is an error."),
         notes: notes("x gets -yᵀ g yᵀ", "O(n³)"),
         inputs: &["x"],
         attrs: &[],
         dtypes: "float",
         build: |c| inverse(c, c.x[0]),
-        samples: ONE,
+        samples: native(ONE),
     },
     Spec {
         name: "linalg.det",
-        doc: "The determinant, `[.., n, n] -> [..]`. Its derivative is the matrix of cofactors, also where x is singular; further derivatives exist where it is not.",
+        doc: native(
+            "The determinant, `[.., n, n] -> [..]`. Its derivative is the matrix of cofactors, also where x is singular; further derivatives exist where it is not.",
+        ),
         notes: notes("x gets g times the matrix of cofactors, y x⁻ᵀ where x has an inverse", "O(n³)"),
         inputs: &["x"],
         attrs: &[],
         dtypes: "float",
         build: |c| c.tape.record(Determinant::Value, c.x),
-        samples: ONE,
+        samples: native(ONE),
     },
     Spec {
         name: "linalg.slogdet",
-        doc: "The sign of the determinant and the logarithm of its magnitude, `[.., n, n] -> [.., 2]`; 0 and -Infinity of a singular matrix.",
+        doc: native(
+            "The sign of the determinant and the logarithm of its magnitude, `[.., n, n] -> [.., 2]`; 0 and -Infinity of a singular matrix.",
+        ),
         notes: notes("x gets x⁻ᵀ times the g of the logarithm; the sign has none", "O(n³)"),
         inputs: &["x"],
         attrs: &[],
         dtypes: "float",
         build: |c| c.tape.record(Determinant::Log, c.x),
-        samples: ONE,
+        samples: native(ONE),
     },
     Spec {
         name: "linalg.qr",
-        doc: "The factors of x = q r, one above the other: q `[.., m, k]` with orthonormal columns and rᵀ `[.., n, k]`, k the smaller of m and n. The derivative exists where the first k columns are independent.",
+        doc: native(
+            "The factors of x = q r, one above the other: q `[.., m, k]` with orthonormal columns and rᵀ `[.., n, k]`, k the smaller of m and n. The derivative exists where the first k columns are independent.",
+        ),
         notes: notes(
             "for m ≥ n, with M = r ḡᵣᵀ - ḡ_qᵀ q: x gets (ḡ_q + q copyltu(M)) r⁻ᵀ, where copyltu mirrors the lower triangle (Walter and Lehmann, 2018)",
             "O(m n k)",
@@ -126,11 +138,13 @@ pub const SPECS: &[Spec] = &[
         attrs: &[],
         dtypes: "float",
         build: qr,
-        samples: RECTANGULAR,
+        samples: native(RECTANGULAR),
     },
     Spec {
         name: "linalg.eigh",
-        doc: "Eigenvectors of (x + xᵀ) / 2 in columns, `[.., n, n]`, and below them the eigenvalues in ascending order, `[.., 1, n]`.",
+        doc: native(
+            "Eigenvectors of (x + xᵀ) / 2 in columns, `[.., n, n]`, and below them the eigenvalues in ascending order, `[.., 1, n]`.",
+        ),
         notes: notes(
             "x gets the symmetric part of v (diag(g_w) + F ∘ (vᵀ g_v)) vᵀ, with F_ij = 1 / (w_j - w_i), 0 where they are equal (Giles, 2008)",
             "O(n³) a sweep of Jacobi rotations, about seven of them",
@@ -142,11 +156,13 @@ pub const SPECS: &[Spec] = &[
             let x = symmetric(c)?;
             c.tape.record(Eigh, &[x])
         },
-        samples: ONE,
+        samples: native(ONE),
     },
     Spec {
         name: "linalg.svd",
-        doc: "The factors of x = u diag(s) vᵀ, one above the other: u `[.., m, k]`, v `[.., n, k]` and s `[.., 1, k]` in descending order, k the smaller of m and n.",
+        doc: native(
+            "The factors of x = u diag(s) vᵀ, one above the other: u `[.., m, k]`, v `[.., n, k]` and s `[.., 1, k]` in descending order, k the smaller of m and n.",
+        ),
         notes: notes(
             "x gets u diag(g_s) vᵀ and what u and v add with F_ij = 1 / (s_j² - s_i²), 0 where they are equal (Townsend, 2016)",
             "O(m n k) a sweep of Jacobi rotations",
@@ -155,21 +171,25 @@ pub const SPECS: &[Spec] = &[
         attrs: &[],
         dtypes: "float",
         build: svd,
-        samples: RECTANGULAR,
+        samples: native(RECTANGULAR),
     },
     Spec {
         name: "linalg.pinv",
-        doc: "The pseudoinverse, `[.., m, n] -> [.., n, m]`, from the singular values above max(m, n) ε times the largest. Its derivative is that along matrices of the same rank (Golub and Pereyra, 1973).",
+        doc: native(
+            "The pseudoinverse, `[.., m, n] -> [.., n, m]`, from the singular values above max(m, n) ε times the largest. Its derivative is that along matrices of the same rank (Golub and Pereyra, 1973).",
+        ),
         notes: notes("x gets -yᵀ g yᵀ + (1 - x y) gᵀ y yᵀ + yᵀ y gᵀ (1 - y x)", "that of svd"),
         inputs: &["x"],
         attrs: &[],
         dtypes: "float",
         build: |c| pinv(c, c.x[0]),
-        samples: RECTANGULAR,
+        samples: native(RECTANGULAR),
     },
     Spec {
         name: "linalg.lstsq",
-        doc: "The x that minimises |a x - b|, of these the shortest: the pseudoinverse of a times b, for a `[.., m, n]`, b `[.., m, k]` or a vector `[m]`, x `[.., n, k]` or `[.., n]`; leading dimensions broadcast.",
+        doc: native(
+            "The x that minimises |a x - b|, of these the shortest: the pseudoinverse of a times b, for a `[.., m, n]`, b `[.., m, k]` or a vector `[m]`, x `[.., n, k]` or `[.., n]`; leading dimensions broadcast.",
+        ),
         notes: notes("b gets pinv(a)ᵀ g, a what pinv gives", "that of svd"),
         inputs: &["a", "b"],
         attrs: &[],
@@ -179,24 +199,28 @@ pub const SPECS: &[Spec] = &[
             let inverse = pinv(c, a)?;
             Ok(without_column(c.tape.record(crate::ops::matmul::MatMul::default(), &[inverse, b])?, vector))
         },
-        samples: &[
+        samples: native(&[
             Sample { x: &[TALL, Operand::Real(&[4, 2], -1.0, 1.0)], attrs: &[] },
             Sample { x: &[WIDE, VECTOR], attrs: &[] },
-        ],
+        ]),
     },
     Spec {
         name: "linalg.matrixPower",
-        doc: "The product of n factors x, by repeated squaring; of its inverse where n is negative: `[.., m, m] -> [.., m, m]`.",
+        doc: native(
+            "The product of n factors x, by repeated squaring; of its inverse where n is negative: `[.., m, m] -> [.., m, m]`.",
+        ),
         notes: notes("x gets Σ_k (xᵀ)ᵏ g (xᵀ)ⁿ⁻¹⁻ᵏ", "O(m³ log n)"),
         inputs: &["x"],
         attrs: &[param("n", Kind::Int)],
         dtypes: "float",
         build: power,
-        samples: &[Sample { x: &[BATCH], attrs: &[5.0] }, Sample { x: &[A], attrs: &[-2.0] }],
+        samples: native(&[Sample { x: &[BATCH], attrs: &[5.0] }, Sample { x: &[A], attrs: &[-2.0] }]),
     },
     Spec {
         name: "linalg.expm",
-        doc: "The exponential Σ xᵏ / k! of a matrix, `[.., n, n] -> [.., n, n]`, by scaling and squaring (Higham, 2005).",
+        doc: native(
+            "The exponential Σ xᵏ / k! of a matrix, `[.., n, n] -> [.., n, n]`, by scaling and squaring (Higham, 2005).",
+        ),
         notes: notes(
             "x gets the upper right block of expm([[xᵀ, g], [0, xᵀ]]) (Van Loan, 1978)",
             "O(n³), with log2 of the norm more products",
@@ -205,7 +229,7 @@ pub const SPECS: &[Spec] = &[
         attrs: &[],
         dtypes: "float",
         build: |c| c.tape.record(Expm, c.x),
-        samples: ONE,
+        samples: native(ONE),
     },
 ];
 

@@ -1,6 +1,6 @@
 //! The linear layer and losses.
 
-use crate::call::{Attr, Call, Kind, Operand, Sample, Spec, notes, option};
+use crate::call::{Attr, Call, Kind, Operand, Sample, Spec, native, notes, option};
 use crate::compose::statistics::{log_softmax, mean, root};
 use crate::dtype::DType;
 use crate::elementwise::{Func, Test};
@@ -20,7 +20,9 @@ const REDUCTION: Attr = option("reduction", REDUCTIONS, "\"mean\"");
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "gelu",
-        doc: "x Φ(x), with Φ the distribution function of the standard normal distribution; in the shape of x; with approximate \"tanh\" x (1 + tanh(sqrt(2/π) (x + 0.044715 x³))) / 2 (Hendrycks and Gimpel, 2016).",
+        doc: native(
+            "x Φ(x), with Φ the distribution function of the standard normal distribution; in the shape of x; with approximate \"tanh\" x (1 + tanh(sqrt(2/π) (x + 0.044715 x³))) / 2 (Hendrycks and Gimpel, 2016).",
+        ),
         notes: notes(
             "`dy/dx = Φ(x) + x φ(x)`, with φ the density of the normal distribution; with approximate \"tanh\" that of the approximation",
             "O(n)",
@@ -32,11 +34,11 @@ pub const SPECS: &[Spec] = &[
             let func = if c.choice(2)? == 0 { Func::Gelu } else { Func::GeluTanh };
             c.tape.record(Map { func }, c.x)
         },
-        samples: &[Sample { x: &[Operand::Real(&[2, 3], -3.0, 3.0)], attrs: &[0.0] }],
+        samples: native(&[Sample { x: &[Operand::Real(&[2, 3], -3.0, 3.0)], attrs: &[0.0] }]),
     },
     Spec {
         name: "linear",
-        doc: "`x weightᵀ + bias`: `[.., in] · [out, in] -> [.., out]`.",
+        doc: native("`x weightᵀ + bias`: `[.., in] · [out, in] -> [.., out]`."),
         notes: notes(
             "x gets g weight, weight gets gᵀ x, bias gets Σ g, summed over the leading dimensions",
             "O(in out) for each row",
@@ -45,38 +47,42 @@ pub const SPECS: &[Spec] = &[
         attrs: &[],
         dtypes: "float",
         build: linear,
-        samples: &[Sample {
+        samples: native(&[Sample {
             x: &[Operand::Real(&[3, 4], -1.0, 1.0), Operand::Real(&[2, 4], -1.0, 1.0), Operand::Real(&[2], -1.0, 1.0)],
             attrs: &[],
-        }],
+        }]),
     },
     Spec {
         name: "mseLoss",
-        doc: "(x - target)², for x and target of one shape, reduced to its mean, its sum, or not (none).",
+        doc: native("(x - target)², for x and target of one shape, reduced to its mean, its sum, or not (none)."),
         notes: notes("x gets 2 g (x - target), target the negative of it; divided by n for the mean", "O(n)"),
         attrs: &[REDUCTION],
         build: |c| pairwise(c, |x, t| (x - t).square()),
-        samples: &[Sample {
+        samples: native(&[Sample {
             x: &[Operand::Real(&[3, 2], -1.0, 1.0), Operand::Real(&[3, 2], -1.0, 1.0)],
             attrs: &[0.0],
-        }],
+        }]),
         ..PAIRWISE
     },
     Spec {
         name: "maeLoss",
-        doc: "|x - target|, for x and target of one shape, reduced to its mean, its sum, or not (none); the derivative at 0 is 0.",
+        doc: native(
+            "|x - target|, for x and target of one shape, reduced to its mean, its sum, or not (none); the derivative at 0 is 0.",
+        ),
         notes: notes("x gets g sign(x - target), target the negative of it; divided by n for the mean", "O(n)"),
         attrs: &[REDUCTION],
         build: |c| pairwise(c, |x, t| (x - t).abs()),
-        samples: &[Sample {
+        samples: native(&[Sample {
             x: &[Operand::Real(&[3, 2], -1.0, 1.0), Operand::Real(&[3, 2], -1.0, 1.0)],
             attrs: &[1.0],
-        }],
+        }]),
         ..PAIRWISE
     },
     Spec {
         name: "huberLoss",
-        doc: "(x - target)² / 2 where |x - target| ≤ delta, delta (|x - target| - delta / 2) beyond, for x and target of one shape, reduced to its mean, its sum, or not (none) (Huber, 1964).",
+        doc: native(
+            "(x - target)² / 2 where |x - target| ≤ delta, delta (|x - target| - delta / 2) beyond, for x and target of one shape, reduced to its mean, its sum, or not (none) (Huber, 1964).",
+        ),
         notes: notes(
             "x gets g (x - target), held between -delta g and delta g, target the negative of it; divided by n for the mean",
             "O(n)",
@@ -95,24 +101,31 @@ pub const SPECS: &[Spec] = &[
                 near * (size - x.lit(0.5) * near)
             })
         },
-        samples: &[Sample {
+        samples: native(&[Sample {
             x: &[Operand::Real(&[3, 2], -1.0, 1.0), Operand::Real(&[3, 2], -1.0, 1.0)],
             attrs: &[0.7, 0.0],
-        }],
+        }]),
         ..PAIRWISE
     },
     Spec {
         name: "binaryCrossEntropyWithLogits",
-        doc: "-t log sigmoid(x) - (1 - t) log sigmoid(-x), with t the target in the shape of x, without overflow, reduced to its mean, its sum, or not (none).",
+        doc: native(
+            "-t log sigmoid(x) - (1 - t) log sigmoid(-x), with t the target in the shape of x, without overflow, reduced to its mean, its sum, or not (none).",
+        ),
         notes: notes("x gets g (sigmoid(x) - target), target gets -g x; divided by n for the mean", "O(n)"),
         attrs: &[REDUCTION],
         build: |c| pairwise(c, |x, t| x.map(Func::Softplus) - t * x),
-        samples: &[Sample { x: &[Operand::Real(&[3, 2], -1.0, 1.0), Operand::Real(&[3, 2], 0.1, 0.9)], attrs: &[0.0] }],
+        samples: native(&[Sample {
+            x: &[Operand::Real(&[3, 2], -1.0, 1.0), Operand::Real(&[3, 2], 0.1, 0.9)],
+            attrs: &[0.0],
+        }]),
         ..PAIRWISE
     },
     Spec {
         name: "klDiv",
-        doc: "p (log p - x), with p the target and x the logarithms of probabilities in the same shape, 0 where p is 0; reduced to its mean, its sum, or not (none): PyTorch's kl_div.",
+        doc: native(
+            "p (log p - x), with p the target and x the logarithms of probabilities in the same shape, 0 where p is 0; reduced to its mean, its sum, or not (none): PyTorch's kl_div.",
+        ),
         notes: notes("x gets -g target, target gets g (log(target) + 1 - x); divided by n for the mean", "O(n)"),
         attrs: &[REDUCTION],
         build: |c| {
@@ -121,27 +134,34 @@ pub const SPECS: &[Spec] = &[
                 p * (safe.ln() - q)
             })
         },
-        samples: &[Sample { x: &[Operand::Real(&[3, 2], -1.0, 1.0), Operand::Real(&[3, 2], 0.1, 0.9)], attrs: &[1.0] }],
+        samples: native(&[Sample {
+            x: &[Operand::Real(&[3, 2], -1.0, 1.0), Operand::Real(&[3, 2], 0.1, 0.9)],
+            attrs: &[1.0],
+        }]),
         ..PAIRWISE
     },
     Spec {
         name: "hingeLoss",
-        doc: "max(0, 1 - target x), with targets of 1 and -1, for x and target of one shape, reduced to its mean, its sum, or not (none); the derivative at the kink is 0.",
+        doc: native(
+            "max(0, 1 - target x), with targets of 1 and -1, for x and target of one shape, reduced to its mean, its sum, or not (none); the derivative at the kink is 0.",
+        ),
         notes: notes(
             "x gets -g target where target x < 1, else 0, target gets -g x there; divided by n for the mean",
             "O(n)",
         ),
         attrs: &[REDUCTION],
         build: |c| pairwise(c, |x, t| (x.one() - t * x).map(Func::Relu)),
-        samples: &[Sample {
+        samples: native(&[Sample {
             x: &[Operand::Real(&[3, 2], -1.0, 1.0), Operand::Real(&[3, 2], -1.0, 1.0)],
             attrs: &[0.0],
-        }],
+        }]),
         ..PAIRWISE
     },
     Spec {
         name: "cosineSimilarity",
-        doc: "Σ a b / (max(|a|, eps) max(|b|, eps)) along an axis, which is gone from the common shape of a and b.",
+        doc: native(
+            "Σ a b / (max(|a|, eps) max(|b|, eps)) along an axis, which is gone from the common shape of a and b.",
+        ),
         notes: notes(
             "with â = a / |a| and b̂ = b / |b|: a gets g (b̂ - y â) / |a|, b gets g (â - y b̂) / |b|, where both are longer than eps",
             "O(n)",
@@ -150,14 +170,16 @@ pub const SPECS: &[Spec] = &[
         attrs: &[option("axis", Kind::Axis, "-1"), option("eps", Kind::Float, "1e-8")],
         dtypes: "float",
         build: cosine_similarity,
-        samples: &[Sample {
+        samples: native(&[Sample {
             x: &[Operand::Real(&[3, 2], -1.0, 1.0), Operand::Real(&[3, 2], -1.0, 1.0)],
             attrs: &[-1.0, 1e-8],
-        }],
+        }]),
     },
     Spec {
         name: "nllLoss",
-        doc: "-logp[label]: logp `[n, classes, ..]` or `[classes]`, labels int32 `[n, ..]` from 0 to classes - 1; labels equal to ignoreIndex do not count, not in the mean either. PyTorch's nll_loss.",
+        doc: native(
+            "-logp[label]: logp `[n, classes, ..]` or `[classes]`, labels int32 `[n, ..]` from 0 to classes - 1; labels equal to ignoreIndex do not count, not in the mean either. PyTorch's nll_loss.",
+        ),
         notes: notes("logp gets -g at the labels, 0 elsewhere; divided by their number for the mean", "O(n)"),
         inputs: &["logp", "labels:int32"],
         attrs: &[REDUCTION, option("ignoreIndex", Kind::Int, "-100")],
@@ -167,14 +189,16 @@ pub const SPECS: &[Spec] = &[
             let (reduction, ignore) = (c.choice(3)?, c.int("ignoreIndex")? as f64);
             picked_loss(c, c.x[0], Indices { op: "nllLoss", ..LABELS }, [0.0, ignore], reduction)
         },
-        samples: &[
+        samples: native(&[
             Sample { x: &[Operand::Real(&[4, 3], -2.0, 2.0), Operand::Index(&[4], 3)], attrs: &[0.0, -100.0] },
             Sample { x: &[Operand::Real(&[4, 3], -2.0, 2.0), Operand::Index(&[4], 3)], attrs: &[1.0, 1.0] },
-        ],
+        ]),
     },
     Spec {
         name: "crossEntropy",
-        doc: "-log softmax(logits)[label]: logits `[n, classes, ..]` or `[classes]`, labels int32 `[n, ..]` from 0 to classes - 1, or a tensor of probabilities in the shape of logits. labelSmoothing ε mixes the target with ε / classes; labels equal to ignoreIndex do not count, not in the mean either. PyTorch's cross_entropy.",
+        doc: native(
+            "-log softmax(logits)[label]: logits `[n, classes, ..]` or `[classes]`, labels int32 `[n, ..]` from 0 to classes - 1, or a tensor of probabilities in the shape of logits. labelSmoothing ε mixes the target with ε / classes; labels equal to ignoreIndex do not count, not in the mean either. PyTorch's cross_entropy.",
+        ),
         notes: notes(
             "logits get g (softmax(logits) - target), with the label as a one-hot target; divided by their number for the mean",
             "O(n)",
@@ -183,27 +207,27 @@ pub const SPECS: &[Spec] = &[
         attrs: &[REDUCTION, option("labelSmoothing", Kind::Float, "0"), option("ignoreIndex", Kind::Int, "-100")],
         dtypes: "float",
         build: cross_entropy,
-        samples: &[
+        samples: native(&[
             Sample { x: &[Operand::Real(&[4, 3], -2.0, 2.0), Operand::Index(&[4], 3)], attrs: &[0.0, 0.0, -100.0] },
             Sample { x: &[Operand::Real(&[4, 3], -2.0, 2.0), Operand::Index(&[4], 3)], attrs: &[1.0, 0.1, 1.0] },
             Sample {
                 x: &[Operand::Real(&[4, 3], -2.0, 2.0), Operand::Real(&[4, 3], 0.1, 0.9)],
                 attrs: &[0.0, 0.0, -100.0],
             },
-        ],
+        ]),
     },
 ];
 
 /// What losses of two tensors of one shape have in common.
 const PAIRWISE: Spec = Spec {
     name: "",
-    doc: "",
+    doc: native(""),
     notes: notes("", ""),
     inputs: &["x", "target"],
     attrs: &[REDUCTION],
     dtypes: "float",
     build: |c| pairwise(c, |x, _| x),
-    samples: &[],
+    samples: native(&[]),
 };
 
 /// A loss of each element of two tensors of one shape, reduced as the next attribute says.

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::array::Array;
-use crate::call::{Call, Kind, Operand, Sample, Spec, notes, option, param};
+use crate::call::{Call, Kind, Operand, Sample, Spec, native, notes, option, param};
 use crate::compose::indexing::take;
 use crate::compose::statistics::{mean, softmax};
 use crate::dtype::DType;
@@ -24,7 +24,7 @@ const X: Operand = Operand::Real(&[2, 4, 3], -2.0, 2.0);
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "normalize",
-        doc: "x / max(norm, eps) along an axis, with the vector norm of order ord; the shape is that of x.",
+        doc: native("x / max(norm, eps) along an axis, with the vector norm of order ord; the shape is that of x."),
         notes: notes(
             "x gets (g - u Σ g y) / norm, with u the derivative of the norm by x (y itself for ord = 2); g / eps where the norm is below eps",
             "O(n)",
@@ -44,11 +44,16 @@ pub const SPECS: &[Spec] = &[
             let norm = super::statistics::norm(c, x, axes, true, ord)?;
             Ok(x / Var::select(norm.lt(norm.lit(eps)), norm.lit(eps), norm))
         },
-        samples: &[Sample { x: &[X], attrs: &[1.0, 2.0, 1e-12] }, Sample { x: &[X], attrs: &[-1.0, 3.0, 1e-12] }],
+        samples: native(&[
+            Sample { x: &[X], attrs: &[1.0, 2.0, 1e-12] },
+            Sample { x: &[X], attrs: &[-1.0, 3.0, 1e-12] },
+        ]),
     },
     Spec {
         name: "layerNorm",
-        doc: "(x - mean) / sqrt(variance + eps) · weight + bias, over the axes (one or several); weight and bias have their shape, the result that of x.",
+        doc: native(
+            "(x - mean) / sqrt(variance + eps) · weight + bias, over the axes (one or several); weight and bias have their shape, the result that of x.",
+        ),
         notes: notes(
             "with h = g weight and z = (x - mean) / s, s = sqrt(variance + eps): x gets (h - mean(h) - z mean(h z)) / s, weight gets Σ g z, bias gets Σ g",
             "O(n)",
@@ -62,14 +67,16 @@ pub const SPECS: &[Spec] = &[
             let y = standardized(c.x[0], axes, eps);
             scaled(c, y, axes, &[1, 2])
         },
-        samples: &[Sample {
+        samples: native(&[Sample {
             x: &[X, Operand::Real(&[3], 0.5, 1.5), Operand::Real(&[3], -1.0, 1.0)],
             attrs: &[1.0, -1.0, 1e-5],
-        }],
+        }]),
     },
     Spec {
         name: "rmsNorm",
-        doc: "x / sqrt(mean(x²) + eps) · weight, over the axes (one or several); weight has their shape, the result that of x.",
+        doc: native(
+            "x / sqrt(mean(x²) + eps) · weight, over the axes (one or several); weight has their shape, the result that of x.",
+        ),
         notes: notes(
             "with h = g weight, s = sqrt(mean(x²) + eps) and z = x / s: x gets (h - z mean(h z)) / s, weight gets Σ g z",
             "O(n)",
@@ -83,11 +90,13 @@ pub const SPECS: &[Spec] = &[
             let y = x / (mean(x.square(), axes, true) + x.lit(eps)).sqrt();
             scaled(c, y, axes, &[1])
         },
-        samples: &[Sample { x: &[X, Operand::Real(&[3], 0.5, 1.5)], attrs: &[1.0, -1.0, 1e-6] }],
+        samples: native(&[Sample { x: &[X, Operand::Real(&[3], 0.5, 1.5)], attrs: &[1.0, -1.0, 1e-6] }]),
     },
     Spec {
         name: "groupNorm",
-        doc: "Standardizes `[n, channels, ..]` over each of `groups` groups of channels, then weight and bias `[channels]` for each channel: (x - mean) / sqrt(variance + eps) · weight + bias.",
+        doc: native(
+            "Standardizes `[n, channels, ..]` over each of `groups` groups of channels, then weight and bias `[channels]` for each channel: (x - mean) / sqrt(variance + eps) · weight + bias.",
+        ),
         notes: notes("as layerNorm, over each group", "O(n)"),
         inputs: &["x", "weight?=1", "bias?=0"],
         attrs: &[param("groups", Kind::Int), option("eps", Kind::Float, "1e-5")],
@@ -107,14 +116,16 @@ pub const SPECS: &[Spec] = &[
             let y = standardized(parts, AxisSet::from_iter([2]), eps).reshape(shape);
             scaled(c, y, AxisSet::from_iter([1]), &[1, 2])
         },
-        samples: &[Sample {
+        samples: native(&[Sample {
             x: &[X, Operand::Real(&[4], 0.5, 1.5), Operand::Real(&[4], -1.0, 1.0)],
             attrs: &[2.0, 1e-5],
-        }],
+        }]),
     },
     Spec {
         name: "batchNorm",
-        doc: "Standardizes the channels of `[n, channels, ..]` with the given mean and variance, or with those of the batch (where variance is left out), then weight and bias `[channels]` for each channel: (x - mean) / sqrt(variance + eps) · weight + bias.",
+        doc: native(
+            "Standardizes the channels of `[n, channels, ..]` with the given mean and variance, or with those of the batch (where variance is left out), then weight and bias `[channels]` for each channel: (x - mean) / sqrt(variance + eps) · weight + bias.",
+        ),
         notes: notes(
             "as layerNorm, over all but the channels; with given mean and variance x gets g weight / sqrt(variance + eps)",
             "O(n)",
@@ -140,7 +151,7 @@ pub const SPECS: &[Spec] = &[
             };
             scaled(c, y, channels, &[1, 2])
         },
-        samples: &[Sample {
+        samples: native(&[Sample {
             x: &[
                 X,
                 Operand::Real(&[4], 0.5, 1.5),
@@ -149,11 +160,11 @@ pub const SPECS: &[Spec] = &[
                 Operand::Real(&[4], 0.5, 1.5),
             ],
             attrs: &[1e-5],
-        }],
+        }]),
     },
     Spec {
         name: "dropout",
-        doc: "0 with probability p, else x / (1 - p); the key decides which. The shape is that of x.",
+        doc: native("0 with probability p, else x / (1 - p); the key decides which. The shape is that of x."),
         notes: notes("x gets g / (1 - p) where it was kept, else 0", "O(n)"),
         inputs: &["x", "p", "key:int32"],
         attrs: &[],
@@ -170,11 +181,11 @@ pub const SPECS: &[Spec] = &[
             let keep = Var::select(keep.eq(keep.zero()), keep.one(), keep);
             Ok(Var::select(stays, x / keep, x.zero()))
         },
-        samples: &[Sample { x: &[X, Operand::Real(&[], 0.3, 0.31), Operand::Key], attrs: &[] }],
+        samples: native(&[Sample { x: &[X, Operand::Real(&[], 0.3, 0.31), Operand::Key], attrs: &[] }]),
     },
     Spec {
         name: "embedding",
-        doc: "The rows of weight that the indices name: `[..], [n, size] -> [.., size]`.",
+        doc: native("The rows of weight that the indices name: `[..], [n, size] -> [.., size]`."),
         notes: notes("weight gets the rows of g added at the indices", "O(n size) for n indices"),
         inputs: &["indices:int32", "weight"],
         attrs: &[],
@@ -185,11 +196,11 @@ pub const SPECS: &[Spec] = &[
             }
             take(c.x[1], c.x[0], 0, Indices { op: "embedding", name: "indices", negative: false })
         },
-        samples: &[Sample { x: &[Operand::Index(&[2, 3], 4), Operand::Real(&[4, 2], -1.0, 1.0)], attrs: &[] }],
+        samples: native(&[Sample { x: &[Operand::Index(&[2, 3], 4), Operand::Real(&[4, 2], -1.0, 1.0)], attrs: &[] }]),
     },
     Spec {
         name: "glu",
-        doc: "a sigmoid(b), with a and b the halves of x along an axis, which becomes half as long.",
+        doc: native("a sigmoid(b), with a and b the halves of x along an axis, which becomes half as long."),
         notes: notes("a gets g sigmoid(b), b gets g y (1 - sigmoid(b))", "O(n)"),
         inputs: &["x"],
         attrs: &[option("axis", Kind::Axis, "-1")],
@@ -205,11 +216,13 @@ pub const SPECS: &[Spec] = &[
             let half = |start: usize| x.apply(Slice::along(&shape, axis, Range { start, len, step: 1 }));
             Ok(half(0) * half(len).logistic())
         },
-        samples: &[Sample { x: &[X], attrs: &[1.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[1.0] }]),
     },
     Spec {
         name: "attention",
-        doc: "softmax(q kᵀ scale + mask) v: q `[.., n, d]`, k `[.., m, d]`, v `[.., m, e]`, leading dimensions broadcast, the result `[.., n, e]`; scale is 1/sqrt(d) when left out. A bool mask is true where a key is seen, another is added; causal lets query i see keys 0 to i.",
+        doc: native(
+            "softmax(q kᵀ scale + mask) v: q `[.., n, d]`, k `[.., m, d]`, v `[.., m, e]`, leading dimensions broadcast, the result `[.., n, e]`; scale is 1/sqrt(d) when left out. A bool mask is true where a key is seen, another is added; causal lets query i see keys 0 to i.",
+        ),
         notes: notes(
             "with p the softmax and h = p (g vᵀ - Σ (g vᵀ) p): v gets pᵀ g, q gets scale h k, k gets scale hᵀ q, the mask gets h",
             "O(n m (d + e)), and memory O(n m)",
@@ -218,7 +231,7 @@ pub const SPECS: &[Spec] = &[
         attrs: &[option("causal", Kind::Bool, "false"), option("scale", Kind::Float, "null")],
         dtypes: "float",
         build: attention,
-        samples: &[
+        samples: native(&[
             Sample {
                 x: &[
                     Operand::Real(&[2, 3, 4], -1.0, 1.0),
@@ -237,11 +250,13 @@ pub const SPECS: &[Spec] = &[
                 ],
                 attrs: &[1.0, 0.7],
             },
-        ],
+        ]),
     },
     Spec {
         name: "interpolate",
-        doc: "The last axes of `[n, channels, ..]` at other sizes, `[n, channels, ..size]`, PyTorch's interpolate: \"nearest\" takes element floor(i n / size), \"bilinear\" a weighted mean of neighbours, with the corners at the corners with alignCorners.",
+        doc: native(
+            "The last axes of `[n, channels, ..]` at other sizes, `[n, channels, ..size]`, PyTorch's interpolate: \"nearest\" takes element floor(i n / size), \"bilinear\" a weighted mean of neighbours, with the corners at the corners with alignCorners.",
+        ),
         notes: notes("x gets g times its weight in each result, added up", "O(n)"),
         inputs: &["x"],
         attrs: &[
@@ -251,15 +266,15 @@ pub const SPECS: &[Spec] = &[
         ],
         dtypes: "float",
         build: interpolate,
-        samples: &[
+        samples: native(&[
             Sample { x: &[Operand::Real(&[1, 2, 3, 2], -1.0, 1.0)], attrs: &[2.0, 5.0, 3.0, 0.0, 0.0] },
             Sample { x: &[Operand::Real(&[1, 2, 3, 2], -1.0, 1.0)], attrs: &[2.0, 5.0, 4.0, 1.0, 0.0] },
             Sample { x: &[Operand::Real(&[1, 2, 3, 2], -1.0, 1.0)], attrs: &[2.0, 2.0, 3.0, 1.0, 1.0] },
-        ],
+        ]),
     },
     Spec {
         name: "pixelShuffle",
-        doc: "`[.., channels · factor², height, width] -> [.., channels, height · factor, width · factor]`.",
+        doc: native("`[.., channels · factor², height, width] -> [.., channels, height · factor, width · factor]`."),
         notes: notes("x gets g in the places that the elements came from", "O(n)"),
         inputs: &["x"],
         attrs: &[param("factor", Kind::Int)],
@@ -278,7 +293,7 @@ pub const SPECS: &[Spec] = &[
             dims.extend([channels, height * r, width * r]);
             Ok(parts.permute(&[0, 3, 1, 4, 2]).reshape(Shape::of(&dims)))
         },
-        samples: &[Sample { x: &[Operand::Real(&[2, 8, 2, 3], -1.0, 1.0)], attrs: &[2.0] }],
+        samples: native(&[Sample { x: &[Operand::Real(&[2, 8, 2, 3], -1.0, 1.0)], attrs: &[2.0] }]),
     },
 ];
 

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::call::{Attr, Call, Kind, Operand, Sample, Spec, notes, option, param};
+use crate::call::{Attr, Call, Kind, Operand, Sample, Spec, native, notes, option, param};
 use crate::compose::triangle::{lower, upper};
 use crate::error::{Code, Result};
 use crate::op::{need_float, same_dtype};
@@ -21,7 +21,9 @@ const TRIANGLE: &[Attr] = &[option("diagonal", Kind::Int, "0")];
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "dot",
-        doc: "NumPy's dot: Σ a b over the last axis of a and the last but one of b (the only one of a vector); for scalars the product. `[..a, k]`, `[..b, k, n] -> [..a, ..b, n]`.",
+        doc: native(
+            "NumPy's dot: Σ a b over the last axis of a and the last but one of b (the only one of a vector); for scalars the product. `[..a, k]`, `[..b, k, n] -> [..a, ..b, n]`.",
+        ),
         notes: notes(
             "as matmul: a gets the product of g and b, b that of a and g",
             "O(k) for each result, with k the size of the axis",
@@ -38,14 +40,14 @@ pub const SPECS: &[Spec] = &[
             }
             contract(c, &[m - 1], &[n.saturating_sub(2)])
         },
-        samples: &[
+        samples: native(&[
             Sample { x: &[Operand::Real(&[4], -1.0, 1.0), Operand::Real(&[4], -1.0, 1.0)], attrs: &[] },
             Sample { x: &[X, Operand::Real(&[2, 4, 2], -1.0, 1.0)], attrs: &[] },
-        ],
+        ]),
     },
     Spec {
         name: "outer",
-        doc: "`y[i, j] = a[i] b[j]`: `[n], [m] -> [n, m]`; other shapes are taken in row-major order.",
+        doc: native("`y[i, j] = a[i] b[j]`: `[n], [m] -> [n, m]`; other shapes are taken in row-major order."),
         notes: notes("a gets Σ_j g[i, j] b[j], b gets Σ_i g[i, j] a[i]", "O(n m)"),
         inputs: &["a", "b"],
         attrs: &[],
@@ -56,11 +58,13 @@ pub const SPECS: &[Spec] = &[
             let column = c.x[0].reshape(Shape::of(&[size(c.x[0]), 1]));
             Ok(column * c.x[1].reshape(Shape::of(&[1, size(c.x[1])])))
         },
-        samples: &[Sample { x: &[Operand::Real(&[3], -1.0, 1.0), Operand::Real(&[4], -1.0, 1.0)], attrs: &[] }],
+        samples: native(&[Sample { x: &[Operand::Real(&[3], -1.0, 1.0), Operand::Real(&[4], -1.0, 1.0)], attrs: &[] }]),
     },
     Spec {
         name: "tensordot",
-        doc: "Σ a b over pairs of axes, NumPy's tensordot: the last `axes` of a and the first of b, or those in two lists. What is left of a comes first.",
+        doc: native(
+            "Σ a b over pairs of axes, NumPy's tensordot: the last `axes` of a and the first of b, or those in two lists. What is left of a comes first.",
+        ),
         notes: notes(
             "a gets tensordot of g and b, b gets tensordot of a and g, over the axes that came from the other",
             "O(k) for each result, with k the elements summed over",
@@ -74,14 +78,16 @@ pub const SPECS: &[Spec] = &[
             let (by_a, by_b) = c.contraction(m, n)?;
             contract(c, &by_a, &by_b)
         },
-        samples: &[
+        samples: native(&[
             Sample { x: &[X, Operand::Real(&[4, 2, 2], -1.0, 1.0)], attrs: &[2.0, 0.0, 2.0, 2.0, 0.0] },
             Sample { x: &[X, Operand::Real(&[3, 4, 2], -1.0, 1.0)], attrs: &[-3.0] },
-        ],
+        ]),
     },
     Spec {
         name: "modeProduct",
-        doc: "The n-mode product x ×ₙ matrix: `y[.., j, ..] = Σ_i matrix[j, i] x[.., i, ..]` along axis `mode`, whose size becomes the rows of the matrix.",
+        doc: native(
+            "The n-mode product x ×ₙ matrix: `y[.., j, ..] = Σ_i matrix[j, i] x[.., i, ..]` along axis `mode`, whose size becomes the rows of the matrix.",
+        ),
         notes: notes(
             "x gets g ×ₙ matrixᵀ, matrix gets unfold(g) unfold(x)ᵀ along the mode",
             "O(rows n) for n elements of x",
@@ -100,11 +106,13 @@ pub const SPECS: &[Spec] = &[
             let rows = x.move_axis(mode, shape.ndim() - 1);
             Ok(rows.rows_matmul(c.x[1].transpose_last()).move_axis(shape.ndim() - 1, mode))
         },
-        samples: &[Sample { x: &[X, Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[1.0] }],
+        samples: native(&[Sample { x: &[X, Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[1.0] }]),
     },
     Spec {
         name: "unfold",
-        doc: "The matricisation of a tensor: axis `mode` first, the other axes in their order as one, the last the fastest: `[n, ..] -> [n, rest]` for axis 0.",
+        doc: native(
+            "The matricisation of a tensor: axis `mode` first, the other axes in their order as one, the last the fastest: `[n, ..] -> [n, rest]` for axis 0.",
+        ),
         notes: notes("x gets g, folded back", "O(1) where strides can say it, else O(n)"),
         inputs: &["x"],
         attrs: &[param("mode", Kind::Axis)],
@@ -115,21 +123,25 @@ pub const SPECS: &[Spec] = &[
             let rest = (0..shape.ndim()).filter(|&axis| axis != mode).map(|axis| shape[axis]).product();
             Ok(c.x[0].move_axis(mode, 0).reshape(Shape::of(&[shape[mode], rest])))
         },
-        samples: &[Sample { x: &[X], attrs: &[1.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[1.0] }]),
     },
     Spec {
         name: "diagonal",
-        doc: "The diagonals of the matrices in two axes, as a new last axis, NumPy's diagonal; offset counts above the main one, negative below.",
+        doc: native(
+            "The diagonals of the matrices in two axes, as a new last axis, NumPy's diagonal; offset counts above the main one, negative below.",
+        ),
         notes: notes("x gets g on the diagonals, 0 elsewhere", "O(1) where strides can say it, else O(n)"),
         inputs: &["x"],
         attrs: DIAGONAL,
         dtypes: "any",
         build: diagonal,
-        samples: &[Sample { x: &[X], attrs: &[1.0, -2.0, -1.0] }, Sample { x: &[X], attrs: &[-1.0, 2.0, 1.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[1.0, -2.0, -1.0] }, Sample { x: &[X], attrs: &[-1.0, 2.0, 1.0] }]),
     },
     Spec {
         name: "trace",
-        doc: "The sum of the diagonal of the matrices in two axes, which are gone from the shape, NumPy's trace.",
+        doc: native(
+            "The sum of the diagonal of the matrices in two axes, which are gone from the shape, NumPy's trace.",
+        ),
         notes: notes("x gets g on the diagonals, 0 elsewhere", "O(n)"),
         inputs: &["x"],
         attrs: DIAGONAL,
@@ -138,11 +150,13 @@ pub const SPECS: &[Spec] = &[
             let y = diagonal(c)?;
             Ok(y.sum(AxisSet::from_iter([y.shape().ndim() - 1]), false))
         },
-        samples: &[Sample { x: &[X], attrs: &[0.0, -2.0, -1.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[0.0, -2.0, -1.0] }]),
     },
     Spec {
         name: "diag",
-        doc: "Of a vector the matrix with it on a diagonal, of a matrix the diagonal, NumPy's diag; offset counts above the main one, negative below.",
+        doc: native(
+            "Of a vector the matrix with it on a diagonal, of a matrix the diagonal, NumPy's diag; offset counts above the main one, negative below.",
+        ),
         notes: notes("a vector gets the diagonal of g, a matrix gets g on its diagonal, 0 elsewhere", "O(n)"),
         inputs: &["x"],
         attrs: &[option("offset", Kind::Int, "0")],
@@ -155,31 +169,35 @@ pub const SPECS: &[Spec] = &[
                 _ => c.refuse(Code::Shape, format!("x must be a vector or a matrix, got {shape}; use diagonal")),
             }
         },
-        samples: &[
+        samples: native(&[
             Sample { x: &[Operand::Real(&[3], -1.0, 1.0)], attrs: &[1.0] },
             Sample { x: &[Operand::Real(&[3], -1.0, 1.0)], attrs: &[-2.0] },
             Sample { x: &[Operand::Real(&[3, 4], -1.0, 1.0)], attrs: &[-1.0] },
-        ],
+        ]),
     },
     Spec {
         name: "triu",
-        doc: "The matrices in the last two axes with zeros below a diagonal; positive ones lie above the main one. The shape is that of x.",
+        doc: native(
+            "The matrices in the last two axes with zeros below a diagonal; positive ones lie above the main one. The shape is that of x.",
+        ),
         notes: notes("x gets g with zeros in the same places", "O(n)"),
         inputs: &["x"],
         attrs: TRIANGLE,
         dtypes: "any",
         build: |c| triangle(c, upper),
-        samples: &[Sample { x: &[X], attrs: &[1.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[1.0] }]),
     },
     Spec {
         name: "tril",
-        doc: "The matrices in the last two axes with zeros above a diagonal; positive ones lie above the main one. The shape is that of x.",
+        doc: native(
+            "The matrices in the last two axes with zeros above a diagonal; positive ones lie above the main one. The shape is that of x.",
+        ),
         notes: notes("x gets g with zeros in the same places", "O(n)"),
         inputs: &["x"],
         attrs: TRIANGLE,
         dtypes: "any",
         build: |c| triangle(c, lower),
-        samples: &[Sample { x: &[X], attrs: &[0.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[0.0] }]),
     },
 ];
 

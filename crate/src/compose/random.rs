@@ -1,6 +1,6 @@
 //! Random distributions, made of the uniform one.
 
-use crate::call::{Attr, Call, Kind, Operand, Sample, Spec, notes, option, param};
+use crate::call::{Attr, Call, Kind, Operand, Sample, Spec, native, notes, option, param};
 use crate::dtype::DType;
 use crate::error::{Code, Result};
 use crate::op;
@@ -16,7 +16,7 @@ const DTYPE: Attr = option("dtype", Kind::DType, "\"float32\"");
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "random.uniform",
-        doc: "Uniform in [min, max), of the shape; float32 has 23 random bits, float64 52.",
+        doc: native("Uniform in [min, max), of the shape; float32 has 23 random bits, float64 52."),
         notes: notes("none, the key is int32", "O(n)"),
         inputs: &["key:int32"],
         attrs: &[SHAPE, option("min", Kind::Float, "0"), option("max", Kind::Float, "1"), DTYPE],
@@ -29,11 +29,13 @@ pub const SPECS: &[Spec] = &[
             }
             Ok(u * u.lit(max - min) + u.lit(min))
         },
-        samples: &[Sample { x: &[Operand::Key], attrs: &[2.0, 3.0, 4.0, -1.0, 1.0, 0.0] }],
+        samples: native(&[Sample { x: &[Operand::Key], attrs: &[2.0, 3.0, 4.0, -1.0, 1.0, 0.0] }]),
     },
     Spec {
         name: "random.normal",
-        doc: "Of the shape, normal with mean 0 and standard deviation 1: sqrt(2) erfinv(u), u uniform in (-1, 1).",
+        doc: native(
+            "Of the shape, normal with mean 0 and standard deviation 1: sqrt(2) erfinv(u), u uniform in (-1, 1).",
+        ),
         notes: notes("none, the key is int32", "O(n)"),
         inputs: &["key:int32"],
         attrs: &[SHAPE, DTYPE],
@@ -51,11 +53,11 @@ pub const SPECS: &[Spec] = &[
             let open = Var::select(open.lt(u.lit(low)), u.lit(low), open);
             Ok(open.erfinv() * u.lit(std::f64::consts::SQRT_2))
         },
-        samples: &[Sample { x: &[Operand::Key], attrs: &[2.0, 3.0, 4.0, 1.0] }],
+        samples: native(&[Sample { x: &[Operand::Key], attrs: &[2.0, 3.0, 4.0, 1.0] }]),
     },
     Spec {
         name: "random.bernoulli",
-        doc: "True with probability p, else false: bool of the shape.",
+        doc: native("True with probability p, else false: bool of the shape."),
         notes: notes("none, the result is bool", "O(n)"),
         inputs: &["key:int32"],
         attrs: &[SHAPE, option("p", Kind::Float, "0.5")],
@@ -68,11 +70,11 @@ pub const SPECS: &[Spec] = &[
             let u = c.tape.record(Random::new(Draw::Uniform, shape, DType::Float32), c.x)?;
             Ok(u.lt(u.lit(p)))
         },
-        samples: &[Sample { x: &[Operand::Key], attrs: &[1.0, 6.0, 0.3] }],
+        samples: native(&[Sample { x: &[Operand::Key], attrs: &[1.0, 6.0, 0.3] }]),
     },
     Spec {
         name: "random.randint",
-        doc: "Whole numbers from min to max - 1, all equally likely (to 2^-20 of it): int32 of the shape.",
+        doc: native("Whole numbers from min to max - 1, all equally likely (to 2^-20 of it): int32 of the shape."),
         notes: notes("none, the result is int32", "O(n)"),
         inputs: &["key:int32"],
         attrs: &[SHAPE, option("min", Kind::Float, "0"), option("max", Kind::Float, "2147483647")],
@@ -87,11 +89,11 @@ pub const SPECS: &[Spec] = &[
             let u = c.tape.record(Random::new(Draw::Uniform, shape, DType::Float64), c.x)?;
             Ok(((u * u.lit(max - min)).floor() + u.lit(min)).cast(DType::Int32))
         },
-        samples: &[Sample { x: &[Operand::Key], attrs: &[1.0, 5.0, -3.0, 4.0] }],
+        samples: native(&[Sample { x: &[Operand::Key], attrs: &[1.0, 5.0, -3.0, 4.0] }]),
     },
     Spec {
         name: "random.truncatedNormal",
-        doc: "Of the shape, normal with mean 0 and standard deviation 1, given that it lies in [min, max].",
+        doc: native("Of the shape, normal with mean 0 and standard deviation 1, given that it lies in [min, max]."),
         notes: notes("none, the key is int32", "O(n)"),
         inputs: &["key:int32"],
         attrs: &[SHAPE, option("min", Kind::Float, "-2"), option("max", Kind::Float, "2"), DTYPE],
@@ -109,11 +111,13 @@ pub const SPECS: &[Spec] = &[
             let x = Var::select(x.lt(ends[0]), ends[0], x);
             Ok(Var::select(ends[1].lt(x), ends[1], x))
         },
-        samples: &[Sample { x: &[Operand::Key], attrs: &[1.0, 6.0, -1.0, 2.0, 1.0] }],
+        samples: native(&[Sample { x: &[Operand::Key], attrs: &[1.0, 6.0, -1.0, 2.0, 1.0] }]),
     },
     Spec {
         name: "random.categorical",
-        doc: "The index along an axis drawn with probability softmax(logits), by the largest of logits with Gumbel noise; `shape` comes before that of the logits without the axis. int32.",
+        doc: native(
+            "The index along an axis drawn with probability softmax(logits), by the largest of logits with Gumbel noise; `shape` comes before that of the logits without the axis. int32.",
+        ),
         notes: notes("none, the result is int32", "O(n) for n logits times the size of shape"),
         inputs: &["key:int32", "logits"],
         attrs: &[option("axis", Kind::Axis, "-1"), option("shape", Kind::Shape, "[]")],
@@ -130,7 +134,7 @@ pub const SPECS: &[Spec] = &[
             let noisy = logits.cast(DType::Float64).expand(all) + noise;
             c.tape.record(ArgReduce { max: true, axis: lead.ndim() + axis, keep_dims: false }, &[noisy])
         },
-        samples: &[Sample { x: &[Operand::Key, Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[-1.0, 1.0, 4.0] }],
+        samples: native(&[Sample { x: &[Operand::Key, Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[-1.0, 1.0, 4.0] }]),
     },
 ];
 

@@ -3,7 +3,7 @@
 
 use smallvec::SmallVec;
 
-use crate::call::{Attr, Call, Kind, NONE, Operand, Sample, Spec, notes, option};
+use crate::call::{Attr, Call, Kind, NONE, Operand, Sample, Spec, native, notes, option};
 use crate::elementwise::Func;
 use crate::error::Result;
 use crate::op::{need_float, need_number};
@@ -35,7 +35,9 @@ const FINITE: &[Sample] = &[
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "cumprod",
-        doc: "Running products along an axis: y_i = Π x_j over j ≤ i (j < i when exclusive; from the end when reverse). The shape is that of x; without an axis, `[n]` for all elements in row-major order.",
+        doc: native(
+            "Running products along an axis: y_i = Π x_j over j ≤ i (j < i when exclusive; from the end when reverse). The shape is that of x; without an axis, `[n]` for all elements in row-major order.",
+        ),
         notes: notes(
             "x_j gets Σ g_i over the products that it stands in, each without x_j; exact with zeros too",
             "O(n log k) along an axis of k elements",
@@ -48,7 +50,9 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "cummax",
-        doc: "Running maxima along an axis: y_i = max x_j over j ≤ i (j < i when exclusive; from the end when reverse); ties share the gradient. The shape is that of x; without an axis, `[n]` for all elements in row-major order.",
+        doc: native(
+            "Running maxima along an axis: y_i = max x_j over j ≤ i (j < i when exclusive; from the end when reverse); ties share the gradient. The shape is that of x; without an axis, `[n]` for all elements in row-major order.",
+        ),
         notes: notes(
             "each maximum gives its g to the element it came from, equal ones share it",
             "O(n log k) along an axis of k elements",
@@ -57,12 +61,14 @@ pub const SPECS: &[Spec] = &[
             need_number(c.op, c.x[0].dtype())?;
             scan(c, Func::Maximum, f64::NEG_INFINITY)
         },
-        samples: FINITE,
+        samples: native(FINITE),
         ..RUNNING
     },
     Spec {
         name: "logCumSumExp",
-        doc: "Running log Σ exp(x_j) along an axis over j ≤ i (j < i when exclusive; from the end when reverse), without overflow. The shape is that of x; without an axis, `[n]` for all elements in row-major order.",
+        doc: native(
+            "Running log Σ exp(x_j) along an axis over j ≤ i (j < i when exclusive; from the end when reverse), without overflow. The shape is that of x; without an axis, `[n]` for all elements in row-major order.",
+        ),
         notes: notes(
             "x_j gets Σ g_i exp(x_j - y_i) over the sums it stands in",
             "O(n log k) along an axis of k elements",
@@ -72,7 +78,7 @@ pub const SPECS: &[Spec] = &[
             need_float(c.op, c.x[0].dtype())?;
             scan(c, Func::Logaddexp, f64::NEG_INFINITY)
         },
-        samples: FINITE,
+        samples: native(FINITE),
         ..RUNNING
     },
 ];
@@ -80,13 +86,13 @@ pub const SPECS: &[Spec] = &[
 /// What running combinations have in common.
 const RUNNING: Spec = Spec {
     name: "",
-    doc: "",
+    doc: native(""),
     notes: notes("", ""),
     inputs: &["x"],
     attrs: SCAN,
     dtypes: "number",
     build: |c| scan(c, Func::Mul, 1.0),
-    samples: SAMPLES,
+    samples: native(SAMPLES),
 };
 
 /// Running combinations by an associative function with a neutral element.

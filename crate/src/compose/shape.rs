@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::call::{Call, Kind, Operand, Sample, Spec, notes, option, param};
+use crate::call::{Call, Kind, Operand, Sample, Spec, native, notes, option, param};
 use crate::dtype::DType;
 use crate::elementwise::Test;
 use crate::error::{Code, Result};
@@ -18,27 +18,27 @@ const X: Operand = Operand::Real(&[2, 3, 4], -1.0, 1.0);
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "flatten",
-        doc: "All elements in row-major order as one dimension: `[..] -> [n]`.",
+        doc: native("All elements in row-major order as one dimension: `[..] -> [n]`."),
         notes: notes("x gets g in its own shape", "O(1) where strides can say it, else O(n)"),
         inputs: &["x"],
         attrs: &[],
         dtypes: "any",
         build: |c| Ok(c.x[0].reshape(Shape::of(&[c.x[0].shape().size()]))),
-        samples: &[Sample { x: &[X], attrs: &[] }],
+        samples: native(&[Sample { x: &[X], attrs: &[] }]),
     },
     Spec {
         name: "squeeze",
-        doc: "Without the dimensions of size 1: those of the given axes, or all.",
+        doc: native("Without the dimensions of size 1: those of the given axes, or all."),
         notes: notes("x gets g in its own shape", "O(1)"),
         inputs: &["x"],
         attrs: &[option("axis", Kind::Axes, "null")],
         dtypes: "any",
         build: squeeze,
-        samples: &[Sample { x: &[Operand::Real(&[2, 1, 3, 1], -1.0, 1.0)], attrs: &[1.0, 1.0] }],
+        samples: native(&[Sample { x: &[Operand::Real(&[2, 1, 3, 1], -1.0, 1.0)], attrs: &[1.0, 1.0] }]),
     },
     Spec {
         name: "expandDims",
-        doc: "A new dimension of size 1 at the place `axis` of the result: `[a, b] -> [a, 1, b]` for 1.",
+        doc: native("A new dimension of size 1 at the place `axis` of the result: `[a, b] -> [a, 1, b]` for 1."),
         notes: notes("x gets g in its own shape", "O(1)"),
         inputs: &["x"],
         attrs: &[param("axis", Kind::Axis)],
@@ -50,11 +50,11 @@ pub const SPECS: &[Spec] = &[
             dims.insert(at, 1);
             Ok(c.x[0].reshape(Shape::new("expandDims", &dims)?))
         },
-        samples: &[Sample { x: &[X], attrs: &[-1.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[-1.0] }]),
     },
     Spec {
         name: "transpose",
-        doc: "The dimensions in reverse order, as NumPy's: `[a, .., z] -> [z, .., a]`; no copy.",
+        doc: native("The dimensions in reverse order, as NumPy's: `[a, .., z] -> [z, .., a]`; no copy."),
         notes: notes("x gets gᵀ", "O(1)"),
         inputs: &["x"],
         attrs: &[],
@@ -63,11 +63,11 @@ pub const SPECS: &[Spec] = &[
             let axes: Vec<usize> = (0..c.x[0].shape().ndim()).rev().collect();
             Ok(c.x[0].permute(&axes))
         },
-        samples: &[Sample { x: &[X], attrs: &[] }],
+        samples: native(&[Sample { x: &[X], attrs: &[] }]),
     },
     Spec {
         name: "swapAxes",
-        doc: "Two dimensions exchanged; no copy.",
+        doc: native("Two dimensions exchanged; no copy."),
         notes: notes("x gets g with the axes exchanged back", "O(1)"),
         inputs: &["x"],
         attrs: &[param("axis1", Kind::Axis), param("axis2", Kind::Axis)],
@@ -79,11 +79,11 @@ pub const SPECS: &[Spec] = &[
             axes.swap(a, b);
             Ok(c.x[0].permute(&axes))
         },
-        samples: &[Sample { x: &[X], attrs: &[0.0, -1.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[0.0, -1.0] }]),
     },
     Spec {
         name: "moveAxis",
-        doc: "One dimension moved to another place, the others in their order; no copy.",
+        doc: native("One dimension moved to another place, the others in their order; no copy."),
         notes: notes("x gets g with the axis moved back", "O(1)"),
         inputs: &["x"],
         attrs: &[param("from", Kind::Axis), param("to", Kind::Axis)],
@@ -95,11 +95,11 @@ pub const SPECS: &[Spec] = &[
             axes.insert(to, from);
             c.tape.record(Permute::new(&axes), c.x)
         },
-        samples: &[Sample { x: &[X], attrs: &[0.0, 2.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[0.0, 2.0] }]),
     },
     Spec {
         name: "flip",
-        doc: "The order of the elements along the axes reversed (all axes when left out); same shape, no copy.",
+        doc: native("The order of the elements along the axes reversed (all axes when left out); same shape, no copy."),
         notes: notes("x gets g, reversed along the axes", "O(1)"),
         inputs: &["x"],
         attrs: &[option("axis", Kind::Axes, "null")],
@@ -113,11 +113,13 @@ pub const SPECS: &[Spec] = &[
             };
             c.tape.record(Slice { ranges: shape.iter().enumerate().map(turn).collect() }, c.x)
         },
-        samples: &[Sample { x: &[X], attrs: &[2.0, 0.0, 2.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[2.0, 0.0, 2.0] }]),
     },
     Spec {
         name: "at",
-        doc: "Element `index` along the first dimension, which is gone from the result, `[n, ..] -> [..]`; negative counts from the end.",
+        doc: native(
+            "Element `index` along the first dimension, which is gone from the result, `[n, ..] -> [..]`; negative counts from the end.",
+        ),
         notes: notes("x gets g at the index, 0 elsewhere", "O(1)"),
         inputs: &["x"],
         attrs: &[param("index", Kind::Int)],
@@ -138,24 +140,24 @@ pub const SPECS: &[Spec] = &[
             let row = c.x[0].apply(Slice::along(&shape, 0, Range { start, len: 1, step: 1 }));
             Ok(row.reshape(Shape::of(&shape[1..])))
         },
-        samples: &[Sample { x: &[X], attrs: &[-1.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[-1.0] }]),
     },
     Spec {
         name: "stack",
-        doc: "Tensors of one shape along a new axis: k times `[..]` give `[k, ..]`.",
+        doc: native("Tensors of one shape along a new axis: k times `[..]` give `[k, ..]`."),
         notes: notes("each tensor gets its slice of g", "O(n)"),
         inputs: &["..xs"],
         attrs: &[option("axis", Kind::Axis, "0")],
         dtypes: "any",
         build: stack,
-        samples: &[Sample {
+        samples: native(&[Sample {
             x: &[Operand::Real(&[2, 3], -1.0, 1.0), Operand::Real(&[2, 3], -1.0, 1.0)],
             attrs: &[1.0],
-        }],
+        }]),
     },
     Spec {
         name: "oneHot",
-        doc: "`[..] -> [.., depth]`: 1 at the place of the index, else 0. An index out of range gives zeros.",
+        doc: native("`[..] -> [.., depth]`: 1 at the place of the index, else 0. An index out of range gives zeros."),
         notes: notes("none, indices are int32", "O(n depth) for n indices"),
         inputs: &["indices:int32"],
         attrs: &[param("depth", Kind::Int), option("dtype", Kind::DType, "\"float32\"")],
@@ -173,7 +175,7 @@ pub const SPECS: &[Spec] = &[
             }
             Ok(c.x[0].reshape(Shape::new("oneHot", &dims)?).test(Test::Equal, places).cast(dtype))
         },
-        samples: &[Sample { x: &[Operand::Index(&[2, 3], 4)], attrs: &[4.0, 0.0] }],
+        samples: native(&[Sample { x: &[Operand::Index(&[2, 3], 4)], attrs: &[4.0, 0.0] }]),
     },
 ];
 

@@ -1,6 +1,6 @@
 //! Means, spreads, norms and products over axes, and the softmax family.
 
-use crate::call::{Attr, Call, Kind, NONE, Operand, REDUCTION, Sample, Spec, notes, option};
+use crate::call::{Attr, Call, Kind, NONE, Operand, REDUCTION, Sample, Spec, native, notes, option};
 use crate::elementwise::Test;
 use crate::error::{Code, Result};
 use crate::op::need_number;
@@ -21,7 +21,9 @@ const X: Operand = Operand::Real(&[3, 4], -2.0, 2.0);
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "mean",
-        doc: "Σ x / n over the axes (all of them when left out). The axes are gone from the shape, or 1 with keepDims.",
+        doc: native(
+            "Σ x / n over the axes (all of them when left out). The axes are gone from the shape, or 1 with keepDims.",
+        ),
         notes: notes("x gets g / n, repeated along the axes", "O(n)"),
         inputs: &["x"],
         attrs: REDUCTION,
@@ -31,61 +33,76 @@ pub const SPECS: &[Spec] = &[
             let (axes, keep_dims) = c.reduction()?;
             Ok(mean(c.x[0], axes, keep_dims))
         },
-        samples: &[Sample { x: &[X], attrs: &[1.0, 1.0, 0.0] }, Sample { x: &[X], attrs: &[NONE, 1.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[1.0, 1.0, 0.0] }, Sample { x: &[X], attrs: &[NONE, 1.0] }]),
     },
     Spec {
         name: "variance",
-        doc: "Σ (x - mean)² / (n - correction) over the axes (all of them when left out). The axes are gone from the shape, or 1 with keepDims.",
+        doc: native(
+            "Σ (x - mean)² / (n - correction) over the axes (all of them when left out). The axes are gone from the shape, or 1 with keepDims.",
+        ),
         notes: notes("x gets 2 g (x - mean) / (n - correction)", "O(n)"),
         inputs: &["x"],
         attrs: SPREAD,
         dtypes: "float",
         build: variance,
-        samples: &[Sample { x: &[X], attrs: &[1.0, 1.0, 1.0, 0.0] }, Sample { x: &[X], attrs: &[NONE, 0.0, 1.0] }],
+        samples: native(&[
+            Sample { x: &[X], attrs: &[1.0, 1.0, 1.0, 0.0] },
+            Sample { x: &[X], attrs: &[NONE, 0.0, 1.0] },
+        ]),
     },
     Spec {
         name: "std",
-        doc: "The square root of the variance; its derivative is 0 where all elements are equal. The axes are gone from the shape, or 1 with keepDims.",
+        doc: native(
+            "The square root of the variance; its derivative is 0 where all elements are equal. The axes are gone from the shape, or 1 with keepDims.",
+        ),
         notes: notes("x gets g (x - mean) / ((n - correction) y), 0 where y = 0", "O(n)"),
         inputs: &["x"],
         attrs: SPREAD,
         dtypes: "float",
         build: |c| Ok(root(variance(c)?)),
-        samples: &[Sample { x: &[X], attrs: &[1.0, 1.0, 1.0, 0.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[1.0, 1.0, 1.0, 0.0] }]),
     },
     Spec {
         name: "prod",
-        doc: "Π x over the axes (all of them when left out). Multiplied in pairs, so the derivative is right with zeros too. The axes are gone from the shape, or 1 with keepDims.",
+        doc: native(
+            "Π x over the axes (all of them when left out). Multiplied in pairs, so the derivative is right with zeros too. The axes are gone from the shape, or 1 with keepDims.",
+        ),
         notes: notes("x gets g times the product of the other elements", "O(n)"),
         inputs: &["x"],
         attrs: REDUCTION,
         dtypes: "number",
         build: prod,
-        samples: &[Sample { x: &[X], attrs: &[1.0, 1.0, 0.0] }, Sample { x: &[X], attrs: &[NONE, 0.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[1.0, 1.0, 0.0] }, Sample { x: &[X], attrs: &[NONE, 0.0] }]),
     },
     Spec {
         name: "all",
-        doc: "Whether every element differs from 0, over the axes (all of them when left out); bool. The axes are gone from the shape, or 1 with keepDims.",
+        doc: native(
+            "Whether every element differs from 0, over the axes (all of them when left out); bool. The axes are gone from the shape, or 1 with keepDims.",
+        ),
         notes: notes("none, the result is bool", "O(n)"),
         inputs: &["x"],
         attrs: REDUCTION,
         dtypes: "any",
         build: |c| truth(c, false),
-        samples: &[Sample { x: &[Operand::Truth(&[3, 4])], attrs: &[1.0, 1.0, 0.0] }],
+        samples: native(&[Sample { x: &[Operand::Truth(&[3, 4])], attrs: &[1.0, 1.0, 0.0] }]),
     },
     Spec {
         name: "any",
-        doc: "Whether some element differs from 0, over the axes (all of them when left out); bool. The axes are gone from the shape, or 1 with keepDims.",
+        doc: native(
+            "Whether some element differs from 0, over the axes (all of them when left out); bool. The axes are gone from the shape, or 1 with keepDims.",
+        ),
         notes: notes("none, the result is bool", "O(n)"),
         inputs: &["x"],
         attrs: REDUCTION,
         dtypes: "any",
         build: |c| truth(c, true),
-        samples: &[Sample { x: &[Operand::Truth(&[3, 4])], attrs: &[NONE, 0.0] }],
+        samples: native(&[Sample { x: &[Operand::Truth(&[3, 4])], attrs: &[NONE, 0.0] }]),
     },
     Spec {
         name: "norm",
-        doc: "The vector norm (Σ |x|^ord)^(1/ord) over the axes (all of them when left out); ord may be ±Infinity, or 0 for the number of elements that differ from 0. The derivative at 0 is 0 for ord of at least 1. The axes are gone from the shape, or 1 with keepDims.",
+        doc: native(
+            "The vector norm (Σ |x|^ord)^(1/ord) over the axes (all of them when left out); ord may be ±Infinity, or 0 for the number of elements that differ from 0. The derivative at 0 is 0 for ord of at least 1. The axes are gone from the shape, or 1 with keepDims.",
+        ),
         notes: notes("x gets g sign(x) (|x| / y)^(ord - 1), for ord = 2 g x / y", "O(n)"),
         inputs: &["x"],
         attrs: &[
@@ -99,16 +116,18 @@ pub const SPECS: &[Spec] = &[
             let ((axes, keep_dims), ord) = (c.reduction()?, c.float()?);
             norm(c, c.x[0], axes, keep_dims, ord)
         },
-        samples: &[
+        samples: native(&[
             Sample { x: &[X], attrs: &[1.0, 1.0, 0.0, 2.0] },
             Sample { x: &[X], attrs: &[NONE, 0.0, 1.0] },
             Sample { x: &[X], attrs: &[1.0, 0.0, 1.0, 3.0] },
             Sample { x: &[X], attrs: &[1.0, 0.0, 1.0, f64::INFINITY] },
-        ],
+        ]),
     },
     Spec {
         name: "logSumExp",
-        doc: "log Σ exp(x) over the axes (all of them when left out), without overflow. The axes are gone from the shape, or 1 with keepDims.",
+        doc: native(
+            "log Σ exp(x) over the axes (all of them when left out), without overflow. The axes are gone from the shape, or 1 with keepDims.",
+        ),
         notes: notes("x gets g exp(x - y), softmax(x) times g", "O(n)"),
         inputs: &["x"],
         attrs: REDUCTION,
@@ -124,11 +143,11 @@ pub const SPECS: &[Spec] = &[
             let y = (c.x[0] - m).exp().sum(axes, true).ln() + m;
             Ok(y.reshape(shape.reduced(axes, keep_dims)))
         },
-        samples: &[Sample { x: &[X], attrs: &[1.0, 1.0, 0.0] }, Sample { x: &[X], attrs: &[NONE, 0.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[1.0, 1.0, 0.0] }, Sample { x: &[X], attrs: &[NONE, 0.0] }]),
     },
     Spec {
         name: "softmax",
-        doc: "exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow.",
+        doc: native("exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow."),
         notes: notes("x gets y (g - Σ g y)", "O(n)"),
         inputs: &["x"],
         attrs: LAST,
@@ -138,11 +157,11 @@ pub const SPECS: &[Spec] = &[
             let axis = c.axis(c.x[0].shape().ndim())?;
             Ok(softmax(c.x[0], axis))
         },
-        samples: &[Sample { x: &[X], attrs: &[-1.0] }, Sample { x: &[X], attrs: &[0.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[-1.0] }, Sample { x: &[X], attrs: &[0.0] }]),
     },
     Spec {
         name: "logSoftmax",
-        doc: "x - log Σ exp(x) along an axis, in the shape of x, without overflow.",
+        doc: native("x - log Σ exp(x) along an axis, in the shape of x, without overflow."),
         notes: notes("x gets g - exp(y) Σ g", "O(n)"),
         inputs: &["x"],
         attrs: LAST,
@@ -152,7 +171,7 @@ pub const SPECS: &[Spec] = &[
             let axis = c.axis(c.x[0].shape().ndim())?;
             Ok(log_softmax(c.x[0], axis))
         },
-        samples: &[Sample { x: &[X], attrs: &[-1.0] }],
+        samples: native(&[Sample { x: &[X], attrs: &[-1.0] }]),
     },
 ];
 

@@ -1,11 +1,6 @@
 //! The identity: a fresh variable to differentiate by, or a stop for derivatives.
 
-<<<<<<< HEAD
-use crate::call::{Operand, Sample, Spec};
-=======
-use crate::array::Array;
-use crate::call::{Operand, Sample, Spec, notes};
->>>>>>> opsdocs
+use crate::call::{Operand, Sample, Spec, native, notes};
 use crate::error::Result;
 use crate::op::{Aval, Primitive};
 use crate::var::Var;
@@ -20,13 +15,13 @@ pub struct Alias {
 impl Primitive for Alias {
     const SPECS: &'static [Spec] = &[Spec {
         name: "stopGradient",
-        doc: "x as a constant, through which no derivative flows; the function takes trees of tensors too.",
+        doc: native("x as a constant, through which no derivative flows; the function takes trees of tensors too."),
         notes: notes("none", "O(1)"),
         inputs: &["x"],
         attrs: &[],
         dtypes: "any",
         build: |c| Ok(c.x[0].stop_gradient()),
-        samples: &[Sample { x: &[Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[] }],
+        samples: native(&[Sample { x: &[Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[] }]),
     }];
 
     fn name(&self) -> &'static str {

@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Call, NONE, Operand, REDUCTION, Sample, Spec, notes};
+use crate::call::{Call, NONE, Operand, REDUCTION, Sample, Spec, native, notes};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::kernels::reduce;
@@ -27,14 +27,18 @@ impl Primitive for ArgReduce {
     const SPECS: &'static [Spec] = &[
         Spec {
             name: "argmax",
-            doc: "The position of the largest element along an axis, the first on ties; NaN counts as the extreme. Without an axis, the position in row-major order. int32, without the axis, or with it as 1 with keepDims.",
+            doc: native(
+                "The position of the largest element along an axis, the first on ties; NaN counts as the extreme. Without an axis, the position in row-major order. int32, without the axis, or with it as 1 with keepDims.",
+            ),
             notes: notes("none, the result is int32", "O(n)"),
             build: |c| build(c, true),
             ..SPEC
         },
         Spec {
             name: "argmin",
-            doc: "The position of the smallest element along an axis, the first on ties; NaN counts as the extreme. Without an axis, the position in row-major order. int32, without the axis, or with it as 1 with keepDims.",
+            doc: native(
+                "The position of the smallest element along an axis, the first on ties; NaN counts as the extreme. Without an axis, the position in row-major order. int32, without the axis, or with it as 1 with keepDims.",
+            ),
             notes: notes("none, the result is int32", "O(n)"),
             build: |c| build(c, false),
             ..SPEC
@@ -87,14 +91,14 @@ fn build<'t>(c: &mut Call<'_, 't>, max: bool) -> Result<Var<'t>> {
 /// What both calls have in common.
 const SPEC: Spec = Spec {
     name: "",
-    doc: "",
+    doc: native(""),
     notes: notes("", ""),
     inputs: &["x"],
     attrs: REDUCTION,
     dtypes: "any",
     build: |c| build(c, true),
-    samples: &[
+    samples: native(&[
         Sample { x: &[Operand::Real(&[3, 4], -2.0, 2.0)], attrs: &[1.0, 0.0, 0.0] },
         Sample { x: &[Operand::Real(&[2, 3], -2.0, 2.0)], attrs: &[NONE, 0.0] },
-    ],
+    ]),
 };

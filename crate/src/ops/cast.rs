@@ -1,14 +1,8 @@
 //! Conversion of dtypes.
 
-<<<<<<< HEAD
 use crate::blocks::Elementwise;
-use crate::call::{Kind, Operand, Sample, Spec, param};
+use crate::call::{Kind, Operand, Sample, Spec, native, notes, param};
 use crate::dtype::DType;
-=======
-use crate::array::Array;
-use crate::call::{Kind, Operand, Sample, Spec, notes, param};
-use crate::dtype::{DType, Elem};
->>>>>>> opsdocs
 use crate::error::Result;
 use crate::kernels::map;
 use crate::op::{Aval, Primitive};
@@ -25,7 +19,9 @@ pub struct Cast {
 impl Primitive for Cast {
     const SPECS: &'static [Spec] = &[Spec {
         name: "to",
-        doc: "x as another dtype, in the same shape: floats round to nearest, int32 truncates and saturates (NaN gives 0), bool is x ≠ 0.",
+        doc: native(
+            "x as another dtype, in the same shape: floats round to nearest, int32 truncates and saturates (NaN gives 0), bool is x ≠ 0.",
+        ),
         notes: notes("x gets g in its own dtype, between floats; none from or to int32 and bool", "O(n)"),
         inputs: &["x"],
         attrs: &[param("dtype", Kind::DType)],
@@ -34,7 +30,7 @@ impl Primitive for Cast {
             let dtype = c.dtype()?;
             Ok(c.x[0].cast(dtype))
         },
-        samples: &[Sample { x: &[Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[1.0] }],
+        samples: native(&[Sample { x: &[Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[1.0] }]),
     }];
 
     fn name(&self) -> &'static str {

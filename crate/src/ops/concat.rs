@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, Operand, Sample, Spec, notes, option};
+use crate::call::{Kind, Operand, Sample, Spec, native, notes, option};
 use crate::error::{Code, Error, Result};
 use crate::kernels::copy;
 use crate::layout::Layout;
@@ -24,7 +24,9 @@ pub struct Concat {
 impl Primitive for Concat {
     const SPECS: &'static [Spec] = &[Spec {
         name: "concat",
-        doc: "The tensors one after the other along an axis; that size is the sum of theirs, all others are equal.",
+        doc: native(
+            "The tensors one after the other along an axis; that size is the sum of theirs, all others are equal.",
+        ),
         notes: notes("each tensor gets its part of g", "O(n)"),
         inputs: &["..xs"],
         attrs: &[option("axis", Kind::Axis, "0")],
@@ -33,10 +35,10 @@ impl Primitive for Concat {
             let axis = c.axis(c.x[0].shape().ndim())?;
             c.tape.record(Concat { axis }, c.x)
         },
-        samples: &[Sample {
+        samples: native(&[Sample {
             x: &[Operand::Real(&[2, 3], -1.0, 1.0), Operand::Real(&[2, 2], -1.0, 1.0)],
             attrs: &[-1.0],
-        }],
+        }]),
     }];
 
     fn name(&self) -> &'static str {

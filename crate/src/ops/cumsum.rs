@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, NONE, Operand, Sample, Spec, notes, option};
+use crate::call::{Kind, NONE, Operand, Sample, Spec, native, notes, option};
 use crate::error::Result;
 use crate::kernels::reduce;
 use crate::layout::Layout;
@@ -26,7 +26,9 @@ pub struct Cumsum {
 impl Primitive for Cumsum {
     const SPECS: &'static [Spec] = &[Spec {
         name: "cumsum",
-        doc: "Running sums along an axis: y_i = Σ x_j over j ≤ i (j < i when exclusive; from the end when reverse). The shape is that of x; without an axis, `[n]` for all elements in row-major order.",
+        doc: native(
+            "Running sums along an axis: y_i = Σ x_j over j ≤ i (j < i when exclusive; from the end when reverse). The shape is that of x; without an axis, `[n]` for all elements in row-major order.",
+        ),
         notes: notes("x gets the running sums of g from the other end", "O(n)"),
         inputs: &["x"],
         attrs: &[
@@ -41,11 +43,11 @@ impl Primitive for Cumsum {
             let x = if axis.is_some() { c.x[0] } else { c.x[0].reshape(Shape::of(&[shape.size()])) };
             c.tape.record(Cumsum { axis: axis.unwrap_or(0), exclusive, reverse }, &[x])
         },
-        samples: &[
+        samples: native(&[
             Sample { x: &[Operand::Real(&[3, 4], -1.0, 1.0)], attrs: &[1.0, 1.0, 0.0, 0.0] },
             Sample { x: &[Operand::Real(&[3, 4], -1.0, 1.0)], attrs: &[1.0, 0.0, 1.0, 1.0] },
             Sample { x: &[Operand::Real(&[5], -1.0, 1.0)], attrs: &[NONE, 0.0, 1.0] },
-        ],
+        ]),
     }];
 
     fn name(&self) -> &'static str {

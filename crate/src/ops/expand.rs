@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, Operand, Sample, Spec, notes, param};
+use crate::call::{Kind, Operand, Sample, Spec, native, notes, param};
 use crate::error::{Code, Error, Result};
 use crate::op::{Arrays, Aval, Primitive};
 use crate::shape::Shape;
@@ -18,7 +18,7 @@ pub struct Expand {
 impl Primitive for Expand {
     const SPECS: &'static [Spec] = &[Spec {
         name: "broadcastTo",
-        doc: "x repeated to a shape, along new leading dimensions and along those of size 1; no copy.",
+        doc: native("x repeated to a shape, along new leading dimensions and along those of size 1; no copy."),
         notes: notes("x gets g, summed over the dimensions along which it was repeated", "O(1)"),
         inputs: &["x"],
         attrs: &[param("shape", Kind::Shape)],
@@ -27,7 +27,7 @@ impl Primitive for Expand {
             let shape = c.shape()?;
             c.tape.record(Expand { shape }, c.x)
         },
-        samples: &[Sample { x: &[Operand::Real(&[3, 1], -1.0, 1.0)], attrs: &[3.0, 2.0, 3.0, 4.0] }],
+        samples: native(&[Sample { x: &[Operand::Real(&[3, 1], -1.0, 1.0)], attrs: &[3.0, 2.0, 3.0, 4.0] }]),
     }];
 
     fn name(&self) -> &'static str {

@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Call, NONE, Operand, REDUCTION, Sample, Spec, notes};
+use crate::call::{Call, NONE, Operand, REDUCTION, Sample, Spec, native, notes};
 use crate::elementwise::Test;
 use crate::error::{Code, Error, Result};
 use crate::kernels::reduce;
@@ -36,14 +36,18 @@ impl Primitive for Extremum {
     const SPECS: &'static [Spec] = &[
         Spec {
             name: "max",
-            doc: "The largest element over the axes (all of them when left out); NaN where there is one. Equal ones share the derivative equally. The axes are gone from the shape, or 1 with keepDims.",
+            doc: native(
+                "The largest element over the axes (all of them when left out); NaN where there is one. Equal ones share the derivative equally. The axes are gone from the shape, or 1 with keepDims.",
+            ),
             notes: notes("x gets g at the largest element, g / k at each of k equal ones", "O(n)"),
             build: |c| build(c, true),
             ..SPEC
         },
         Spec {
             name: "min",
-            doc: "The smallest element over the axes (all of them when left out); NaN where there is one. Equal ones share the derivative equally. The axes are gone from the shape, or 1 with keepDims.",
+            doc: native(
+                "The smallest element over the axes (all of them when left out); NaN where there is one. Equal ones share the derivative equally. The axes are gone from the shape, or 1 with keepDims.",
+            ),
             notes: notes("x gets g at the smallest element, g / k at each of k equal ones", "O(n)"),
             build: |c| build(c, false),
             ..SPEC
@@ -93,16 +97,16 @@ pub(crate) fn need_elements(op: &str, x: Aval, axes: AxisSet) -> Result<()> {
 /// What both calls have in common.
 const SPEC: Spec = Spec {
     name: "",
-    doc: "",
+    doc: native(""),
     notes: notes("", ""),
     inputs: &["x"],
     attrs: REDUCTION,
     dtypes: "any",
     build: |c| build(c, true),
-    samples: &[
+    samples: native(&[
         Sample { x: &[Operand::Real(&[3, 4], -2.0, 2.0)], attrs: &[1.0, 1.0, 0.0] },
         Sample { x: &[Operand::Real(&[2, 3, 2], -2.0, 2.0)], attrs: &[NONE, 1.0] },
-    ],
+    ]),
 };
 
 fn build<'t>(c: &mut Call<'_, 't>, max: bool) -> Result<Var<'t>> {

@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, Operand, Sample, Spec, notes, param};
+use crate::call::{Kind, Operand, Sample, Spec, native, notes, param};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::layout::Layout;
@@ -33,7 +33,9 @@ impl Gather {
 impl Primitive for Gather {
     const SPECS: &'static [Spec] = &[Spec {
         name: "gather",
-        doc: "`y[i][j][k] = x[i][indices[i][j][k]][k]` (for axis 1), PyTorch's gather. Negative indices count from the end. The shape is that of the indices.",
+        doc: native(
+            "`y[i][j][k] = x[i][indices[i][j][k]][k]` (for axis 1), PyTorch's gather. Negative indices count from the end. The shape is that of the indices.",
+        ),
         notes: notes("x gets g added at the indices: scatterAdd into zeros", "O(n)"),
         inputs: &["x", "indices:int32"],
         attrs: &[param("axis", Kind::Axis)],
@@ -42,7 +44,10 @@ impl Primitive for Gather {
             let axis = c.axis(c.x[0].shape().ndim())?;
             c.tape.record(Gather::along(axis), c.x)
         },
-        samples: &[Sample { x: &[Operand::Real(&[3, 4], -1.0, 1.0), Operand::Index(&[2, 5], 4)], attrs: &[1.0] }],
+        samples: native(&[Sample {
+            x: &[Operand::Real(&[3, 4], -1.0, 1.0), Operand::Index(&[2, 5], 4)],
+            attrs: &[1.0],
+        }]),
     }];
 
     fn name(&self) -> &'static str {

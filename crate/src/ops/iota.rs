@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, Sample, Spec, notes, param};
+use crate::call::{Kind, Sample, Spec, native, notes, param};
 use crate::dtype::{DType, Elem};
 use crate::error::Result;
 use crate::op::{Arrays, Aval, Primitive};
@@ -26,7 +26,7 @@ pub struct Iota {
 impl Primitive for Iota {
     const SPECS: &'static [Spec] = &[Spec {
         name: "core.iota",
-        doc: "start + k step for k < n, computed in double precision and rounded once to the dtype.",
+        doc: native("start + k step for k < n, computed in double precision and rounded once to the dtype."),
         notes: notes("none", "O(n)"),
         inputs: &[],
         attrs: &[
@@ -40,7 +40,7 @@ impl Primitive for Iota {
             let (len, start, step, dtype) = (c.size("n")?, c.float()?, c.float()?, c.dtype()?);
             c.tape.record(Iota { len, start, step, dtype }, &[])
         },
-        samples: &[Sample { x: &[], attrs: &[5.0, -1.0, 0.5, 0.0] }],
+        samples: native(&[Sample { x: &[], attrs: &[5.0, -1.0, 0.5, 0.0] }]),
     }];
 
     fn name(&self) -> &'static str {

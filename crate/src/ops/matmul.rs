@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::array::Array;
 use crate::batch::Batched;
 use crate::blocks;
-use crate::call::{Operand, Sample, Spec, notes};
+use crate::call::{Operand, Sample, Spec, native, notes};
 use crate::error::{Code, Error, Result};
 use crate::kernels::gemm::{self, GemmElem, Matrix};
 use crate::layout::Layout;
@@ -25,7 +25,9 @@ pub struct MatMul {
 impl Primitive for MatMul {
     const SPECS: &'static [Spec] = &[Spec {
         name: "matmul",
-        doc: "Matrix product. `[.., m, k] · [.., k, n] -> [.., m, n]`; leading dimensions broadcast. A vector on the left is a row, on the right a column, and that dimension is gone from the result.",
+        doc: native(
+            "Matrix product. `[.., m, k] · [.., k, n] -> [.., m, n]`; leading dimensions broadcast. A vector on the left is a row, on the right a column, and that dimension is gone from the result.",
+        ),
         notes: notes(
             "a gets g bᵀ, b gets aᵀ g, summed over the dimensions that were broadcast",
             "O(m k n) for each matrix",
@@ -34,13 +36,13 @@ impl Primitive for MatMul {
         attrs: &[],
         dtypes: "float",
         build: |c| matmul(c.x[0], c.x[1]),
-        samples: &[
+        samples: native(&[
             Sample { x: &[Operand::Real(&[3, 4], -1.0, 1.0), Operand::Real(&[4, 2], -1.0, 1.0)], attrs: &[] },
             Sample { x: &[Operand::Real(&[2, 1, 3, 4], -1.0, 1.0), Operand::Real(&[5, 4, 2], -1.0, 1.0)], attrs: &[] },
             Sample { x: &[Operand::Real(&[2, 3, 4], -1.0, 1.0), Operand::Real(&[4, 2], -1.0, 1.0)], attrs: &[] },
             Sample { x: &[Operand::Real(&[4], -1.0, 1.0), Operand::Real(&[2, 4, 3], -1.0, 1.0)], attrs: &[] },
             Sample { x: &[Operand::Real(&[4], -1.0, 1.0), Operand::Real(&[4], -1.0, 1.0)], attrs: &[] },
-        ],
+        ]),
     }];
 
     fn name(&self) -> &'static str {

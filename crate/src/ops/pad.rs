@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, Operand, Sample, Spec, notes, option, param};
+use crate::call::{Kind, Operand, Sample, Spec, native, notes, option, param};
 use crate::compose::indexing::surrounded;
 use crate::dtype::Elem;
 use crate::error::{Code, Error, Result};
@@ -47,7 +47,9 @@ impl Pad {
 impl Primitive for Pad {
     const SPECS: &'static [Spec] = &[Spec {
         name: "pad",
-        doc: "x with `[before, after]` elements around each axis: of `value`, or of x itself as NumPy's pad has it, mirrored at the outermost element (\"reflect\") or beside it (\"symmetric\"), or the outermost one repeated (\"edge\"). Each size grows by before + after.",
+        doc: native(
+            "x with `[before, after]` elements around each axis: of `value`, or of x itself as NumPy's pad has it, mirrored at the outermost element (\"reflect\") or beside it (\"symmetric\"), or the outermost one repeated (\"edge\"). Each size grows by before + after.",
+        ),
         notes: notes(
             "x gets g without the margins, and in the other modes the margins added to the elements they repeat",
             "O(n)",
@@ -84,12 +86,12 @@ impl Primitive for Pad {
             let margins = pairs.iter().map(|&[before, after]| Margin { before, after, between: 0 }).collect();
             c.tape.record(Pad { margins, value }, c.x)
         },
-        samples: &[
+        samples: native(&[
             Sample { x: &[Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[2.0, 1.0, 0.0, 2.0, 1.0, 0.0, 0.5] },
             Sample { x: &[Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[2.0, 3.0, 1.0, 2.0, 1.0, 1.0, 0.0] },
             Sample { x: &[Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[2.0, 3.0, 0.0, 0.0, 4.0, 2.0, 0.0] },
             Sample { x: &[Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[2.0, 1.0, 1.0, 2.0, 0.0, 3.0, 0.0] },
-        ],
+        ]),
     }];
 
     fn name(&self) -> &'static str {

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, Operand, Sample, Spec, notes, param};
+use crate::call::{Kind, Operand, Sample, Spec, native, notes, param};
 use crate::error::{Code, Error, Result};
 use crate::op::{Arrays, Aval, Primitive};
 use crate::shape::{AxisSet, MAX_DIMS, Shape};
@@ -37,7 +37,7 @@ impl Permute {
 impl Primitive for Permute {
     const SPECS: &'static [Spec] = &[Spec {
         name: "permute",
-        doc: "Dimension k of the result is dimension axes[k] of x; no copy.",
+        doc: native("Dimension k of the result is dimension axes[k] of x; no copy."),
         notes: notes("x gets g with the axes put back", "O(1)"),
         inputs: &["x"],
         attrs: &[param("axes", Kind::Axes)],
@@ -46,7 +46,7 @@ impl Primitive for Permute {
             let axes = c.axis_list(c.x[0].shape().ndim())?.unwrap_or_default();
             c.tape.record(Permute::new(&axes), c.x)
         },
-        samples: &[Sample { x: &[Operand::Real(&[2, 3, 4], -1.0, 1.0)], attrs: &[3.0, 2.0, 0.0, -2.0] }],
+        samples: native(&[Sample { x: &[Operand::Real(&[2, 3, 4], -1.0, 1.0)], attrs: &[3.0, 2.0, 0.0, -2.0] }]),
     }];
 
     fn name(&self) -> &'static str {

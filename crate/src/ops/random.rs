@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, Operand, Sample, Spec, notes, option, param};
+use crate::call::{Kind, Operand, Sample, Spec, native, notes, option, param};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::op::{Arrays, Aval, Primitive};
@@ -45,7 +45,7 @@ impl Primitive for Random {
     const SPECS: &'static [Spec] = &[
         Spec {
             name: "random.split",
-            doc: "n independent keys from one: `[2] -> [n, 2]`.",
+            doc: native("n independent keys from one: `[2] -> [n, 2]`."),
             notes: notes("none, the result is int32", "O(n)"),
             inputs: &["key:int32"],
             attrs: &[option("n", Kind::Int, "2")],
@@ -54,11 +54,11 @@ impl Primitive for Random {
                 let shape = Shape::new("split", &[c.size("n")?, 2])?;
                 c.tape.record(Random::new(Draw::Keys, shape, DType::Int32), c.x)
             },
-            samples: &[Sample { x: &[Operand::Key], attrs: &[3.0] }],
+            samples: native(&[Sample { x: &[Operand::Key], attrs: &[3.0] }]),
         },
         Spec {
             name: "random.permutation",
-            doc: "A random order of 0 to n - 1 for the shape `[n]`; int32.",
+            doc: native("A random order of 0 to n - 1 for the shape `[n]`; int32."),
             notes: notes("none, the result is int32", "O(n log n)"),
             inputs: &["key:int32"],
             attrs: &[param("shape", Kind::Shape)],
@@ -70,7 +70,7 @@ impl Primitive for Random {
                 }
                 c.tape.record(Random::new(Draw::Permutation, shape, DType::Int32), c.x)
             },
-            samples: &[Sample { x: &[Operand::Key], attrs: &[1.0, 10.0] }],
+            samples: native(&[Sample { x: &[Operand::Key], attrs: &[1.0, 10.0] }]),
         },
     ];
 

@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, Operand, Sample, Spec, notes, param};
+use crate::call::{Kind, Operand, Sample, Spec, native, notes, param};
 use crate::error::{Code, Error, Result};
 use crate::layout::Layout;
 use crate::op::{Arrays, Aval, Primitive};
@@ -19,7 +19,9 @@ pub struct Reshape {
 impl Primitive for Reshape {
     const SPECS: &'static [Spec] = &[Spec {
         name: "reshape",
-        doc: "The same elements in row-major order in another shape of the same size; one size may be -1 and is worked out.",
+        doc: native(
+            "The same elements in row-major order in another shape of the same size; one size may be -1 and is worked out.",
+        ),
         notes: notes("x gets g in its own shape", "O(1) where strides can say it, else O(n)"),
         inputs: &["x"],
         attrs: &[param("shape", Kind::Shape)],
@@ -44,7 +46,7 @@ impl Primitive for Reshape {
             let shape = Shape::new("reshape", &dims)?;
             c.tape.record(Reshape { shape }, c.x)
         },
-        samples: &[Sample { x: &[Operand::Real(&[2, 6], -1.0, 1.0)], attrs: &[3.0, 3.0, -1.0, 2.0] }],
+        samples: native(&[Sample { x: &[Operand::Real(&[2, 6], -1.0, 1.0)], attrs: &[3.0, 3.0, -1.0, 2.0] }]),
     }];
 
     fn name(&self) -> &'static str {

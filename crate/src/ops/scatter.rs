@@ -3,7 +3,7 @@
 use crate::array::Array;
 use crate::batch::Batched;
 use crate::blocks;
-use crate::call::{Kind, Operand, Sample, Spec, notes, param};
+use crate::call::{Kind, Operand, Sample, Spec, native, notes, param};
 use crate::error::{Code, Error, Result};
 use crate::kernels::copy;
 use crate::kernels::reduce::{Reducer, Sum};
@@ -32,7 +32,9 @@ impl ScatterAdd {
 impl Primitive for ScatterAdd {
     const SPECS: &'static [Spec] = &[Spec {
         name: "scatterAdd",
-        doc: "x with `y[i][indices[i][j][k]][k] += updates[i][j][k]` (for axis 1), PyTorch's scatter_add; repeated indices add again. The shape is that of x.",
+        doc: native(
+            "x with `y[i][indices[i][j][k]][k] += updates[i][j][k]` (for axis 1), PyTorch's scatter_add; repeated indices add again. The shape is that of x.",
+        ),
         notes: notes("x gets g, updates get g at the indices: gather", "O(n)"),
         inputs: &["x", "indices:int32", "updates"],
         attrs: &[param("axis", Kind::Axis)],
@@ -41,10 +43,10 @@ impl Primitive for ScatterAdd {
             let axis = c.axis(c.x[0].shape().ndim())?;
             c.tape.record(ScatterAdd::along(axis), c.x)
         },
-        samples: &[Sample {
+        samples: native(&[Sample {
             x: &[Operand::Real(&[3, 4], -1.0, 1.0), Operand::Index(&[2, 5], 4), Operand::Real(&[2, 5], -1.0, 1.0)],
             attrs: &[1.0],
-        }],
+        }]),
     }];
 
     fn name(&self) -> &'static str {

@@ -1,7 +1,7 @@
 //! `where`: a choice between two tensors, element by element.
 
 use crate::blocks::Elementwise;
-use crate::call::{Operand, Sample, Spec, notes};
+use crate::call::{Operand, Sample, Spec, native, notes};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::kernels::map;
@@ -16,16 +16,18 @@ pub struct Select;
 impl Primitive for Select {
     const SPECS: &'static [Spec] = &[Spec {
         name: "where",
-        doc: "a where c holds, else b. `c, a, b` broadcast; c is bool, a and b have one dtype. Both sides are computed: to keep NaN out of a derivative, guard the argument, not the result.",
+        doc: native(
+            "a where c holds, else b. `c, a, b` broadcast; c is bool, a and b have one dtype. Both sides are computed: to keep NaN out of a derivative, guard the argument, not the result.",
+        ),
         notes: notes("a gets g where c holds, b gets it elsewhere; c has none", "O(n)"),
         inputs: &["c:bool", "a", "b"],
         attrs: &[],
         dtypes: "any",
         build: |c| c.tape.record(Select, c.x),
-        samples: &[Sample {
+        samples: native(&[Sample {
             x: &[Operand::Truth(&[2, 3]), Operand::Real(&[2, 3], -1.0, 1.0), Operand::Real(&[3], -1.0, 1.0)],
             attrs: &[],
-        }],
+        }]),
     }];
 
     fn name(&self) -> &'static str {

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, Operand, Sample, Spec, notes, param};
+use crate::call::{Kind, Operand, Sample, Spec, native, notes, param};
 use crate::error::{Code, Result};
 use crate::op::{Arrays, Aval, Primitive};
 use crate::ops::pad::{Margin, Pad};
@@ -40,7 +40,9 @@ impl Slice {
 impl Primitive for Slice {
     const SPECS: &'static [Spec] = &[Spec {
         name: "slice",
-        doc: "A part of each axis, `[start, stop, step]` or null for the whole; negative positions count from the end, a negative step runs backwards. Each size is the number of elements taken; no copy.",
+        doc: native(
+            "A part of each axis, `[start, stop, step]` or null for the whole; negative positions count from the end, a negative step runs backwards. Each size is the number of elements taken; no copy.",
+        ),
         notes: notes("x gets g in the places that were taken, 0 elsewhere", "O(1)"),
         inputs: &["x"],
         attrs: &[param("slices", Kind::Slices)],
@@ -68,10 +70,10 @@ impl Primitive for Slice {
             }
             c.tape.record(Slice { ranges }, c.x)
         },
-        samples: &[
+        samples: native(&[
             Sample { x: &[Operand::Real(&[5, 6], -1.0, 1.0)], attrs: &[2.0, 1.0, 4.0, 2.0, -1.0, f64::INFINITY, -2.0] },
             Sample { x: &[Operand::Real(&[5, 3], -1.0, 1.0)], attrs: &[1.0, 1.0, -1.0, f64::INFINITY] },
-        ],
+        ]),
     }];
 
     fn name(&self) -> &'static str {

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{Kind, Operand, Sample, Spec, notes, option};
+use crate::call::{Kind, Operand, Sample, Spec, native, notes, option};
 use crate::dtype::{DType, Elem};
 use crate::error::{Code, Error, Result};
 use crate::op::{Arrays, Aval, Primitive, same_dtype};
@@ -94,7 +94,9 @@ pub struct SearchSorted {
 impl Primitive for SearchSorted {
     const SPECS: &'static [Spec] = &[Spec {
         name: "searchsorted",
-        doc: "For each value the number of elements of the sorted `[n]` (or `[.., n]`, with values `[.., m]`) that are less than it, or with right at most it; int32, in the shape of values.",
+        doc: native(
+            "For each value the number of elements of the sorted `[n]` (or `[.., n]`, with values `[.., m]`) that are less than it, or with right at most it; int32, in the shape of values.",
+        ),
         notes: notes("none, the result is int32", "O(m log n) for m values"),
         inputs: &["sorted", "values"],
         attrs: &[option("right", Kind::Bool, "false")],
@@ -112,7 +114,10 @@ impl Primitive for SearchSorted {
             }
             c.tape.record(SearchSorted { right }, c.x)
         },
-        samples: &[Sample { x: &[Operand::Real(&[5], -1.0, 1.0), Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[0.0] }],
+        samples: native(&[Sample {
+            x: &[Operand::Real(&[5], -1.0, 1.0), Operand::Real(&[2, 3], -1.0, 1.0)],
+            attrs: &[0.0],
+        }]),
     }];
 
     fn name(&self) -> &'static str {

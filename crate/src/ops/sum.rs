@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::call::{NONE, Operand, REDUCTION, Sample, Spec, notes};
+use crate::call::{NONE, Operand, REDUCTION, Sample, Spec, native, notes};
 use crate::error::Result;
 use crate::kernels::reduce;
 use crate::op::{Arrays, Aval, Primitive, need_number};
@@ -23,7 +23,9 @@ pub struct Sum {
 impl Primitive for Sum {
     const SPECS: &'static [Spec] = &[Spec {
         name: "sum",
-        doc: "Σ x over the axes (all of them when left out), in a fixed pairwise order: the rounding error grows like the logarithm of the length. The axes are gone from the shape, or 1 with keepDims.",
+        doc: native(
+            "Σ x over the axes (all of them when left out), in a fixed pairwise order: the rounding error grows like the logarithm of the length. The axes are gone from the shape, or 1 with keepDims.",
+        ),
         notes: notes("x gets g, repeated along the axes", "O(n)"),
         inputs: &["x"],
         attrs: REDUCTION,
@@ -32,11 +34,11 @@ impl Primitive for Sum {
             let (axes, keep_dims) = c.reduction()?;
             c.tape.record(Sum { axes, keep_dims }, c.x)
         },
-        samples: &[
+        samples: native(&[
             Sample { x: &[Operand::Real(&[2, 3, 4], -1.0, 1.0)], attrs: &[1.0, 1.0, 0.0] },
             Sample { x: &[Operand::Real(&[2, 3, 4], -1.0, 1.0)], attrs: &[2.0, 0.0, -1.0, 1.0] },
             Sample { x: &[Operand::Real(&[5], -1.0, 1.0)], attrs: &[NONE, 0.0] },
-        ],
+        ]),
     }];
 
     fn name(&self) -> &'static str {

@@ -155,9 +155,12 @@ impl Program<'_> {
             let value = op.eval(x, aval)?;
             return Ok(self.constant(value));
         }
-        if let Some(&same) = inputs.first().map_or(&[][..], |&x| &self.values[x].users).iter().find(|&&user| {
-            self.values[user].aval == aval && self.values[user].computed() == Some((&op, &inputs))
-        }) {
+        if let Some(&same) = inputs
+            .first()
+            .map_or(&[][..], |&x| &self.values[x].users)
+            .iter()
+            .find(|&&user| self.values[user].aval == aval && self.values[user].computed() == Some((&op, &inputs)))
+        {
             return Ok(same);
         }
         Ok(self.push(From::Computed(op, inputs), aval))
@@ -189,7 +192,8 @@ impl Program<'_> {
             flops: 0.0,
             peak: 0,
         };
-        let mut places: Vec<Option<Place>> = (0..self.values.len()).map(|k| (k < xs.len()).then_some(Place::Slot(k))).collect();
+        let mut places: Vec<Option<Place>> =
+            (0..self.values.len()).map(|k| (k < xs.len()).then_some(Place::Slot(k))).collect();
         for (number, value) in self.values.iter().enumerate() {
             let used = !value.users.is_empty() || results.contains(&number);
             match &value.from {
@@ -274,7 +278,13 @@ impl Program<'_> {
             let (op, inputs) = self.values[m].computed()?;
             let of = self.values[*inputs.last()?].aval.dtype;
             let output = outputs.iter().position(|&y| y == m);
-            Some((op.name(), op.elementwise(of)?, inputs.iter().map(|&x| source(x)).collect(), self.values[m].aval, output))
+            Some((
+                op.name(),
+                op.elementwise(of)?,
+                inputs.iter().map(|&x| source(x)).collect(),
+                self.values[m].aval,
+                output,
+            ))
         });
         let avals: Vec<Aval> = externals.iter().map(|&x| self.values[x].aval).collect();
         let fused = Fused::new(self.values[members[0]].aval.shape, &avals, program.collect())?;

@@ -46,13 +46,12 @@ pub(super) fn units(values: &[Value], results: &[usize]) -> Units {
         let joins = |k: usize| together && elementwise(k) && values[k].aval.shape == value.aval.shape;
         let computed = inputs.iter().copied().filter(|&k| values[k].computed().is_some());
         stage[number] = computed.clone().map(|k| stage[k] + usize::from(!joins(k))).max().unwrap_or(0);
-        let mut joined: Vec<usize> = computed
-            .filter(|&k| joins(k) && stage[k] == stage[number])
-            .filter_map(|k| units.unit[k])
-            .collect();
+        let mut joined: Vec<usize> =
+            computed.filter(|&k| joins(k) && stage[k] == stage[number]).filter_map(|k| units.unit[k]).collect();
         // Scalars are computed together even where they have nothing to do with each other: a step costs more than they do.
         if together && value.aval.shape.size() == 1 {
-            let like = |&k: &usize| stage[k] == stage[number] && values[k].aval.shape == value.aval.shape && elementwise(k);
+            let like =
+                |&k: &usize| stage[k] == stage[number] && values[k].aval.shape == value.aval.shape && elementwise(k);
             joined.extend((0..number).rev().find(like).and_then(|k| units.unit[k]));
         }
         joined.sort_unstable();
@@ -109,7 +108,9 @@ impl Units {
         let mut done = vec![false; self.members.len()];
         let mut stack: Vec<usize> = Vec::new();
         for number in 0..values.len() {
-            let Some(unit) = self.unit[number].filter(|&unit| self.members[unit].last() == Some(&number)) else { continue };
+            let Some(unit) = self.unit[number].filter(|&unit| self.members[unit].last() == Some(&number)) else {
+                continue;
+            };
             stack.push(unit);
             while let Some(&unit) = stack.last() {
                 let inputs = self.members[unit].iter().flat_map(|&m| values[m].computed().map_or(&[][..], |(_, x)| x));

@@ -212,14 +212,14 @@ pub fn cases() -> Vec<Case> {
         }
     };
     for (code, func) in Func::ALL.iter().enumerate() {
-        elementwise(func.entry().name, code, func.entry().domain);
+        elementwise(func.entry().name, code, &func.entry().domain);
     }
     for (k, test) in Test::ALL.iter().enumerate() {
         let (name, _, args, _) = test.entry();
         elementwise(name, Func::ALL.len() + k, &[(-2.0, 2.0)].repeat(args.len()));
     }
     for (k, spec) in specs().iter().enumerate() {
-        for sample in spec.samples {
+        for sample in *spec.samples {
             let input = |x: &Operand| match *x {
                 Operand::Real(dims, low, high) => Input::Real(dims.to_vec(), low, high),
                 Operand::Index(dims, n) => Input::Index(dims.to_vec(), n),
