@@ -3,10 +3,10 @@ import { isArray } from "./convert.js";
 import { core, raise, scratch } from "./core.js";
 import { isWatching } from "./diagnose.js";
 import { checkOptions, describe, TensorError } from "./errors.js";
-import { fill, type Leaves, matches, type Pattern, patternOf, patternText } from "./pattern.js";
+import { allMatch, fill, type Leaves, type Pattern, patternOf, patternText } from "./pattern.js";
 import { describePlan, type Plan } from "./plan.js";
 import { alive, depth, dispose, disposeKey, expire, handleOf, isTensor, refuseTapes, taken, transform } from "./scope.js";
-import { build, flattenTree, isContainer, type LeafOf, type Structure } from "./structure.js";
+import { at, build, flattenTree, isContainer, type LeafOf, type Structure } from "./structure.js";
 import type { Tensor } from "./tensor.js";
 import { type AnyFunction, call, checkFunction, put, take } from "./trace.js";
 
@@ -106,7 +106,8 @@ function forget(kinds: Kind[]): void {
 
 function run(program: Program, args: readonly unknown[]): unknown {
   const { f, kinds } = program;
-  for (const [k, kind] of kinds.entries()) {
+  for (let k = 0; k < kinds.length; k++) {
+    const kind = at(kinds, k);
     const leaves: Leaves = { tensors: [], own: [] };
     try {
       const found = fits(kind, args, leaves) ? replay(program, kind, args, leaves.tensors) : answer.otherKind;
@@ -133,8 +134,7 @@ function run(program: Program, args: readonly unknown[]): unknown {
 }
 
 function fits(kind: Kind, args: readonly unknown[], leaves: Leaves): boolean {
-  const patterns = kind.arguments;
-  return patterns.length === args.length && patterns.every((p, i) => matches(p, args[i], `argument ${i + 1}`, leaves));
+  return kind.arguments.length === args.length && allMatch(kind.arguments, args, leaves);
 }
 
 /** Whether operations outside transformations are recorded for `backward`. */
@@ -147,9 +147,7 @@ function replay({ donate }: Program, kind: Kind, args: readonly unknown[], tenso
   const donated = donate.length === 0 ? [] : givenAway(donate, args, tensors);
   const slots = scratch(Math.max(tensors.length, kind.results));
   put(slots, 0, tensors);
-  tensors.forEach((tensor, i) => {
-    if (donated.includes(tensor)) slots[i] = -handleOf(tensor);
-  });
+  for (const tensor of donated) slots[tensors.indexOf(tensor)] = -handleOf(tensor);
   const answered = core.replay(kind.plan, tensors.length);
   if (answered !== answer.otherKind && answered !== answer.requiresGrad)
     for (const tensor of donated) expire(tensor, "was donated to a compiled function");
@@ -168,6 +166,7 @@ function givenAway(donate: readonly number[], args: readonly unknown[], tensors:
 
 /** What the function returns, from the results in the scratch area. */
 function assembled({ definition, results, leaves }: Kind): unknown {
+  if (definition.kind === "leaf" && results === 1) return take(1)[0];
   const tensors = take(results).values();
   return build<unknown>(definition, leaves.map((leaf) => (leaf === result ? tensors.next().value : leaf.value)));
 }

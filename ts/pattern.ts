@@ -2,7 +2,7 @@
 import { foreign } from "./apply.js";
 import { fromData, isArray } from "./convert.js";
 import { shapeText, TensorError } from "./errors.js";
-import { alive, isTensor, made } from "./scope.js";
+import { alive, handleOf, isTensor, made } from "./scope.js";
 import { entriesOf, isContainer, isPlainLeaf, isPlainObject } from "./structure.js";
 import type { Tensor } from "./tensor.js";
 
@@ -25,23 +25,23 @@ function isData(value: unknown): boolean {
   return typeof value === "object" && isPlainLeaf(value);
 }
 
-/** The tensor that stands at a place, if one does. */
-function leafOf(value: unknown, path: string, leaves: Leaves): Tensor | undefined {
+/** Whether a tensor stands at a place; it is added to `leaves`. */
+function isLeaf(value: unknown, leaves: Leaves): boolean {
   if (isTensor(value)) {
-    alive("compile", value, path);
     leaves.tensors.push(value);
-    return value;
+    return true;
   }
-  if (!isData(value)) return undefined;
+  if (!isData(value)) return false;
   const tensor = made(fromData("compile", value));
   leaves.own.push(tensor);
   leaves.tensors.push(tensor);
-  return tensor;
+  return true;
 }
 
 /** Takes arguments apart. */
 export function patternOf(value: unknown, path: string, leaves: Leaves, open: readonly unknown[] = []): Pattern {
-  if (leafOf(value, path, leaves) !== undefined) return { kind: "tensor" };
+  if (isTensor(value)) alive("compile", value, path);
+  if (isLeaf(value, leaves)) return { kind: "tensor" };
   if (value === null || (typeof value !== "object" && typeof value !== "function")) return { kind: "value", value };
   if (open.includes(value)) throw new TensorError("argument", "compile", `${path} must not contain itself`);
   const inside = [...open, value];
@@ -57,19 +57,31 @@ export function patternOf(value: unknown, path: string, leaves: Leaves, open: re
   throw new TensorError("argument", "compile", `${path} ${must}, got ${foreign(value)}`);
 }
 
-/** Whether a value is of a pattern; its tensors are added to `leaves`. */
-export function matches(pattern: Pattern, value: unknown, path: string, leaves: Leaves): boolean {
-  if (pattern.kind === "tensor") return leafOf(value, path, leaves) !== undefined;
-  if (isTensor(value)) return false;
-  if (pattern.kind === "value") return Object.is(pattern.value, value);
-  if (pattern.kind === "array") {
-    if (!isArray(value) || value.length !== pattern.items.length) return false;
-    return pattern.items.every((item, i) => matches(item, value[i], `${path}[${i}]`, leaves));
+/** Whether a value is of a pattern, and its tensors, which are added to `leaves`, are there. */
+export function matches(pattern: Pattern, value: unknown, leaves: Leaves): boolean {
+  if (isTensor(value)) return pattern.kind === "tensor" && handleOf(value) > 0 && isLeaf(value, leaves);
+  switch (pattern.kind) {
+    case "tensor":
+      return isLeaf(value, leaves);
+    case "value":
+      return Object.is(pattern.value, value);
+    case "array":
+      return isArray(value) && value.length === pattern.items.length && allMatch(pattern.items, value, leaves);
+    case "object":
+      if (!isPlainObject(value) || Object.keys(value).length !== pattern.entries.length) return false;
+      for (const [key, item] of pattern.entries)
+        if (!Object.hasOwn(value, key) || !matches(item, value[key], leaves)) return false;
+      return true;
   }
-  if (!isPlainObject(value) || Object.keys(value).length !== pattern.entries.length) return false;
-  return pattern.entries.every(
-    ([key, item]) => Object.hasOwn(value, key) && matches(item, value[key], `${path}.${key}`, leaves),
-  );
+}
+
+/** Whether as many values as patterns are of these. */
+export function allMatch(patterns: readonly Pattern[], values: readonly unknown[], leaves: Leaves): boolean {
+  for (let i = 0; i < patterns.length; i++) {
+    const pattern = patterns[i];
+    if (pattern === undefined || !matches(pattern, values[i], leaves)) return false;
+  }
+  return true;
 }
 
 /** The value of a pattern with these tensors, taken in order. */

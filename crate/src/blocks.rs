@@ -47,9 +47,6 @@ pub struct Elementwise {
 /// The place of a kernel that no input goes to.
 pub const NOTHING: u8 = u8::MAX;
 
-/// 0 in every dtype.
-static ZERO: u64 = 0;
-
 impl Elementwise {
     /// A kernel that expects input after input.
     pub fn new(kernel: Kernel) -> Elementwise {
@@ -58,8 +55,7 @@ impl Elementwise {
 
     /// The operands of the kernel when the inputs are these.
     fn placed(&self, given: &Operands) -> Operands {
-        let zero = Operand { start: (&raw const ZERO).cast(), slice: false };
-        let pick = |places: [u8; MAX_OPERANDS]| places.map(|i| given.get(usize::from(i)).copied().unwrap_or(zero));
+        let pick = |places: [u8; MAX_OPERANDS]| places.map(|i| *given.get(usize::from(i)).unwrap_or(&Operand::ZERO));
         self.places.map_or(*given, pick)
     }
 }
@@ -78,7 +74,7 @@ pub fn map(operation: &Elementwise, x: &[Array], out: Aval) -> Result<Array> {
 /// What [`each`] calls: `run(len, operands, at)` for `len` elements of the result from position `at` on.
 type Run<'a> = dyn Fn(usize, &Operands, usize) + 'a;
 
-const NO_OPERANDS: Operands = [Operand { start: std::ptr::null(), slice: false }; MAX_OPERANDS];
+const NO_OPERANDS: Operands = [Operand::ZERO; MAX_OPERANDS];
 
 /// Calls `run(len, operands, at)` over runs that together make up the row-major elements of a shape, with the inputs (at
 /// most [`MAX_OPERANDS`]) broadcast to it. What is written from `at` on may be one of the inputs.
@@ -93,7 +89,7 @@ pub fn each(shape: Shape, x: &[Array], run: &Run<'_>) {
     if x.iter().all(|a| plain(a, shape)) {
         let mut operands = NO_OPERANDS;
         for (operand, a) in operands.iter_mut().zip(x) {
-            *operand = Operand { start: a.address(), slice: n > 1 && a.shape().size() == n };
+            *operand = Operand::run(a.address(), n > 1 && a.shape().size() == n);
         }
         return run(n, &operands, 0);
     }
@@ -125,10 +121,10 @@ fn short_runs(out: Shape, x: &[Array], walk: &Walk, run: &Run<'_>) {
     let mut flush = |filled: usize, done: usize, scratch: &mut Scratch| {
         for (k, a) in x.iter().enumerate() {
             operands[k] = if !plain(a, out) {
-                Operand { start: scratch[k].as_ptr().cast(), slice: true }
+                Operand::run(scratch[k].as_ptr().cast(), true)
             } else {
                 let slice = a.shape().size() > 1;
-                Operand { start: a.address().wrapping_add(if slice { done * a.dtype.size() } else { 0 }), slice }
+                Operand::run(a.address().wrapping_add(if slice { done * a.dtype.size() } else { 0 }), slice)
             };
         }
         run(filled, &operands, done);
@@ -164,12 +160,12 @@ fn long_runs(x: &[Array], walk: &Walk, run: &Run<'_>) {
                 let (size, step) = (a.dtype.size(), walk.steps[k + 1]);
                 let first = at[k + 1].wrapping_add_signed(step * done as isize);
                 operands[k] = match step {
-                    0 | 1 => Operand { start: base(a).wrapping_add(first * size), slice: step == 1 && len > 1 },
+                    0 | 1 => Operand::run(base(a).wrapping_add(first * size), step == 1 && len > 1),
                     _ => {
                         let block = scratch[k].as_mut_ptr().cast::<u8>();
                         // SAFETY: as for short runs.
                         unsafe { gather(base(a), first, step, size, len, block) };
-                        Operand { start: block, slice: len > 1 }
+                        Operand::run(block, len > 1)
                     }
                 };
             }

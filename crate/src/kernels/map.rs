@@ -62,20 +62,57 @@ macro_rules! vectors {
 vectors!(f32, 16; f64, 4; i32, 4; u8, 16);
 
 /// The widest vector, in lanes.
-const MAX_WIDTH: usize = 16;
+pub const MAX_WIDTH: usize = 16;
 /// The widest element, in bytes.
 const MAX_SIZE: usize = 8;
 
 /// The most operands of a kernel.
 pub const MAX_OPERANDS: usize = MAX_ARITY + 3;
 
-/// One operand of a run: a slice, or one value repeated. What its elements are, the kernel knows.
+/// One operand of a run. What its elements are, the kernel knows.
 #[derive(Clone, Copy, Debug)]
 pub struct Operand {
     /// The first value.
     pub start: *const u8,
-    /// Whether the values follow each other; otherwise the first stands for all.
-    pub slice: bool,
+    /// What follows it.
+    pub reach: Reach,
+}
+
+/// How far an operand reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It is one value, which stands for all.
+    One,
+    /// It is a block of [`PAD`] bytes, filled with one value that stands for all.
+    Vector,
+    /// It has a value for each element of the run, one after the other.
+    Slice,
+}
+
+/// Bytes of the longest vector that a kernel takes.
+pub const PAD: usize = MAX_WIDTH * MAX_SIZE;
+
+/// 0 in every dtype.
+static ZEROS: [u64; PAD / 8] = [0; PAD / 8];
+
+impl Operand {
+    /// Zeros.
+    pub const ZERO: Operand = Operand { start: (&raw const ZEROS).cast(), reach: Reach::Vector };
+
+    /// One value that stands for all.
+    pub fn one(start: *const u8) -> Operand {
+        Operand { start, reach: Reach::One }
+    }
+
+    /// A value for each element, or one for all.
+    pub fn run(start: *const u8, slice: bool) -> Operand {
+        Operand { start, reach: if slice { Reach::Slice } else { Reach::One } }
+    }
+
+    /// Whether it has a value for each element.
+    pub fn is_slice(self) -> bool {
+        self.reach == Reach::Slice
+    }
 }
 
 /// Operands of one call; those that a kernel does not use may be anything.
@@ -198,12 +235,14 @@ impl Cursors {
         for (k, operand) in x.iter().enumerate() {
             self.start[k] = operand.start;
             self.step[k] = size_of::<T>();
-            if !operand.slice {
+            if operand.reach != Reach::Slice {
+                self.step[k] = 0;
+            }
+            if operand.reach == Reach::One {
                 let block = self.blocks[k].as_mut_ptr().cast::<T>();
                 // SAFETY: the caller's promise; a block holds the widest vector.
                 unsafe { fill(block, 0, *operand.start.cast::<T>()) };
                 self.start[k] = block.cast();
-                self.step[k] = 0;
             }
         }
     }
@@ -228,12 +267,12 @@ unsafe fn fill<T: Vector>(block: *mut T, first: usize, x: T) {
 unsafe fn finish<T: Vector, O: Copy>(whole: usize, rest: usize, x: &[Operand], out: *mut u8, again: Kernel) {
     let mut ends: [Block; MAX_OPERANDS] = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
     let mut result = Block::uninit();
-    let mut operands = [Operand { start: std::ptr::null(), slice: false }; MAX_OPERANDS];
+    let mut operands = [Operand::ZERO; MAX_OPERANDS];
     // SAFETY: `rest` values are there after the whole vectors; an end and the result have room for one vector.
     unsafe {
         for ((operand, end), x) in operands.iter_mut().zip(&mut ends).zip(x) {
             *operand = *x;
-            if x.slice {
+            if x.is_slice() {
                 let (from, end) = (x.start.cast::<T>().add(whole), end.as_mut_ptr().cast::<T>());
                 for k in 0..rest {
                     *end.add(k) = *from.add(k);
@@ -258,7 +297,7 @@ unsafe fn finish<T: Vector, O: Copy>(whole: usize, rest: usize, x: &[Operand], o
 #[inline(never)]
 pub unsafe fn select<T: Copy>(len: usize, x: &Operands, out: *mut u8) {
     let [mask, a, b] = [x[0].start, x[1].start, x[2].start];
-    let [m, p, q] = [x[0], x[1], x[2]].map(|x| usize::from(x.slice));
+    let [m, p, q] = [x[0], x[1], x[2]].map(|x| usize::from(x.is_slice()));
     let (a, b, out) = (a.cast::<T>(), b.cast::<T>(), out.cast::<T>());
     for k in 0..len {
         // SAFETY: k < len.
@@ -275,7 +314,7 @@ pub unsafe fn select<T: Copy>(len: usize, x: &Operands, out: *mut u8) {
 /// That of [`Kernel`] for one operand of type A and results of type B.
 #[inline(never)]
 pub unsafe fn convert<A: Elem, B: Elem>(len: usize, x: &Operands, out: *mut u8) {
-    let (a, step, out) = (x[0].start.cast::<A>(), usize::from(x[0].slice), out.cast::<B>());
+    let (a, step, out) = (x[0].start.cast::<A>(), usize::from(x[0].is_slice()), out.cast::<B>());
     for k in 0..len {
         // SAFETY: k < len.
         unsafe { *out.add(k) = B::from_f64((*a.add(k * step)).to_f64()) };

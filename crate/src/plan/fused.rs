@@ -10,17 +10,13 @@ use crate::array::Array;
 use crate::blocks::{self, Elementwise, NOTHING};
 use crate::buffer::Buffer;
 use crate::error::Result;
-use crate::kernels::map::{Kernel, MAX_OPERANDS, Operand, Operands};
+use crate::kernels::map::{Kernel, MAX_OPERANDS, MAX_WIDTH as VECTOR, Operand, Operands, PAD, Reach};
 use crate::op::Aval;
 use crate::shape::Shape;
 
-/// Kernels take elements by vectors of at most this many lanes; blocks are multiples of it, so that none has a rest.
-const VECTOR: usize = 16;
-/// Bytes of one vector of the widest type.
-const PAD: usize = VECTOR * size_of::<u64>();
 /// Bytes for the blocks of values between operations: half of a first cache, the rest is for operands and results.
 const CACHE: usize = 16 << 10;
-/// The longest block, in elements.
+/// The longest block in elements, a multiple of the longest vector, so that no kernel has a rest.
 const BLOCK: usize = 1024;
 
 /// What an operation reads.
@@ -179,7 +175,7 @@ impl Fused {
             })
             .collect();
         let scratch = Buffer::new(bytes)?;
-        let place = |at: usize| Operand { start: scratch.start().wrapping_add(at), slice: true };
+        let place = |at: usize, reach: Reach| Operand { start: scratch.start().wrapping_add(at), reach };
         // SAFETY: the area begins with room for a zero and for each constant.
         unsafe {
             scratch.start().write_bytes(0, PAD);
@@ -187,8 +183,8 @@ impl Fused {
                 spread(constant.address(), constant.dtype.size(), scratch.start().wrapping_add(PAD * (1 + k)));
             }
         }
-        let known = (0..=constants.len()).map(|k| Operand { slice: false, ..place(PAD * k) });
-        let scratch_cells: Vec<Operand> = known.chain(starts.iter().map(|&at| place(at))).collect();
+        let known = (0..=constants.len()).map(|k| place(PAD * k, Reach::Vector));
+        let scratch_cells: Vec<Operand> = known.chain(starts.iter().map(|&at| place(at, Reach::Slice))).collect();
         let cell = |spot: Spot| match spot {
             Spot::Fixed(cell) => cell,
             Spot::Zero => fixed,
@@ -236,9 +232,9 @@ impl Fused {
                 // SAFETY: an end is one vector.
                 unsafe { spread(a.address(), a.dtype.size(), end) };
             }
-            cells.push(Operand { start: end, slice: false });
+            cells.push(Operand { start: end, reach: Reach::Vector });
         }
-        cells.extend(results.iter().map(|y| Operand { start: y.address(), slice: true }));
+        cells.extend(results.iter().map(|y| Operand::run(y.address(), true)));
         cells.extend_from_slice(&self.scratch_cells);
         cells
     }
@@ -265,7 +261,7 @@ impl Fused {
         while done < whole {
             let block = self.block.min(whole - done);
             self.run_block(block, &cells);
-            for (k, cell) in cells[..fixed].iter_mut().enumerate().filter(|(_, cell)| cell.slice) {
+            for (k, cell) in cells[..fixed].iter_mut().enumerate().filter(|(_, cell)| cell.is_slice()) {
                 cell.start = cell.start.wrapping_add(block * size(k));
             }
             done += block;
@@ -275,7 +271,7 @@ impl Fused {
         }
         // What is left fills no vector: it is copied to where it does, and the results back from there.
         let rest = cells.clone();
-        for (k, cell) in cells[..fixed].iter_mut().enumerate().filter(|(_, cell)| cell.slice) {
+        for (k, cell) in cells[..fixed].iter_mut().enumerate().filter(|(_, cell)| cell.is_slice()) {
             let end = self.end(k);
             if k < n {
                 // SAFETY: so many elements of the input are left; an end is one vector.
@@ -292,7 +288,7 @@ impl Fused {
 
     fn run_block(&self, len: usize, cells: &Cells) {
         for instruction in &self.instructions {
-            let mut operands: Operands = [cells[self.inputs.len() + self.outputs.len()]; MAX_OPERANDS];
+            let mut operands: Operands = [Operand::ZERO; MAX_OPERANDS];
             for (operand, &cell) in operands.iter_mut().zip(&instruction.operands) {
                 *operand = cells[cell];
             }
