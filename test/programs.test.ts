@@ -1,8 +1,8 @@
 // Whole programs: every transformation on each of them, against differences and against each other.
 import { describe, expect, it } from "vitest";
 import {
-  add, checkpoint, concat, exp, grad, gradCheck, graph, hvp, jacfwd, jacobian, jacrev, jvp, linear, linearize, log, matmul, memory,
-  mul, onesLike, random, resetPeak, sigmoid, softmax, square, sub, sum, tanh, tensor, type Tensor, tidy, toDot, transpose, tree, valueAndGrad,
+  add, checkpoint, compile, concat, exp, grad, gradCheck, graph, hvp, jacfwd, jacobian, jacrev, jvp, linear, linearize, log, matmul, memory,
+  mul, onesLike, random, resetPeak, sigmoid, softmax, square, sub, sum, tanh, tensor, Tensor, tidy, toDot, transpose, tree, valueAndGrad,
   vjp, vmap,
 } from "wengert";
 import { expectClose } from "wengert/testing";
@@ -112,6 +112,26 @@ describe.each(Object.entries(programs))("%s", (_, { params, loss, nested }) => {
         return terms.reduce((a, b) => a.add(b));
       })(params);
       expectClose(product, reverse, { rtol: 1e-8, atol: 1e-10 });
+    });
+  });
+
+  it("has the same bits when it is compiled, with whatever transformations are inside or around", () => {
+    tidy(() => {
+      const both = tree.map((p) => concat([p, p.mul(1.1)].map((q) => q.reshape([1, ...q.shape]))), params);
+      const product = (p: Params, v: Params): Params[] => hvp(loss, [p], [v]);
+      const tangent = (p: Params, v: Params): Tensor => jvp(loss, [p], [v])[1];
+      const compiled = compile(loss);
+      const pairs: [unknown, unknown][] = [
+        [compiled(params), loss(params)],
+        [compile(valueAndGrad(loss))(params), valueAndGrad(loss)(params)],
+        [compile(tangent)(params, direction), tangent(params, direction)],
+        [compile(product)(params, direction), product(params, direction)],
+        [compile(vmap(grad(loss)))(both), vmap(grad(loss))(both)],
+        [grad(compiled)(params), grad(loss)(params)],
+        [vmap(grad(compiled))(both), vmap(grad(loss))(both)],
+      ];
+      const bits = (x: unknown): unknown => JSON.stringify(x, (_, value: unknown) => (value instanceof Tensor ? value.toArray() : value));
+      for (const [found, wanted] of pairs) expect(bits(found)).toBe(bits(wanted));
     });
   });
 

@@ -43,7 +43,10 @@ const most = 16;
  * call; what else it reads, prints or counts is so once. Inside other transformations, and where an argument requires a
  * gradient, `f` itself is called.
  */
-export function compile<A extends never[], Y>(f: (...args: A) => Y, options?: CompileOptions): Compiled<(...args: A) => Y>;
+export function compile<A extends unknown[], Y>(
+  f: (...args: A) => Y,
+  options?: CompileOptions,
+): Compiled<(...args: A) => Y>;
 export function compile(f: AnyFunction, options: CompileOptions = {}): Compiled<(...args: unknown[]) => unknown> {
   checkFunction("compile", f);
   checkOptions("compile", options, ["donate"]);
@@ -119,6 +122,11 @@ function run(program: Program, args: readonly unknown[]): unknown {
       leaves.own.forEach(dispose);
     }
   }
+  const missing = program.donate.find((k) => k >= args.length);
+  if (missing !== undefined) {
+    const must = `donate must name arguments from 0 to ${args.length - 1}, got ${missing}`;
+    throw new TensorError("argument", "compile", must);
+  }
   const leaves: Leaves = { tensors: [], own: [] };
   try {
     const patterns = args.map((arg, i) => patternOf(arg, `argument ${i + 1}`, leaves));
@@ -139,7 +147,9 @@ function fits(kind: Kind, args: readonly unknown[], leaves: Leaves): boolean {
 
 /** Whether operations outside transformations are recorded for `backward`. */
 function recordsGradients(): boolean {
-  return core.record(core.record(0)) === 0 && core.record(1) === 1;
+  const were = core.record(0);
+  core.record(were);
+  return were !== 0;
 }
 
 /** Runs the plan; its results are in the scratch area. Says how the core answered. */
