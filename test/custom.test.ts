@@ -213,6 +213,14 @@ describe("custom rules", () => {
     expect(p.grad?.item()).toBeCloseTo(2 * Math.E, 12);
   });
 
+  it("are transposed where an argument is in them for nothing, twice", () => {
+    const ruled = (f: (...xs: Tensor[]) => Tensor) =>
+      customVjp(f, (...xs: Tensor[]) => [f(...xs), xs] as const, (xs, g) => vjp(f, ...xs)[1](g));
+    const inner = ruled((_a, _b, c) => sin(c));
+    const outer = ruled((a, b) => inner(b, b, a));
+    expectClose(jvp(outer, [x, x], [x, x])[1], cos(x).mul(x));
+  });
+
   it("run the function itself where nothing is differentiated", () => {
     const f = customVjp((x: Tensor) => x.mul(2), () => { throw new Error("not called"); }, () => anything(null));
     expect(values(f(tensor([1, 2])))).toEqual([2, 4]);
