@@ -24,7 +24,7 @@ const shape = fc.constantFrom([], [2], [1], [3], [2, 3], [1, 3], [3, 1], [2, 1, 
 const drafts: fc.Arbitrary<Draft> = fc.record({
   shapes: fc.array(shape, { minLength: 1, maxLength: 3 }),
   seed: fc.nat(),
-  steps: steps(1, 12, 2),
+  steps: steps(1, 10, 2),
 });
 
 export interface Found {
