@@ -90,9 +90,9 @@ impl Primitive for ExpmAlong {
             let size: f64 = x[1].iter().map(|e| e.abs()).sum();
             let size = if size > 0.0 { size } else { 1.0 };
             block.fill(0.0);
-            for k in 0..n * n {
+            for (k, (&x, &e)) in x[0].iter().zip(x[1].iter()).enumerate() {
                 let at = k / n * 2 * n + k % n;
-                (block[at], block[at + n], block[at + 2 * n * n + n]) = (x[0][k], x[1][k] / size, x[0][k]);
+                (block[at], block[at + n], block[at + 2 * n * n + n]) = (x, e / size, x);
             }
             exponential(block, 2 * n, whole, work);
             (0..n * n).for_each(|k| y[k] = whole[k / n * 2 * n + n + k % n] * size);
