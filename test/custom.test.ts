@@ -1,7 +1,7 @@
 // Rules of the user's own, and checkpoints: in both modes, to second order, batched, and through backward.
 import { describe, expect, it } from "vitest";
 import {
-  checkpoint, cos, customJvp, customVjp, div, exp, grad, gradCheck, hessian, jacfwd, jacrev, jvp, linear, log1p, memory, ones,
+  checkpoint, cos, customJvp, customVjp, div, exp, grad, gradCheck, hessian, jacfwd, jacrev, jvp, linalg, linear, log1p, memory, ones,
   random, randn, resetPeak, sin, sum, tanh, tensor, type Tensor, tidy, valueAndGrad, vjp, vmap,
 } from "wengert";
 import { expectClose } from "wengert/testing";
@@ -211,6 +211,24 @@ describe("custom rules", () => {
     const p = tensor(1, { dtype: "float64", requiresGrad: true });
     f(p).exp().backward();
     expect(p.grad?.item()).toBeCloseTo(2 * Math.E, 12);
+  });
+
+  it("are transposed with the derivatives of whole functions in them", () => {
+    const A = tensor([[0.1, 0.4], [-0.3, 0.2]], "float64");
+    const t = tensor([[1, -1], [0.5, 2]], "float64");
+    const { expm } = linalg;
+    const pulled = customVjp(expm, (x: Tensor) => [expm(x), x] as const, (x, g) => vjp(expm, x)[1](g));
+    const pushed = customJvp(expm, (xs: [Tensor], ts: [Tensor]) => jvp(expm, xs, ts));
+    expectClose(jvp(pulled, [A], [t])[1], jvp(expm, [A], [t])[1], { rtol: 1e-10 });
+    expectClose(grad((A: Tensor) => sin(pushed(A)).sum())(A), grad((A: Tensor) => sin(expm(A)).sum())(A), { rtol: 1e-10 });
+  });
+
+  it("are transposed where an argument is in them for nothing, twice", () => {
+    const ruled = (f: (...xs: Tensor[]) => Tensor) =>
+      customVjp(f, (...xs: Tensor[]) => [f(...xs), xs] as const, (xs, g) => vjp(f, ...xs)[1](g));
+    const inner = ruled((_a, _b, c) => sin(c));
+    const outer = ruled((a, b) => inner(b, b, a));
+    expectClose(jvp(outer, [x, x], [x, x])[1], cos(x).mul(x));
   });
 
   it("run the function itself where nothing is differentiated", () => {

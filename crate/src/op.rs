@@ -19,7 +19,7 @@ use crate::ops::custom::Custom;
 use crate::ops::determinant::Determinant;
 use crate::ops::eigh::Eigh;
 use crate::ops::expand::Expand;
-use crate::ops::expm::Expm;
+use crate::ops::expm::{Expm, ExpmAlong};
 use crate::ops::extremum::Extremum;
 use crate::ops::gather::Gather;
 use crate::ops::iota::Iota;
@@ -301,6 +301,7 @@ primitives!(
     Svd,
     Pinv,
     Expm,
+    ExpmAlong,
 );
 
 /// Refuses operands of different dtypes, with the conversion to write.

@@ -83,7 +83,8 @@ impl Primitive for Custom {
         let found = match self.rule {
             Rule::Vjp => {
                 let found = tape.replay(&pick(n + 2), false, &[(x[n + 1], g)]);
-                found.into_iter().map(Some).collect()
+                // Zeros would be summed to something that does not look like zero to the rule that this one is part of.
+                found.into_iter().map(|c| (!c.is_zero()).then_some(c)).collect()
             }
             Rule::Jvp => {
                 let tangent = x[2 * n + 1];

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::op::{Arrays, Aval, Primitive};
 use crate::ops::concat::Concat;
 use crate::ops::lu;
-use crate::ops::matrices::{each, leading, product, rows, square, stacked, zeros};
+use crate::ops::matrices::{each, last, leading, product, rows, square, stacked, zeros};
 use crate::ops::slice::{Range, Slice};
 use crate::real::Real;
 use crate::shape::{AxisSet, Shape};
@@ -68,17 +68,81 @@ impl Primitive for Expm {
     }
 }
 
+/// The derivative of [`Expm`] at x along e: linear in e, so that a rule of which it is a part can be transposed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpmAlong;
+
+impl Primitive for ExpmAlong {
+    fn name(&self) -> &'static str {
+        Expm.name()
+    }
+
+    fn infer(&self, x: &[Aval]) -> Result<Aval> {
+        Expm.infer(x)
+    }
+
+    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+        let n = square(self.name(), out)?;
+        let mut parts = zeros(Shape::of(&[7 * 4 * n * n]))?;
+        each(&x, out, leading(out.shape).size(), &mut |_, x, y| {
+            let (block, rest) = parts.values_mut::<f64>().split_at_mut(4 * n * n);
+            let (whole, work) = rest.split_at_mut(4 * n * n);
+            let size: f64 = x[1].iter().map(|e| e.abs()).sum();
+            let size = if size > 0.0 { size } else { 1.0 };
+            block.fill(0.0);
+            for (k, (&x, &e)) in x[0].iter().zip(x[1].iter()).enumerate() {
+                let at = k / n * 2 * n + k % n;
+                (block[at], block[at + n], block[at + 2 * n * n + n]) = (x, e / size, x);
+            }
+            exponential(block, 2 * n, whole, work);
+            (0..n * n).for_each(|k| y[k] = whole[k / n * 2 * n + n + k % n] * size);
+            Ok(())
+        })
+    }
+
+    fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
+        Some(along(x[0].stacked(size), x[1].stacked(size)))
+    }
+
+    fn vjp<'t>(&self, i: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
+        if i == 1 {
+            return Some(along(x[0].transpose_last(), g));
+        }
+        let (n, zero, size) = (last(g.shape())[0], g.full_like(0.0), size(x[1]));
+        let found = along(blocks(x[0], x[1] / size, x[0]).transpose_last(), blocks(zero, g, zero));
+        Some((part(found, n, 0, 0) + part(found, n, n, n)) * size)
+    }
+
+    fn jvp<'t>(&self, x: &[Var<'t>], _: Var<'t>, t: &[Option<Var<'t>>]) -> Option<Var<'t>> {
+        let Some(dx) = t[0] else { return t[1].map(|de| along(x[0], de)) };
+        let (n, size) = (last(dx.shape())[0], size(x[1]));
+        let de = t[1].map_or_else(|| x[1].full_like(0.0), |de| de / size);
+        Some(part(along(blocks(x[0], x[1] / size, x[0]), blocks(dx, de, dx)), n, 0, n) * size)
+    }
+}
+
 /// The derivative at x along e.
 fn along<'t>(x: Var<'t>, e: Var<'t>) -> Var<'t> {
-    let shape = x.shape();
-    let (ndim, n) = (shape.ndim(), shape[shape.ndim() - 1]);
-    // It is linear in e, whose size must not decide how often x is squared.
+    x.tape().apply(ExpmAlong, &[x, e])
+}
+
+/// The sum of the magnitudes in each matrix, 1 for zero: the size of a direction must not decide how often x is squared.
+fn size(e: Var<'_>) -> Var<'_> {
+    let ndim = e.shape().ndim();
     let norm = e.stop_gradient().abs().sum(AxisSet::from_iter([ndim - 2, ndim - 1]), true);
-    let size = Var::select(norm.gt(norm.zero()), norm, norm.one());
-    let beside = |parts: &[Var<'t>]| x.tape().apply(Concat { axis: ndim - 1 }, parts);
-    let block = stacked(&[beside(&[x, e / size]), beside(&[x.full_like(0.0), x])]);
-    let top = rows(block.apply(Expm), 0, n);
-    top.apply(Slice::along(&top.shape(), ndim - 1, Range { start: n, len: n, step: 1 })) * size
+    Var::select(norm.gt(norm.zero()), norm, norm.one())
+}
+
+/// `[[a, b], [0, c]]`, whose exponential has the derivative at a along b in its upper right block where c is a.
+fn blocks<'t>(a: Var<'t>, b: Var<'t>, c: Var<'t>) -> Var<'t> {
+    let beside = |parts: &[Var<'t>]| a.tape().apply(Concat { axis: a.shape().ndim() - 1 }, parts);
+    stacked(&[beside(&[a, b]), beside(&[a.full_like(0.0), c])])
+}
+
+/// The block of n rows and columns from here.
+fn part(x: Var<'_>, n: usize, row: usize, column: usize) -> Var<'_> {
+    let top = rows(x, row, n);
+    top.apply(Slice::along(&top.shape(), x.shape().ndim() - 1, Range { start: column, len: n, step: 1 }))
 }
 
 /// Writes the exponential of `a`, which is overwritten, to `y`. `work` has room for five matrices.
