@@ -26,7 +26,7 @@ pub struct Cumsum {
 impl Primitive for Cumsum {
     const SPECS: &'static [Spec] = &[Spec {
         name: "cumsum",
-        doc: "Running sums along an axis: y_i = Σ x_j over j ≤ i (j < i when exclusive; from the end when reverse). Without an axis, of all elements in row-major order.",
+        doc: "Running sums along an axis: y_i = Σ x_j over j ≤ i (j < i when exclusive; from the end when reverse). What roundings lose is carried along, so the error does not grow with the length. Without an axis, of all elements in row-major order.",
         inputs: &["x"],
         attrs: &[
             option("axis", Kind::Axes, "null"),
@@ -71,12 +71,12 @@ impl Primitive for Cumsum {
                 unsafe {
                     if lines.steps[0] == 1 && lines.steps[1] == 1 && lines.len > 1 {
                         let size = [n, lines.len];
-                        return reduce::scan_rows::<reduce::Sum, T>(to, to_step, from, from_step, size, self.exclusive);
+                        return reduce::scan_rows::<T>(to, to_step, from, from_step, size, self.exclusive);
                     }
                     for k in 0..lines.len as isize {
                         let to = to.wrapping_offset(k * lines.steps[0]);
                         let from = from.wrapping_offset(k * lines.steps[1]);
-                        reduce::scan::<reduce::Sum, T>(to, to_step, from, from_step, n, self.exclusive);
+                        reduce::scan::<T>(to, to_step, from, from_step, n, self.exclusive);
                     }
                 }
             });
