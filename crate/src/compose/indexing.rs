@@ -109,7 +109,7 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "sort",
-        doc: "The elements in order along an axis; equal ones keep their order, NaN counts as the largest.",
+        doc: "The elements in order along an axis; equal ones keep their order, NaN counts as the largest. Each element has its own derivative, equal ones too.",
         inputs: &["x"],
         attrs: SORT,
         dtypes: "any",

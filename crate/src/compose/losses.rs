@@ -66,7 +66,7 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "huberLoss",
-        doc: "(x - target)² / 2 where |x - target| ≤ delta, delta (|x - target| - delta / 2) beyond, reduced to its mean, its sum, or not (Huber, 1964).",
+        doc: "(x - target)² / 2 where |x - target| ≤ delta, delta (|x - target| - delta / 2) beyond, whose derivative x - target stays within ±delta, reduced to its mean, its sum, or not (Huber, 1964).",
         attrs: &[option("delta", Kind::Float, "1"), REDUCTION],
         build: |c| {
             let delta = c.float()?;

@@ -35,7 +35,7 @@ const FINITE: &[Sample] = &[
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "cumprod",
-        doc: "Running products along an axis: y_i = Π x_j over j ≤ i (j < i when exclusive; from the end when reverse). Without an axis, of all elements in row-major order.",
+        doc: "Running products along an axis: y_i = Π x_j over j ≤ i (j < i when exclusive; from the end when reverse), whose derivative is right with zeros too. Without an axis, of all elements in row-major order.",
         build: |c| {
             need_number(c.op, c.x[0].dtype())?;
             scan(c, Func::Mul, 1.0)
@@ -44,7 +44,7 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "cummax",
-        doc: "Running maxima along an axis: y_i = max x_j over j ≤ i (j < i when exclusive; from the end when reverse); ties share the gradient. Without an axis, of all elements in row-major order.",
+        doc: "Running maxima along an axis: y_i = max x_j over j ≤ i (j < i when exclusive; from the end when reverse); two numbers that tie share the gradient equally. Without an axis, of all elements in row-major order.",
         build: |c| {
             need_number(c.op, c.x[0].dtype())?;
             scan(c, Func::Maximum, f64::NEG_INFINITY)

@@ -101,7 +101,7 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "logSumExp",
-        doc: "log Σ exp(x) over the axes (all of them when left out), without overflow.",
+        doc: "log Σ exp(x) over the axes (all of them when left out), without overflow; -Infinity counts as nothing.",
         inputs: &["x"],
         attrs: REDUCTION,
         dtypes: "float",
@@ -120,7 +120,7 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "softmax",
-        doc: "exp(x) / Σ exp(x) along an axis, without overflow.",
+        doc: "exp(x) / Σ exp(x) along an axis, without overflow; 0 at -Infinity, NaN where all are -Infinity.",
         inputs: &["x"],
         attrs: LAST,
         dtypes: "float",
@@ -133,7 +133,7 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "logSoftmax",
-        doc: "x - log Σ exp(x) along an axis, without overflow.",
+        doc: "x - log Σ exp(x) along an axis, without overflow; NaN where all are -Infinity.",
         inputs: &["x"],
         attrs: LAST,
         dtypes: "float",

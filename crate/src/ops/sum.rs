@@ -23,7 +23,7 @@ pub struct Sum {
 impl Primitive for Sum {
     const SPECS: &'static [Spec] = &[Spec {
         name: "sum",
-        doc: "Σ x over the axes (all of them when left out), in a fixed pairwise order: the rounding error grows like the logarithm of the length.",
+        doc: "Σ x over the axes (all of them when left out), in a fixed pairwise order: the error is at most about log2(n) + 30 roundings of Σ |x|, as that of means and of what else is made of sums.",
         inputs: &["x"],
         attrs: REDUCTION,
         dtypes: "number",
