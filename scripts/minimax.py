@@ -89,6 +89,12 @@ def erfinv(w):
     return mp.findroot(lambda y: mp.log(mp.erfc(y)) - mp.log(rest), start) / x
 
 
+def normal_tail(t):
+    """(a + 3) e^(a²/2) Φ(-a), t = (a - 3) / (a + 3)."""
+    a = 3 * (1 + t) / (1 - t)
+    return (a + 3) * mp.exp(a * a / 2) * mp.erfc(a / mp.sqrt(2)) / 2
+
+
 def erfcx_t(x):
     """t = (x - 5/2) / (x + 5/2)."""
     return (mp.mpf(x) - mp.mpf("2.5")) / (mp.mpf(x) + mp.mpf("2.5"))
@@ -167,6 +173,8 @@ FITS = {
     "erf.erf_f32 large": (minus_log_erfc, 0.92 - A0, 4 - A0, 7, lambda u: mp.erfc(u + A0), "f32", {}),
     "erf.small_f64": (even_erf, 0, 1, 13, relative(mp.erf, 0), "f64", {}),
     "erf.erfc_f64": (erfcx, *map(erfcx_t, (0.5, 28)), 22, lambda t: 1 / erfcx(t), "f64", {}),
+    "erf.normal_tail_f64": (erfcx, -1, erfcx_t("28.3"), 24, lambda t: 1 / erfcx(t), "f64", {}),
+    "gates.gelu_f32": (normal_tail, -1, mp.mpf("11.6") / mp.mpf("17.6"), 11, lambda t: 1 / normal_tail(t), "f64", {}),
     "root.start": (lambda f: mp.cbrt(1 + f), *LOG_RANGE, 6, lambda f: 1 / mp.cbrt(1 + f), "f64", {}),
     "gamma.lgamma far": (stirling, 0, FAR, 7, lambda t: mp.mpf(12), "f64", {}),
     "gamma.lgamma one": near_root(mp.loggamma, 1, "0.1001", 13),

@@ -1,65 +1,79 @@
-//! Applies a function of `kernels::math` to numbers from standard input: `ulp NAME f32|f64 < input > output`.
+//! Applies a function of the table to numbers from standard input: `ulp NAME f32|f64 [ARGUMENT] < input > output`.
 //!
-//! Numbers are raw and little-endian; a function of two arguments reads pairs x, y. This is the half of
-//! `scripts/ulp.py` that knows the crate.
+//! Numbers are raw and little-endian, one row for each call with one number for each argument of the function. The
+//! output is the value, or the partial derivative by the argument with this index. Without a name the table is listed:
+//! for each function a line with its name and `default,low,high` for each argument, `-` for no default and the interval
+//! of its samples. This is the half of `scripts/ulp.py` that knows the crate.
 
 use std::io::{Error, Read, Write, stdin, stdout};
-use wengert::intrinsics;
+use wengert::elementwise::{Func, Function, MAX_ARITY, Visitor};
 use wengert::kernels::lanes::Lanes;
-use wengert::kernels::math::Float;
 
-/// The functions by name.
-macro_rules! by_name {
-    (unary: $($f:ident $F:ident),+; binary: $($g:ident $G:ident),+) => {
-        fn unary<T: Float>(name: &str) -> Option<fn(T) -> T> {
-            match name {
-                $(stringify!($f) => Some(Float::$f),)+
-                _ => None,
+/// The value of a function, or its partial derivative by an argument, at rows of numbers.
+struct Rows<'a, T> {
+    by: Option<usize>,
+    numbers: &'a [T],
+}
+
+macro_rules! rows {
+    ($t:ident, $lanes:literal) => {
+        impl Visitor for Rows<'_, $t> {
+            type Out = Vec<u8>;
+            fn visit<F: Function>(self, _: F) -> Vec<u8> {
+                let mut output = Vec::with_capacity(self.numbers.len() / F::ARITY * size_of::<$t>());
+                for block in self.numbers.chunks(F::ARITY * $lanes) {
+                    // A short last block is filled up with its first row.
+                    let at = |k: usize, i: usize| block.get(F::ARITY * i + k).copied().unwrap_or(block[k]);
+                    let x: [Lanes<$t, $lanes>; MAX_ARITY] =
+                        std::array::from_fn(|k| Lanes::from_fn(|i| if k < F::ARITY { at(k, i) } else { 0.0 }));
+                    let y = F::value(x);
+                    let result = self.by.map_or(y, |k| F::partial(k, x, y));
+                    output.extend(result.0[..block.len() / F::ARITY].iter().flat_map(|y| y.to_le_bytes()));
+                }
+                output
             }
         }
-        fn binary<T: Float>(name: &str) -> Option<fn(T, T) -> T> {
-            match name {
-                $(stringify!($g) => Some(Float::$g),)+
-                _ => None,
+        impl Rows<'_, $t> {
+            fn of(func: Func, by: Option<usize>, input: &[u8]) -> Vec<u8> {
+                let number = |b: &[u8]| b.try_into().map_or(0.0, $t::from_le_bytes);
+                let numbers: Vec<$t> = input.chunks_exact(size_of::<$t>()).map(number).collect();
+                func.visit(Rows { by, numbers: &numbers })
             }
         }
     };
 }
-intrinsics!(by_name);
+// As many lanes as the kernels take.
+rows!(f32, 16);
+rows!(f64, 4);
 
-macro_rules! apply {
-    ($t:ident, $lanes:literal, $name:expr, $input:expr) => {{
-        let numbers: Vec<$t> =
-            $input.chunks_exact(size_of::<$t>()).map(|b| $t::from_le_bytes(b.try_into().unwrap_or_default())).collect();
-        let (unary, binary) = (unary($name), binary($name));
-        let arity = if binary.is_some() { 2 } else { 1 };
-        let mut output = Vec::with_capacity($input.len() / arity);
-        for block in numbers.chunks(arity * $lanes) {
-            // A short last block is filled up with its first number.
-            let at = |i: usize| *block.get(i).unwrap_or(&block[0]);
-            let x = Lanes::<$t, $lanes>::from_fn(|i| at(arity * i));
-            let y = Lanes::<$t, $lanes>::from_fn(|i| at(arity * i + arity - 1));
-            let result = binary.map(|g| g(x, y)).or_else(|| unary.map(|f| f(x)));
-            let result = result.ok_or_else(|| Error::other(format!("no function is called {}", $name)))?;
-            output.extend(result.0[..block.len() / arity].iter().flat_map(|y| y.to_le_bytes()));
-        }
-        output
-    }};
+/// The table, a line for each function.
+fn list() -> String {
+    let line = |func: &Func| {
+        let entry = func.entry();
+        let arguments = entry.args.iter().zip(*entry.domain).map(|((_, default), (low, high))| {
+            format!(" {},{low},{high}", default.map_or("-".into(), |x| x.to_string()))
+        });
+        format!("{}{}\n", entry.name, arguments.collect::<String>())
+    };
+    Func::ALL.iter().map(line).collect()
 }
 
 fn main() -> Result<(), Error> {
-    let arguments: Vec<String> = std::env::args().collect();
-    let [_, name, dtype] = &arguments[..] else {
-        return Err(Error::other("usage: ulp NAME f32|f64 < input > output"));
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (name, dtype, by) = match &arguments[..] {
+        [] => return stdout().write_all(list().as_bytes()),
+        [name, dtype] => (name, dtype, None),
+        [name, dtype, by] => (name, dtype, Some(by.parse().map_err(Error::other)?)),
+        _ => return Err(Error::other("usage: ulp [NAME f32|f64 [ARGUMENT]] < input > output")),
     };
+    let func = Func::ALL.iter().find(|f| f.entry().name == name);
+    let func = *func.ok_or_else(|| Error::other(format!("no function is called {name}")))?;
     let mut input = Vec::new();
     stdin().read_to_end(&mut input)?;
     let output = match dtype.as_str() {
-        "f32" => apply!(f32, 4, name.as_str(), input),
-        "f64" => apply!(f64, 2, name.as_str(), input),
-        other => {
-            return Err(Error::other(format!("the type must be f32 or f64, got {other}")));
-        }
+        "f32" => Rows::<f32>::of(func, by, &input),
+        "f64" => Rows::<f64>::of(func, by, &input),
+        other => return Err(Error::other(format!("the type must be f32 or f64, got {other}"))),
     };
     stdout().write_all(&output)
 }

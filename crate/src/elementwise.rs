@@ -152,7 +152,7 @@ elementwise! {
         Maximum = maximum(a, b) -> y { R::select(a.gt(b) | a.is_nan(), a, b) } d { share(b, a), share(a, b) } on -2.0..2.0, -2.0..2.0;
         /// The smaller of a and b, NaN where one is NaN; where they are equal each gets half of the derivative.
         Minimum = minimum(a, b) -> y { R::select(a.lt(b) | a.is_nan(), a, b) } d { share(a, b), share(b, a) } on -2.0..2.0, -2.0..2.0;
-        /// x, but at least min and at most max (max wins); NaN where one of them is; the derivative by x is 1 from min to max with both ends, by a bound it is 1 where that bound is the value.
+        /// x, but at least min and at most max (max wins); NaN where one of them is; the derivative by x is 1 from min to max with both ends, by a bound it is 1 where that bound is the value and x lies beyond it.
         Clip = clip(x, min, max) -> y { at_most(R::select(x.lt(min) | min.is_nan(), min, x), max) }
             d { indicator(x, min.le(x) & x.le(max)), indicator(x, x.lt(min) & min.le(max)), indicator(x, max.lt(x) | (x.lt(min) & max.lt(min))) }
             on -2.0..2.0, -1.5..-0.5, 0.5..1.5;
@@ -166,25 +166,25 @@ elementwise! {
         FloorDiv = floor_div(a, b) -> y { a.floor_div(b) } d { a.zero(), a.zero() } on -2.8..-2.2, 1.5..2.0;
     }
     Float {
-        /// a / b; ±infinity where only b is 0, NaN where both are.
+        /// a / b; ±infinity or NaN for b = 0, as IEEE 754 has it.
         Div = div(a, b) -> y { a / b } d { b.recip(), -y / b } on -2.0..2.0, 0.5..2.0;
-        /// a to the power b. The derivative by a is 0 where b = 0, the derivative by b is 0 where a = 0.
+        /// a to the power b; 1 where b = 0 or a = 1, NaN for a < 0 and a b that is not whole. The derivative by a is 0 where b = 0, the derivative by b is 0 where a = 0.
         Pow = pow(a, b) -> y { a.pow(b) } d {
             b * a.pow(R::select(b.eq(b.zero()), b.one(), b) - b.one()),
             R::select(a.eq(a.zero()), a.zero(), y * R::select(a.eq(a.zero()), a.one(), a).ln()),
         } on 0.3..2.0, -2.0..2.0;
-        /// The angle of the point (b, a) in radians, in [-π, π]; the derivatives at (0, 0) are NaN.
-        Atan2 = atan2(a, b) -> y { a.atan2(b) } d { b / (a * a + b * b), -a / (a * a + b * b) } on -2.0..2.0, 0.5..2.0;
-        /// sqrt(a² + b²) without overflow: the length of the vector (a, b); the derivatives at (0, 0) are 0.
-        Hypot = hypot(a, b) -> y { a.hypot(b) } d { over_length(a, y), over_length(b, y) } on -2.0..2.0, 0.5..2.0;
-        /// log(exp(a) + exp(b)), without overflow.
-        Logaddexp = logaddexp(a, b) -> y { R::select(a.gt(b) | a.is_nan(), a, b) + (-difference(a, b).abs()).exp().log1p() }
+        /// The angle of the point (b, a) in radians, in [-π, π]; the derivatives at (0, 0), where there is no angle, are 0.
+        Atan2 = atan2(a, b) -> y { a.atan2(b) } d { per_length(b, a), -per_length(a, b) } on -2.0..2.0, 0.5..2.0;
+        /// sqrt(a² + b²) without overflow: the length of the vector (a, b); the derivatives at (0, 0) are 0, where one argument is infinite ±1 and 0.
+        Hypot = hypot(a, b) -> y { a.hypot(b) } d { over_length(a, b, y), over_length(b, a, y) } on -2.0..2.0, 0.5..2.0;
+        /// log(exp(a) + exp(b)), without overflow; for equal infinities both derivatives are 1/2.
+        Logaddexp = logaddexp(a, b) -> y { R::select(a.gt(b) | a.is_nan(), a, b) + exp_of_distance(a, b).log1p() }
             d { difference(a, b).logistic(), difference(b, a).logistic() } on -3.0..3.0, -3.0..3.0;
-        /// The square root; NaN for x < 0, the derivative at 0 is infinity.
+        /// Square root; NaN for x < 0. The derivative at 0 is infinity.
         Sqrt = sqrt(x) -> y { x.sqrt() } d { y.lit(0.5) / y } on 0.2..4.0;
         /// 1 / sqrt(x); infinity at 0, NaN for x < 0.
         Rsqrt = rsqrt(x) -> y { x.sqrt().recip() } d { x.lit(-0.5) * y / x } on 0.2..4.0;
-        /// The cube root, also of negative numbers; the derivative at 0 is infinity.
+        /// Cube root, also of negative numbers; the derivative at 0 is infinity.
         Cbrt = cbrt(x) -> y { x.cbrt() } d { (y.lit(3.0) * y * y).recip() } on 0.2..4.0;
         /// 1 / x; ±infinity at ±0.
         Reciprocal = reciprocal(x) -> y { x.recip() } d { -(y * y) } on 0.5..3.0;
@@ -194,13 +194,13 @@ elementwise! {
         Expm1 = expm1(x) -> y { x.expm1() } d { x.exp() } on -2.0..2.0;
         /// 2 to the power x.
         Exp2 = exp2(x) -> y { x.exp2() } d { y * y.lit(std::f64::consts::LN_2) } on -2.0..2.0;
-        /// The natural logarithm; -infinity at 0, NaN for x < 0.
+        /// Natural logarithm; -infinity at 0, NaN for x < 0. The derivative is 1 / x, there too.
         Log = log(x) -> y { x.ln() } d { x.recip() } on 0.2..4.0;
-        /// log(1 + x), accurate near 0; -infinity at -1, NaN for x < -1.
+        /// log(1 + x), accurate near 0; -infinity at -1, NaN below. The derivative is 1 / (1 + x), there too.
         Log1p = log1p(x) -> y { x.log1p() } d { (x.one() + x).recip() } on -0.7..3.0;
-        /// The logarithm to base 2; -infinity at 0, NaN for x < 0.
+        /// Logarithm to base 2, exact for powers of 2; -infinity at 0, NaN for x < 0.
         Log2 = log2(x) -> y { x.log2() } d { x.lit(std::f64::consts::LOG2_E) / x } on 0.2..4.0;
-        /// The logarithm to base 10; -infinity at 0, NaN for x < 0.
+        /// Logarithm to base 10, exact for powers of 10; -infinity at 0, NaN for x < 0.
         Log10 = log10(x) -> y { x.log10() } d { x.lit(std::f64::consts::LOG10_E) / x } on 0.2..4.0;
         /// Sine of x radians.
         Sin = sin(x) -> y { x.sin() } d { x.cos() } on -3.0..3.0;
@@ -208,9 +208,9 @@ elementwise! {
         Cos = cos(x) -> y { x.cos() } d { -x.sin() } on -3.0..3.0;
         /// Tangent of x radians.
         Tan = tan(x) -> y { x.tan() } d { y.one() + y * y } on -1.2..1.2;
-        /// Inverse sine in radians, in [-π/2, π/2]; NaN outside [-1, 1], the derivative at ±1 is infinity.
+        /// Inverse sine in radians, in [-π/2, π/2]; NaN outside [-1, 1]. The derivative at ±1 is infinity.
         Asin = asin(x) -> y { x.asin() } d { one_minus_square(x).sqrt().recip() } on -0.9..0.9;
-        /// Inverse cosine in radians, in [0, π]; NaN outside [-1, 1], the derivative at ±1 is -infinity.
+        /// Inverse cosine in radians, in [0, π]; NaN outside [-1, 1]. The derivative at ±1 is -infinity.
         Acos = acos(x) -> y { x.acos() } d { -one_minus_square(x).sqrt().recip() } on -0.9..0.9;
         /// Inverse tangent in radians, in [-π/2, π/2].
         Atan = atan(x) -> y { x.atan() } d { (x.one() + x * x).recip() } on -2.0..2.0;
@@ -222,9 +222,9 @@ elementwise! {
         Tanh = tanh(x) -> y { x.tanh() } d { y.one() - y * y } on -2.0..2.0;
         /// Inverse hyperbolic sine.
         Asinh = asinh(x) -> y { x.asinh() } d { x.hypot(x.one()).recip() } on -2.0..2.0;
-        /// Inverse hyperbolic cosine, 0 or more; NaN for x < 1, the derivative at 1 is infinity.
+        /// Inverse hyperbolic cosine, 0 or more; NaN for x < 1. The derivative at 1 is infinity.
         Acosh = acosh(x) -> y { x.acosh() } d { ((x - x.one()).sqrt() * (x + x.one()).sqrt()).recip() } on 1.2..4.0;
-        /// Inverse hyperbolic tangent; ±infinity at ±1, NaN outside [-1, 1].
+        /// Inverse hyperbolic tangent; ±infinity at ±1, NaN outside [-1, 1]. The derivative is 1 / (1 - x²), outside too, as JAX has it.
         Atanh = atanh(x) -> y { x.atanh() } d { one_minus_square(x).recip() } on -0.8..0.8;
         /// 1 / (1 + exp(-x)).
         Sigmoid = sigmoid(x) -> y { x.logistic() } d { y * (y.one() - y) } on -3.0..3.0;
@@ -250,15 +250,15 @@ elementwise! {
         Celu = celu(x, alpha = 1.0) -> y { R::select(x.gt(x.zero()), x, alpha * (x / alpha).expm1()) }
             d { R::select(x.gt(x.zero()), x.one(), (at_most_zero(x) / alpha).exp()), celu_by_alpha(bounded(at_most_zero(x) / alpha, -1e3, 1e3)) } on -2.0..2.0, 0.5..1.5;
         /// x Φ(x), with Φ the distribution function of the standard normal distribution (Hendrycks and Gimpel, 2016).
-        Gelu = gelu(x) -> y { x * normal_cdf(x) } d { normal_cdf(x) + x * normal_pdf(x) } on -3.0..3.0;
+        Gelu = gelu(x) -> y { x.gelu() } d { normal_cdf(x) + bounded(x, -1e3, 1e3) * normal_pdf(x) } on -3.0..3.0;
         /// The approximation of gelu by tanh: x (1 + tanh(sqrt(2/π) (x + 0.044715 x³))) / 2 (Hendrycks and Gimpel, 2016).
-        GeluTanh = [core] gelu_tanh(x) -> y { x * gelu_inner(x).logistic() } d { gelu_tanh_partial(x, gelu_inner(x).logistic()) } on -3.0..3.0;
-        /// x sigmoid(x).
-        Silu = silu(x) -> y { x * x.logistic() } d { x.logistic() * (x.one() - y) + y } on -3.0..3.0;
+        GeluTanh = [core] gelu_tanh(x) -> y { x.gelu_tanh() } d { gelu_tanh_partial(x, gelu_inner(x).logistic()) } on -3.0..3.0;
+        /// x sigmoid(x), 0 at -infinity.
+        Silu = silu(x) -> y { x.silu() } d { x.logistic() * (x.one() + bounded(x, -1e3, 1e3) * (x.one() - x.logistic())) } on -3.0..3.0;
         /// x tanh(softplus(x)) (Misra, 2019).
-        Mish = mish(x) -> y { bounded(x, -1e3, f64::INFINITY) * mish_gate(x) } d { mish_gate(x) + mish_rest(bounded(x, -1e3, 40.0)) } on -3.0..3.0;
+        Mish = mish(x) -> y { x.mish() } d { mish_gate(x) + mish_rest(bounded(x, -1e3, 40.0)) } on -3.0..3.0;
         /// x / 6 + 1/2, but at least 0 and at most 1; the derivative at -3 and at 3 is 0.
-        HardSigmoid = hard_sigmoid(x) -> y { bounded(x / x.lit(6.0) + x.lit(0.5), 0.0, 1.0) } d { R::select(x.gt(x.lit(-3.0)) & x.lt(x.lit(3.0)), x.lit(1.0 / 6.0), x.zero()) } on -2.9..2.9;
+        HardSigmoid = hard_sigmoid(x) -> y { bounded((x + x.lit(3.0)) / x.lit(6.0), 0.0, 1.0) } d { R::select(x.gt(x.lit(-3.0)) & x.lt(x.lit(3.0)), x.lit(1.0 / 6.0), x.zero()) } on -2.9..2.9;
         /// x relu6(x + 3) / 6; the derivative at -3 is 0, at 3 it is 1 (Howard et al., 2019).
         HardSwish = hard_swish(x) -> y { R::select(x.ge(x.lit(3.0)), x, R::select(x.le(x.lit(-3.0)), x.zero(), x * (x + x.lit(3.0)) / x.lit(6.0))) }
             d { R::select(x.ge(x.lit(3.0)), x.one(), R::select(x.le(x.lit(-3.0)), x.zero(), x / x.lit(3.0) + x.lit(0.5))) } on -2.9..2.9;
@@ -333,19 +333,41 @@ fn difference<R: Real>(a: R, b: R) -> R {
     R::select(same, a.zero(), a) - R::select(same, b.zero(), b)
 }
 
-/// a over the length of a vector with it, 0 for the length 0.
+/// exp(-|a - b|), with what the difference lost to rounding.
 #[inline(always)]
-fn over_length<R: Real>(a: R, length: R) -> R {
-    a / R::select(length.eq(length.zero()), length.one(), length)
+fn exp_of_distance<R: Real>(a: R, b: R) -> R {
+    let d = difference(a, b);
+    let back = a - d;
+    let lost = (a - (d + back)) + (back - b);
+    let lost = R::select(lost.is_nan(), d.zero(), R::select(d.gt(d.zero()), lost, -lost));
+    let e = (-d.abs()).exp();
+    e - e * lost
+}
+
+/// a over the length of the vector (a, b): the cosine of its angle. 0 for the vector (0, 0); for infinite vectors the
+/// angle is that of `atan2`.
+#[inline(always)]
+fn over_length<R: Real>(a: R, b: R, length: R) -> R {
+    let inf = a.lit(f64::INFINITY);
+    let diagonal = R::select(b.abs().eq(inf), a.lit(std::f64::consts::FRAC_1_SQRT_2), a.one());
+    let finite = R::select(a.abs().eq(inf), a.zero(), a) / R::select(length.eq(length.zero()), length.one(), length);
+    R::select(a.abs().eq(inf), diagonal * signum(a), finite)
+}
+
+/// a / (a² + b²), 0 for the vector (0, 0).
+#[inline(always)]
+fn per_length<R: Real>(a: R, b: R) -> R {
+    let length = a.hypot(b);
+    over_length(a, b, length) / R::select(length.eq(length.zero()), length.one(), length)
 }
 
 /// The scale of `selu` times its alpha.
-const SELU_LEFT: f64 = 1.050_700_987_355_480_5 * 1.673_263_242_354_377_2;
+const SELU_LEFT: f64 = 1.758_099_340_847_376_9;
 
 /// The derivative of `celu` by alpha, for u = min(x, 0) / alpha.
 #[inline(always)]
 fn celu_by_alpha<R: Real>(u: R) -> R {
-    u.expm1() - u * u.exp()
+    u.expm1() * (u.one() - u) - u
 }
 
 /// tanh(softplus(x)) = n / (n + 2), n = e^x (e^x + 2): 1 from 40 on, where no power overflows yet.

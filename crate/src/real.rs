@@ -21,7 +21,7 @@ macro_rules! intrinsics {
             unary: abs Abs, sqrt Sqrt, exp Exp, expm1 Expm1, ln Log, log1p Log1p, log2 Log2, sin Sin, cos Cos, tan Tan,
                 asin Asin, acos Acos, atan Atan, sinh Sinh, cosh Cosh, tanh Tanh, asinh Asinh, acosh Acosh, atanh Atanh,
                 exp2 Exp2, log10 Log10, cbrt Cbrt, erf Erf, erfc Erfc, erfinv Erfinv, lgamma Lgamma, digamma Digamma,
-                floor Floor, ceil Ceil, round Round;
+                silu Silu, gelu Gelu, gelu_tanh GeluTanh, mish Mish, floor Floor, ceil Ceil, round Round;
             binary: pow Pow, atan2 Atan2, hypot Hypot, modulo Mod, floor_div FloorDiv, polygamma Polygamma
         }
     };
@@ -68,9 +68,13 @@ macro_rules! real_trait {
             /// 1 / self.
             #[inline(always)]
             fn recip(self) -> Self { self.one() / self }
-            /// 1 / (1 + exp(-self)). On the tape one node: the derivative of the expression overflows.
+            /// 1 / (1 + exp(-self)), from exp(-|self|), which keeps its digits as far as there are any. On the tape one
+            /// node.
             #[inline(always)]
-            fn logistic(self) -> Self { ((-self).exp() + self.one()).recip() }
+            fn logistic(self) -> Self {
+                let e = (-self.abs()).exp();
+                Self::select(self.lt(self.zero()), e, self.one()) / (e + self.one())
+            }
         }
     };
 }

@@ -45,7 +45,8 @@ impl Shape {
             return Err(Error::new(Code::Shape, op, sentence));
         }
         if dims.iter().any(|&d| d > isize::MAX as f64) {
-            let sentence = format!("a tensor of shape {dims:?} is larger than the address space");
+            let sizes: Vec<String> = dims.iter().map(f64::to_string).collect();
+            let sentence = format!("a tensor of shape [{}] is larger than the address space", sizes.join(", "));
             return Err(Error::new(Code::Memory, op, sentence));
         }
         Shape::new(op, &dims.iter().map(|&d| d as usize).collect::<Vec<_>>())

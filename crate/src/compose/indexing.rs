@@ -130,7 +130,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "sort",
         doc: native(
-            "The elements in order along an axis, in the shape of x; equal ones keep their order, NaN counts as the largest.",
+            "The elements in order along an axis, in the shape of x; equal ones keep their order, NaN counts as the largest. Each element has its own derivative, equal ones too.",
         ),
         notes: notes("x gets g in the places that the elements came from", "O(n log n) along the axis"),
         inputs: &["x"],

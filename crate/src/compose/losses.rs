@@ -81,7 +81,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "huberLoss",
         doc: native(
-            "(x - target)² / 2 where |x - target| ≤ delta, delta (|x - target| - delta / 2) beyond, for x and target of one shape, reduced to its mean, its sum, or not (none) (Huber, 1964).",
+            "(x - target)² / 2 where |x - target| ≤ delta, delta (|x - target| - delta / 2) beyond, whose derivative x - target stays within ±delta, for x and target of one shape, reduced to its mean, its sum, or not (none) (Huber, 1964).",
         ),
         notes: notes(
             "x gets g (x - target), held between -delta g and delta g, target the negative of it; divided by n for the mean",

@@ -36,7 +36,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "cumprod",
         doc: native(
-            "Running products along an axis: y_i = Π x_j over j ≤ i (j < i when exclusive; from the end when reverse). The shape is that of x; without an axis, `[n]` for all elements in row-major order.",
+            "Running products along an axis: y_i = Π x_j over j ≤ i (j < i when exclusive; from the end when reverse), whose derivative is right with zeros too. The shape is that of x; without an axis, `[n]` for all elements in row-major order.",
         ),
         notes: notes(
             "x_j gets Σ g_i over the products that it stands in, each without x_j; exact with zeros too",
@@ -51,7 +51,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "cummax",
         doc: native(
-            "Running maxima along an axis: y_i = max x_j over j ≤ i (j < i when exclusive; from the end when reverse); ties share the gradient. The shape is that of x; without an axis, `[n]` for all elements in row-major order.",
+            "Running maxima along an axis: y_i = max x_j over j ≤ i (j < i when exclusive; from the end when reverse); two numbers that tie share the gradient equally. The shape is that of x; without an axis, `[n]` for all elements in row-major order.",
         ),
         notes: notes(
             "each maximum gives its g to the element it came from, equal ones share it",

@@ -126,7 +126,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "logSumExp",
         doc: native(
-            "log Σ exp(x) over the axes (all of them when left out), without overflow. The axes are gone from the shape, or 1 with keepDims.",
+            "log Σ exp(x) over the axes (all of them when left out), without overflow; -Infinity counts as nothing. The axes are gone from the shape, or 1 with keepDims.",
         ),
         notes: notes("x gets g exp(x - y), softmax(x) times g", "O(n)"),
         inputs: &["x"],
@@ -147,7 +147,9 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "softmax",
-        doc: native("exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow."),
+        doc: native(
+            "exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow; 0 at -Infinity, NaN where all are -Infinity.",
+        ),
         notes: notes("x gets y (g - Σ g y)", "O(n)"),
         inputs: &["x"],
         attrs: LAST,
@@ -161,7 +163,9 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "logSoftmax",
-        doc: native("x - log Σ exp(x) along an axis, in the shape of x, without overflow."),
+        doc: native(
+            "x - log Σ exp(x) along an axis, in the shape of x, without overflow; NaN where all are -Infinity.",
+        ),
         notes: notes("x gets g - exp(y) Σ g", "O(n)"),
         inputs: &["x"],
         attrs: LAST,

@@ -27,7 +27,7 @@ impl Primitive for Cumsum {
     const SPECS: &'static [Spec] = &[Spec {
         name: "cumsum",
         doc: native(
-            "Running sums along an axis: y_i = Σ x_j over j ≤ i (j < i when exclusive; from the end when reverse). The shape is that of x; without an axis, `[n]` for all elements in row-major order.",
+            "Running sums along an axis: y_i = Σ x_j over j ≤ i (j < i when exclusive; from the end when reverse). What roundings lose is carried along, so the error does not grow with the length. The shape is that of x; without an axis, `[n]` for all elements in row-major order.",
         ),
         notes: notes("x gets the running sums of g from the other end", "O(n)"),
         inputs: &["x"],
@@ -74,12 +74,12 @@ impl Primitive for Cumsum {
                 unsafe {
                     if lines.steps[0] == 1 && lines.steps[1] == 1 && lines.len > 1 {
                         let size = [n, lines.len];
-                        return reduce::scan_rows::<reduce::Sum, T>(to, to_step, from, from_step, size, self.exclusive);
+                        return reduce::scan_rows::<T>(to, to_step, from, from_step, size, self.exclusive);
                     }
                     for k in 0..lines.len as isize {
                         let to = to.wrapping_offset(k * lines.steps[0]);
                         let from = from.wrapping_offset(k * lines.steps[1]);
-                        reduce::scan::<reduce::Sum, T>(to, to_step, from, from_step, n, self.exclusive);
+                        reduce::scan::<T>(to, to_step, from, from_step, n, self.exclusive);
                     }
                 }
             });

@@ -24,7 +24,7 @@ impl Primitive for Sum {
     const SPECS: &'static [Spec] = &[Spec {
         name: "sum",
         doc: native(
-            "Σ x over the axes (all of them when left out), in a fixed pairwise order: the rounding error grows like the logarithm of the length. The axes are gone from the shape, or 1 with keepDims.",
+            "Σ x over the axes (all of them when left out), in a fixed pairwise order: the error is at most about log2(n) + 30 roundings of Σ |x|, as that of means and of what else is made of sums. The axes are gone from the shape, or 1 with keepDims.",
         ),
         notes: notes("x gets g, repeated along the axes", "O(n)"),
         inputs: &["x"],

@@ -2,7 +2,7 @@
 //!
 //! Values come from the platform's library where it has the function, so they check the kernels' own polynomials too.
 
-use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, LN_10};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LN_10};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use wengert::kernels::lanes::Lanes;
@@ -30,6 +30,25 @@ impl Dual {
 /// A function that the standard library lacks, as the kernels compute it.
 fn kernel(f: impl Fn(Lanes<f64, 1>) -> Lanes<f64, 1>, x: f64) -> f64 {
     f(Lanes([x])).0[0]
+}
+
+fn logistic(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// The distribution function of the standard normal distribution.
+fn normal(x: f64) -> f64 {
+    0.5 * kernel(Real::erfc, -x * FRAC_1_SQRT_2)
+}
+
+/// What the logistic function in `gelu_tanh` is taken of.
+fn inner(x: f64) -> f64 {
+    2.0 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * (x + 0.044_715 * x * x * x)
+}
+
+/// x times it is mish.
+fn gate(x: f64) -> f64 {
+    x.exp().ln_1p().tanh()
 }
 
 impl Add for Dual {
@@ -123,6 +142,11 @@ impl Real for Dual {
         digamma(x) kernel(Real::digamma, x), kernel(|x| Real::polygamma(x.one(), x), x);
         erf(x) kernel(Real::erf, x), FRAC_2_SQRT_PI * (-x * x).exp();
         erfinv(x) kernel(Real::erfinv, x), kernel(Real::erfinv, x).powi(2).exp() / FRAC_2_SQRT_PI;
+        silu(x) x * logistic(x), logistic(x) * (1.0 + x * logistic(-x));
+        gelu(x) x * normal(x), normal(x) + x * (-0.5 * x * x).exp() * 0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2;
+        gelu_tanh(x) x * logistic(inner(x)),
+            logistic(inner(x)) * (1.0 + x * logistic(-inner(x)) * 2.0 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * (1.0 + 0.134_145 * x * x));
+        mish(x) x * gate(x), gate(x) + x * (1.0 - gate(x) * gate(x)) * logistic(x);
         floor(x) x.floor(), 0.0;
         ceil(x) x.ceil(), 0.0;
         round(x) x.round_ties_even(), 0.0;

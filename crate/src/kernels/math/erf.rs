@@ -7,9 +7,10 @@
 //! double precision takes one step of Halley's method.
 
 use super::double::Sum;
-use super::exp::{exp_parts_of_difference, exp_sum_f64};
+use super::exp::{exp_parts_of_difference, exp_sum_f64, significand_f64};
 use super::log::ln_f64;
 use crate::kernels::lanes::Lanes;
+use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 
 /// erf x.
 #[inline(always)]
@@ -80,14 +81,49 @@ pub fn erfc_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
         let a = a.pmax(half);
         let q = Sum::of(Lanes::splat(TAIL), tail_rest(a));
         let below = Sum::of(a * 2.0, Lanes::splat(1.0));
-        let quotient = q.high / below.high;
-        let back = Sum::product(quotient, below.high);
-        let lost = (((q.high - back.high) - back.low) + q.low - quotient * below.low) / q.high;
+        let (quotient, lost) = quotient(q, below);
         let square = Sum::product(a, a);
         let tail = exp_sum_f64(-square.high, lost - square.low) * quotient;
         let large = Lanes::select(x.lt(Lanes::splat(0.0)), Lanes::splat(2.0) - tail, tail);
         Lanes::select(x.abs().lt(half), small, large)
     })
+}
+
+/// Φ(-a) = ½ erfc(a / √2) for 0 <= a <= 39.5, as (g, shifted) with g 2^n, 0.009 < g < 0.8, n as [`scale_f64`] takes it.
+///
+/// As in [`erfc_f64`] with x = a / √2, from 0 on, where -a²/2 and 1 + 2x are sums of two numbers.
+///
+/// [`scale_f64`]: super::exp::scale_f64
+#[inline(always)]
+pub fn normal_tail_f64<const N: usize>(a: Lanes<f64, N>) -> (Sum<N>, Lanes<f64, N>) {
+    const FIRST_LOW: f64 = 3.922_504_526_007_327e-17;
+    const ROOT_2_LOW: f64 = -9.667_293_313_452_913e-17;
+    let x = a * FRAC_1_SQRT_2;
+    let t = (x - 2.5) / (x + 2.5);
+    let rest = t
+        * poly!(t; -0.122_356_763_082_404, -0.099_024_539_573_608_43, 0.157_629_919_023_183_05, -0.102_967_056_038_174_71, 0.032_760_893_269_906_17, 0.000_931_892_808_006_648_1, -0.004_382_078_360_854_036, 0.000_491_865_925_949_131_6, 0.000_632_124_531_197_169_6, -8.848_004_349_351_233e-05, -0.000_113_523_447_403_319_33, 6.269_636_093_046_278e-06, 2.270_365_294_295_739_2e-05, 2.598_385_943_328_373_4e-06, -4.227_900_855_580_636e-06, -1.565_110_993_392_330_6e-06, 5.441_071_153_344_642e-07, 5.086_089_189_299_749e-07, 1.372_934_381_743_701_4e-08, -1.067_480_914_727_744_3e-07, -2.663_398_625_533_022_8e-08, 1.132_810_727_791_514e-08, 4.657_333_052_817_761e-09);
+    let q = Sum::of(Lanes::splat(TAIL), rest + FIRST_LOW);
+    let double = Sum::product(a, Lanes::splat(SQRT_2));
+    let below = Sum::from(Lanes::splat(1.0)).plus(Sum { high: double.high, low: double.low + a * ROOT_2_LOW });
+    let (quotient, lost) = quotient(q, below);
+    let square = Sum::product(a, a);
+    let (p, shifted) = significand_f64(square.high * -0.5, lost - square.low * 0.5);
+    (p.times(Sum::from(quotient * 0.5)), shifted)
+}
+
+/// Φ(x) = (1 + erf(x / √2)) / 2 for |x| < 1/2.
+#[inline(always)]
+pub fn normal_near_f64<const N: usize>(x: Lanes<f64, N>) -> Sum<N> {
+    let slope = x * (0.5 * FRAC_1_SQRT_2);
+    Sum::of(Lanes::splat(0.5), slope + slope * small_f64(x * x * 0.5))
+}
+
+/// q / below rounded, and what that lost, as a part of it.
+#[inline(always)]
+fn quotient<const N: usize>(q: Sum<N>, below: Sum<N>) -> (Lanes<f64, N>, Lanes<f64, N>) {
+    let quotient = q.high / below.high;
+    let back = Sum::product(quotient, below.high);
+    (quotient, (((q.high - back.high) - back.low) + q.low - quotient * below.low) / q.high)
 }
 
 /// erfc x.

@@ -5,6 +5,7 @@
 //! bits of the sum are those of the integer n. 2^n is applied as two factors, each a normal number, so that overflow
 //! and denormal results come out as they must.
 
+use super::double::Sum;
 use crate::kernels::lanes::Lanes;
 use std::f64::consts::{LN_2, LOG2_E};
 
@@ -19,18 +20,20 @@ const LN_2_LOW_F32: f32 = 1.428_606_8e-6;
 const LN_2_HIGH_F64: f64 = 6.931_471_803_691_238e-1;
 const LN_2_LOW_F64: f64 = 1.908_214_929_270_587_7e-10;
 
-/// y 2^n, where n is the integer in the low bits of `shifted` (a sum with 1.5 · 2^23), |n| <= 250, 0.5 <= |y| < 2.
+/// y 2^n, where n is the integer in the low bits of `shifted` (a sum with 1.5 · 2^23), |n| <= 250, and y is of moderate
+/// size, 2^-50 <= |y| < 2^50, or n = 0.
 #[inline(always)]
-fn scale_f32<const N: usize>(y: Lanes<f32, N>, shifted: Lanes<f32, N>) -> Lanes<f32, N> {
+pub fn scale_f32<const N: usize>(y: Lanes<f32, N>, shifted: Lanes<f32, N>) -> Lanes<f32, N> {
     let n = shifted.to_bits();
     let half = n >> 1;
     let rest = ((n - half) << 23) + Lanes::splat(0x3f80_0000);
     Lanes::<f32, N>::from_bits(y.to_bits() + (half << 23)) * Lanes::from_bits(rest)
 }
 
-/// y 2^n, where n is the integer in the low bits of `shifted` (a sum with 1.5 · 2^52), |n| <= 2000, 0.5 <= |y| < 2.
+/// y 2^n, where n is the integer in the low bits of `shifted` (a sum with 1.5 · 2^52), |n| <= 2000, and y is of moderate
+/// size, 2^-20 <= |y| < 2^20, or n = 0.
 #[inline(always)]
-fn scale_f64<const N: usize>(y: Lanes<f64, N>, shifted: Lanes<f64, N>) -> Lanes<f64, N> {
+pub fn scale_f64<const N: usize>(y: Lanes<f64, N>, shifted: Lanes<f64, N>) -> Lanes<f64, N> {
     let n = shifted.to_bits();
     let half = n >> 1;
     let rest = ((n - half) << 52) + Lanes::splat(0x3ff0_0000_0000_0000);
@@ -100,14 +103,20 @@ fn tail_f64<const N: usize>(r: Lanes<f64, N>) -> Lanes<f64, N> {
         2.755_724_410_915_556_6e-6, 2.755_740_323_870_457_6e-7, 2.510_907_953_482_751e-8, 2.087_522_507_190_162e-9)
 }
 
-/// e^x.
+/// (f, shifted) with e^x = (1 + f) 2^n, -0.3 < f < 0.42, n in `shifted` as [`scale_f32`] takes it; |x| <= 150.
 #[inline(always)]
-pub fn exp_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
-    let x = x.pmin(Lanes::splat(89.0)).pmax(Lanes::splat(-104.0));
+pub fn fraction_f32<const N: usize>(x: Lanes<f32, N>) -> (Lanes<f32, N>, Lanes<f32, N>) {
     let Reduced { shifted, r, .. } = reduce_f32(x);
     // As `tail_f32`, but 2^-28 of e^r is what counts.
     let tail = poly!(r; 0.499_999_94, 0.166_665_18, 0.041_668_26, 0.008_368_959, 0.001_382_135_1);
-    scale_f32(r * r * tail + r + 1.0, shifted)
+    (r * r * tail + r, shifted)
+}
+
+/// e^x.
+#[inline(always)]
+pub fn exp_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    let (f, shifted) = fraction_f32(x.pmin(Lanes::splat(89.0)).pmax(Lanes::splat(-104.0)));
+    scale_f32(f + 1.0, shifted)
 }
 
 /// e^x.
@@ -118,14 +127,23 @@ pub fn exp_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     scale_f64(r * r * tail_f64(r) + c + r + 1.0, shifted)
 }
 
-/// e^(x + low) for |low| < 2^-40: 0.51 ulp more than what `low` leaves out.
+/// (p, shifted) with e^(x + low) = p 2^n, 0.7 < p < 1.5, n in `shifted` as [`scale_f64`] takes it, p as a sum whose low
+/// part counts where more is computed of it; |x| <= 1000, |low| < 2^-40.
 #[inline(always)]
-pub fn exp_sum_f64<const N: usize>(x: Lanes<f64, N>, low: Lanes<f64, N>) -> Lanes<f64, N> {
-    let x = x.pmin(Lanes::splat(710.0)).pmax(Lanes::splat(-746.0));
+pub fn significand_f64<const N: usize>(x: Lanes<f64, N>, low: Lanes<f64, N>) -> (Sum<N>, Lanes<f64, N>) {
     let Reduced { shifted, r, c } = reduce_f64(x);
     let tail = r * r * tail_f64(r);
     let low = c + low;
-    scale_f64(tail + ((tail + r) * low + low) + r + 1.0, shifted)
+    let less = tail + ((tail + r) * low + low);
+    let p = less + r + 1.0;
+    (Sum { high: p, low: (Lanes::splat(1.0) - p) + r + less }, shifted)
+}
+
+/// e^(x + low) for |low| < 2^-40: 0.51 ulp more than what `low` leaves out.
+#[inline(always)]
+pub fn exp_sum_f64<const N: usize>(x: Lanes<f64, N>, low: Lanes<f64, N>) -> Lanes<f64, N> {
+    let (p, shifted) = significand_f64(x.pmin(Lanes::splat(710.0)).pmax(Lanes::splat(-746.0)), low);
+    scale_f64(p.high, shifted)
 }
 
 /// e^x - 1.

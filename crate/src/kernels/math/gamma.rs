@@ -195,7 +195,7 @@ fn zeta(s: Pair, x: Pair) -> Pair {
         let j = Lanes::splat((2 * j + 1) as f64);
         factor = factor * ((s + j) * (s + j + 1.0) / square);
     }
-    let rest = Sum::from(integral / (s - 1.0)).plus(Sum { high: last * 0.5, low: sum });
+    let rest = Sum::from(integral).over(Sum::from(s - 1.0)).plus(Sum { high: last * 0.5, low: sum });
     let total = total.plus(rest);
     Lanes::select(plain.lt(Lanes::splat(f64::INFINITY)), total.high + total.low, plain)
 }

@@ -28,6 +28,7 @@ mod double;
 mod erf;
 mod exp;
 mod gamma;
+mod gates;
 mod hyperbolic;
 mod inverse;
 mod log;
@@ -119,6 +120,14 @@ float! {
     erf = erf::erf_f32, erf::erf_f64;
     /// The inverse of the error function: ±inf at ±1, NaN outside [-1, 1].
     erfinv = erf::erfinv_f32, erf::erfinv_f64;
+    /// self σ(self), σ(x) = 1 / (1 + e^-x).
+    silu = gates::silu_f32, gates::silu_f64;
+    /// self Φ(self), Φ the distribution function of the standard normal distribution.
+    gelu = gates::gelu_f32, gates::gelu_f64;
+    /// self σ(2 √(2/π) (self + 0.044715 self³)).
+    gelu_tanh = gates::gelu_tanh_f32, gates::gelu_tanh_f64;
+    /// self tanh(ln(1 + e^self)).
+    mish = gates::mish_f32, gates::mish_f64;
     }
     binary {
     /// self to the power `other`, with IEEE 754's special cases: x^0 = 1 and 1^y = 1 also for NaN; NaN for a negative

@@ -27,8 +27,8 @@ macro_rules! binary {
     };
 }
 
-const UNARY: [Unary; 27] = unary!(exp expm1 ln log1p log2 sin cos tan asin acos atan sinh cosh tanh erf erfinv sqrt floor
-    exp2 log10 asinh acosh atanh cbrt erfc lgamma digamma);
+const UNARY: [Unary; 31] = unary!(exp expm1 ln log1p log2 sin cos tan asin acos atan sinh cosh tanh erf erfinv sqrt floor
+    exp2 log10 asinh acosh atanh cbrt erfc lgamma digamma silu gelu gelu_tanh mish);
 const BINARY: [Binary; 6] = binary!(pow atan2 hypot modulo floor_div polygamma);
 
 fn unary_named(name: &str) -> Unary {
@@ -127,6 +127,18 @@ const VALUES: &[Values] = &[
         -0.5772156649015329), (1.4375, -0.023613544005297898), (1.46875, 0.006865411470735777), (1.75,
         0.24747245354686118), (3.5, 1.103156640645243), (8.0, 2.01564147795561), (20.0, 2.970523992242149),
         (1.0000000150474662e+30, 69.07755280486883), (-0.25, 2.9141391202135276), (-5.25, 4.892046180473529)]),
+    ("silu", &[(9.999999682655225e-21, 4.999999841327613e-21), (0.5, 0.3112296656009273), (-0.5, -0.18877033439907273),
+        (1.25, 0.9716248264683639), (-5.0, -0.03346425462142428), (20.0, 19.99999995877693), (-50.0,
+        -9.643749239819589e-21), (-88.0, -5.328049667953043e-37), (100.0, 100.0)]),
+    ("gelu", &[(9.999999682655225e-21, 4.999999841327613e-21), (0.25, 0.14967658142073093), (-0.25,
+        -0.10032341857926907), (0.75, 0.5800294857173488), (-1.0, -0.15865525393145705), (-3.0, -0.0040496940948902835),
+        (4.0, 3.9998733150326675), (-9.0, -1.0157295653584566e-18), (-12.5, -4.665705373597142e-35)]),
+    ("gelu_tanh", &[(9.999999682655225e-21, 4.999999841327613e-21), (0.25, 0.149675350701685), (-0.25,
+        -0.100324649298315), (0.75, 0.5799605551656203), (-1.0, -0.1588080093917233), (-3.0, -0.003637392081773019),
+        (4.0, 3.9999297540518075), (-9.0, -1.3364595947348725e-28), (-9.75, -3.232048641398919e-35)]),
+    ("mish", &[(9.999999682655225e-21, 5.999999809593135e-21), (0.5, 0.37524521130489513), (-0.5, -0.22074377465173),
+        (1.25, 1.1318703042410392), (-5.0, -0.033576237730161704), (20.0, 20.0), (-50.0, -9.643749239819589e-21),
+        (-88.0, -5.328049667953043e-37), (100.0, 100.0)]),
 ];
 
 /// As [`VALUES`], for two arguments.
@@ -227,6 +239,10 @@ const EDGES: &[Values] = &[
     ("lgamma", &[(1.0, 0.0), (2.0, 0.0), (0.0, INF), (-0.0, INF), (-1.0, INF), (-1e+30, INF), (INF, INF), (-INF, INF),
         (NAN, NAN)]),
     ("digamma", &[(0.0, -INF), (-0.0, INF), (-1.0, NAN), (-1e+30, NAN), (INF, INF), (-INF, NAN), (NAN, NAN)]),
+    ("silu", &[(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -0.0), (800.0, 800.0), (-800.0, -0.0), (NAN, NAN)]),
+    ("gelu", &[(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -0.0), (800.0, 800.0), (-800.0, -0.0), (NAN, NAN)]),
+    ("gelu_tanh", &[(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -0.0), (800.0, 800.0), (-800.0, -0.0), (NAN, NAN)]),
+    ("mish", &[(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -0.0), (800.0, 800.0), (-800.0, -0.0), (NAN, NAN)]),
 ];
 
 /// As [`EDGES`], for two arguments; atan2 takes (y, x).
@@ -318,7 +334,7 @@ fn a_lane_does_not_depend_on_its_neighbours() {
         )+};
     }
     check!(exp expm1 ln log1p log2 sin cos tan asin acos atan sinh cosh tanh erf erfinv sqrt floor ceil round
-        exp2 log10 asinh acosh atanh cbrt erfc lgamma digamma);
+        exp2 log10 asinh acosh atanh cbrt erfc lgamma digamma silu gelu gelu_tanh mish);
 }
 
 #[test]

@@ -155,26 +155,43 @@ fn scans_go_both_ways() {
     let x = [3.0_f64, 1.0, 4.0, 1.0, 5.0];
     let mut y = [0.0; 5];
     // SAFETY: five places each.
-    unsafe { scan::<Sum, f64>(y.as_mut_ptr(), 1, x.as_ptr(), 1, 5, false) };
+    unsafe { scan::<f64>(y.as_mut_ptr(), 1, x.as_ptr(), 1, 5, false) };
     assert_eq!(y, [3.0, 4.0, 8.0, 9.0, 14.0]);
     // SAFETY: as above.
-    unsafe { scan::<Sum, f64>(y.as_mut_ptr(), 1, x.as_ptr(), 1, 5, true) };
+    unsafe { scan::<f64>(y.as_mut_ptr(), 1, x.as_ptr(), 1, 5, true) };
     assert_eq!(y, [0.0, 3.0, 4.0, 8.0, 9.0]);
     // SAFETY: as above, from the ends.
-    unsafe { scan::<Max, f64>(y.as_mut_ptr().add(4), -1, x.as_ptr().add(4), -1, 5, false) };
-    assert_eq!(y, [5.0, 5.0, 5.0, 5.0, 5.0]);
+    unsafe { scan::<f64>(y.as_mut_ptr().add(4), -1, x.as_ptr().add(4), -1, 5, false) };
+    assert_eq!(y, [14.0, 11.0, 10.0, 6.0, 5.0]);
     for exclusive in [false, true] {
-        let (rows, width) = (6, 21);
+        let (rows, width) = (6, 1037);
         let x = samples(rows * width);
         let (mut y, mut z) = (vec![0.0; rows * width], vec![0.0; rows]);
         let w = width as isize;
-        // SAFETY: six rows of 21, then each of their columns.
+        // SAFETY: six rows of 1037, then each of their columns.
         unsafe {
-            scan_rows::<Sum, f64>(y.as_mut_ptr(), w, x.as_ptr(), w, [rows, width], exclusive);
+            scan_rows::<f64>(y.as_mut_ptr(), w, x.as_ptr(), w, [rows, width], exclusive);
             for j in 0..width {
-                scan::<Sum, f64>(z.as_mut_ptr(), 1, x.as_ptr().add(j), w, rows, exclusive);
+                scan::<f64>(z.as_mut_ptr(), 1, x.as_ptr().add(j), w, rows, exclusive);
                 assert!((0..rows).all(|i| z[i] == y[i * width + j]));
             }
         }
     }
+}
+
+#[test]
+fn running_sums_lose_nothing_on_the_way() {
+    let n = 1_000_000;
+    let (x, mut y) = (vec![0.1_f32; n], vec![0.0; n]);
+    // SAFETY: n places each.
+    unsafe { scan::<f32>(y.as_mut_ptr(), 1, x.as_ptr(), 1, n, false) };
+    for (i, &y) in y.iter().enumerate() {
+        let exact = f64::from(0.1_f32) * (i + 1) as f64;
+        assert!((f64::from(y) - exact).abs() <= exact * 2f64.powi(-24) * 1.01, "{y} after {} terms", i + 1);
+    }
+    let (x, mut y) = ([1.0, f64::MAX, f64::MAX, -1.0, f64::NEG_INFINITY, 1.0], [0.0; 6]);
+    // SAFETY: six places each.
+    unsafe { scan::<f64>(y.as_mut_ptr(), 1, x.as_ptr(), 1, 6, false) };
+    assert_eq!(y[..4], [1.0, f64::MAX, f64::INFINITY, f64::INFINITY]);
+    assert!(y[4].is_nan() && y[5].is_nan());
 }

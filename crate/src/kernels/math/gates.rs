@@ -1,0 +1,145 @@
+//! silu, gelu and its approximation by tanh, mish: x times a gate between 0 and 1 that falls like an exponential to the
+//! left.
+//!
+//! There the gate alone would be a denormal number, with few digits, long before its product with x is. So x is
+//! multiplied before the power of two is applied: in single precision in doubles, or by the significand of e^x.
+
+use super::double::Sum;
+use super::erf::{normal_near_f64, normal_tail_f64};
+use super::exp::{exp_to_single, fraction_f32, power_of_two_f64, scale_f32, scale_f64, significand_f64};
+use crate::kernels::lanes::{Lanes, Mask};
+
+/// x / (1 + e) to the right, x (1 + f) / (1 + e) 2^n to the left, for e = (1 + f) 2^n = e^-|v|. There f takes on what the
+/// rounding of d = 1 + e lost, a part lost / d of d, 1 / d being nearly 1 - e / 2.
+macro_rules! gated {
+    ($x:expr, $left:expr, $f:expr, $e:expr, $scale:ident, $shifted:expr) => {{
+        let (x, left, e) = ($x, $left, $e);
+        let d = e + 1.0;
+        let f = $f - (e - (d - 1.0)) * (Lanes::splat(1.0) - e * 0.5);
+        let y = Lanes::select(left, x * f + x, x) / d;
+        Lanes::select(left, $scale(y, $shifted), y)
+    }};
+}
+
+/// x σ(x).
+#[inline(always)]
+pub fn silu_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    let x = x.pmax(Lanes::splat(-110.0));
+    let (f, shifted) = fraction_f32((-x.abs()).pmax(Lanes::splat(-110.0)));
+    gated!(x, x.lt(Lanes::splat(0.0)), f, scale_f32(f + 1.0, shifted), scale_f32, shifted)
+}
+
+/// x σ(v).
+#[inline(always)]
+fn gated_f64<const N: usize>(x: Lanes<f64, N>, v: Sum<N>) -> Lanes<f64, N> {
+    let left = v.high.lt(Lanes::splat(0.0));
+    let minus = Sum::select(left, v, v.minus());
+    let (p, shifted) = significand_f64(minus.high.pmax(Lanes::splat(-760.0)), minus.low);
+    gated!(x, left, (p.high - 1.0) + p.low, scale_f64(p.high, shifted), scale_f64, shifted)
+}
+
+/// x σ(x).
+#[inline(always)]
+pub fn silu_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    let x = x.pmax(Lanes::splat(-760.0));
+    gated_f64(x, Sum::from(x))
+}
+
+/// x between -30 and 30, where the gate of gelu's approximation is 0 or 1 in every type.
+#[inline(always)]
+fn until_flat<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    x.pmin(Lanes::splat(30.0)).pmax(Lanes::splat(-30.0))
+}
+
+/// 2 √(2/π), and 0.044715 times that, as sums.
+const SLOPE: (f64, f64) = (1.595_769_121_605_730_8, -9.969_308_809_110_92e-17);
+const CUBIC: (f64, f64) = (0.071_354_816_272_600_25, -6.175_149_918_155_315e-19);
+
+/// x σ(v), v = 2 √(2/π) (x + 0.044715 x³). The error of v is one of the result, up to 745 times as large in double
+/// precision: so v is a sum of two doubles there.
+#[inline(always)]
+pub fn gelu_tanh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    x.chunks::<2>(|x| {
+        let sum = |(high, low)| Sum { high: Lanes::splat(high), low: Lanes::splat(low) };
+        let near = until_flat(x);
+        let v = sum(CUBIC).times(Sum::product(near, near)).plus(sum(SLOPE)).times(Sum::from(near));
+        gated_f64(x.pmax(Lanes::splat(-30.0)), v)
+    })
+}
+
+/// x σ(v); as [`gelu_tanh_f64`].
+#[inline(always)]
+pub fn gelu_tanh_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    x.chunks::<4>(|x| {
+        let x = x.widen().pmax(Lanes::splat(-30.0));
+        let near = until_flat(x);
+        let v = near * (near * near * CUBIC.0 + SLOPE.0);
+        let e = exp_to_single((-v.abs()).pmax(Lanes::splat(-700.0)));
+        let gate = Lanes::select(v.lt(Lanes::splat(0.0)), e, Lanes::splat(1.0)) / (e + 1.0);
+        (x * gate).narrow()
+    })
+}
+
+/// x Φ(x), where Φ(-a) = e^(-a²/2) q(t) / (a + 3) with a polynomial in t = (a - 3) / (a + 3).
+#[inline(always)]
+pub fn gelu_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    x.chunks::<4>(|x| {
+        let x = x.widen().pmax(Lanes::splat(-15.0));
+        let a = x.abs().pmin(Lanes::splat(15.0));
+        let s = Lanes::splat(1.0) / (a + 3.0);
+        let q = poly!((a - 3.0) * s; 0.729_083_690_371_292_4, -0.509_331_991_414_484_7, 0.230_017_699_816_283_26, -0.047_262_687_539_248_38, -0.010_462_518_419_161_177, 0.006_969_303_549_990_324, 0.001_024_776_079_574_626_4, -0.001_032_534_192_562_080_7, -0.000_244_747_173_089_909_2, 0.000_131_271_102_376_704_9, 5.446_223_325_441_351e-05);
+        let below = exp_to_single(a * a * -0.5) * (q * s);
+        let gate = Lanes::select(x.gt(Lanes::splat(0.0)), Lanes::splat(1.0) - below, below);
+        (x * gate).narrow()
+    })
+}
+
+/// x Φ(x), with the gate as a sum: near 0 Φ(x) = (1 + erf(x / √2)) / 2, beyond Φ(-a) = g 2^n and 1 - Φ(-a).
+#[inline(always)]
+pub fn gelu_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    const END: f64 = 39.5;
+    x.chunks::<2>(|x| {
+        let a = x.abs().pmin(Lanes::splat(END));
+        let bounded = x.pmax(Lanes::splat(-END)).pmin(Lanes::splat(END));
+        let near = a.lt(Lanes::splat(0.5));
+        let left: Mask<f64, 2> = x.lt(Lanes::splat(0.0)) & !near;
+        let (below, shifted) = normal_tail_f64(a);
+        let above = Sum::of(Lanes::splat(1.0), -scale_f64(below.high, shifted));
+        let above = Sum { high: above.high, low: above.low - scale_f64(below.low, shifted) };
+        let gate = Sum::select(near, normal_near_f64(bounded), Sum::select(left, below, above));
+        let y = Sum::product(bounded, gate.high);
+        let y = y.high + (y.low + bounded * gate.low);
+        Lanes::select(
+            x.gt(Lanes::splat(END)) | x.eq(Lanes::splat(0.0)),
+            x,
+            Lanes::select(left, scale_f64(y, shifted), y),
+        )
+    })
+}
+
+/// x n / (n + 2), n = e^x (e^x + 2): tanh(ln(1 + e^x)) without logarithm; x itself from 40 on.
+#[inline(always)]
+pub fn mish_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    x.chunks::<4>(|x| {
+        let x = x.widen().pmax(Lanes::splat(-115.0));
+        let e = exp_to_single(x.pmin(Lanes::splat(40.0)));
+        let n = e * (e + 2.0);
+        (x * (n / (n + 2.0))).narrow()
+    })
+}
+
+/// As [`mish_f32`], with e^x and what follows as sums; below -40, where the gate is e^x, by its significand.
+#[inline(always)]
+pub fn mish_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    x.chunks::<2>(|x| {
+        let x = x.pmax(Lanes::splat(-760.0));
+        let far: Mask<f64, 2> = x.lt(Lanes::splat(-40.0));
+        let (p, shifted) = significand_f64(x.pmin(Lanes::splat(40.0)), Lanes::splat(0.0));
+        let scale = Lanes::select(far, Lanes::splat(1.0), power_of_two_f64(shifted));
+        let e = Sum { high: p.high * scale, low: p.low * scale };
+        let two = Sum::from(Lanes::splat(2.0));
+        let n = e.times(e.plus(two));
+        let gate = n.over(n.plus(two));
+        Lanes::select(far, scale_f64(x * p.high, shifted), x * gate.high)
+    })
+}
