@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import {
   checkpoint, cos, customJvp, customVjp, div, exp, grad, gradCheck, hessian, jacfwd, jacrev, jvp, linalg, linear, log1p, memory, ones,
-  random, randn, resetPeak, sin, sum, tanh, tensor, type Tensor, tidy, valueAndGrad, vjp, vmap,
+  random, randn, resetPeak, sign, sin, sum, tanh, tensor, type Tensor, tidy, valueAndGrad, vjp, vmap,
 } from "wengert";
 import { expectClose } from "wengert/testing";
 import { always, anything, expectNothingLeft, refusal, values } from "./support.js";
@@ -229,6 +229,8 @@ describe("custom rules", () => {
     const inner = ruled((_a, _b, c) => sin(c));
     const outer = ruled((a, b) => inner(b, b, a));
     expectClose(jvp(outer, [x, x], [x, x])[1], cos(x).mul(x));
+    const pushed = (f: (x: Tensor) => Tensor) => customJvp(f, (xs: [Tensor], ts: [Tensor]) => jvp(f, xs, ts));
+    expect(values(grad((x: Tensor) => pushed(pushed(sign))(x).sum())(x))).toEqual([0, 0, 0]);
   });
 
   it("run the function itself where nothing is differentiated", () => {

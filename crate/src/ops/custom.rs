@@ -83,8 +83,7 @@ impl Primitive for Custom {
         let found = match self.rule {
             Rule::Vjp => {
                 let found = tape.replay(&pick(n + 2), false, &[(x[n + 1], g)]);
-                // Zeros would be summed to something that does not look like zero to the rule that this one is part of.
-                found.into_iter().map(|c| (!c.is_zero()).then_some(c)).collect()
+                found.into_iter().map(unless_zero).collect()
             }
             Rule::Jvp => {
                 let tangent = x[2 * n + 1];
@@ -122,7 +121,7 @@ impl Primitive for Custom {
             Rule::Jvp => {
                 let tangents: Vec<(Var<'t>, Var<'t>)> =
                     (0..n).map(|i| (x[n + 1 + i], t[i].unwrap_or_else(|| x[i].full_like(0.0)))).collect();
-                tape.replay(&[x[2 * n + 1]], false, &tangents).into_iter().map(Some).collect()
+                tape.replay(&[x[2 * n + 1]], false, &tangents).into_iter().map(unless_zero).collect()
             }
             Rule::Checkpoint => {
                 let (xs, ts): (Vec<Var<'t>>, Vec<Var<'t>>) = moving.iter().map(|&(i, t)| (x[i], t)).unzip();
@@ -151,6 +150,11 @@ impl Custom {
         let sentence = format!("the rule of {} must be linear, because the other mode transposes it", self.name());
         Err(Error::new(Code::Gradient, self.name(), sentence))
     }
+}
+
+/// What a rule gave, without zeros: in sums they would not look like zero any more to a rule that this one is part of.
+fn unless_zero(c: Var<'_>) -> Option<Var<'_>> {
+    (!c.is_zero()).then_some(c)
 }
 
 /// What was found; nothing where that was refused, and the tape keeps the refusal.
