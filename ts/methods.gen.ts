@@ -339,7 +339,7 @@ export abstract class TensorOps extends Handle {
 
   /**
    * x, but at least min and at most max (max wins); NaN where one of them is; the derivative by x is 1 from min to max
-   * with both ends, by a bound it is 1 where that bound is the value.
+   * with both ends, by a bound it is 1 where that bound is the value and x lies beyond it.
    * @shapes the arguments broadcast
    * @dtypes float32, float64, int32
    * @derivative `∂y/∂x = [min <= x & x <= max]`, `∂y/∂min = [x < min & min <= max]`, `∂y/∂max = [max < x | (x < min &
@@ -391,7 +391,7 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * a / b; ±infinity where only b is 0, NaN where both are.
+   * a / b; ±infinity or NaN for b = 0, as IEEE 754 has it.
    * @shapes the arguments broadcast
    * @dtypes float32, float64
    * @derivative `∂y/∂a = 1 / b`, `∂y/∂b = -y / b`
@@ -401,7 +401,8 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * a to the power b. The derivative by a is 0 where b = 0, the derivative by b is 0 where a = 0.
+   * a to the power b; 1 where b = 0 or a = 1, NaN for a < 0 and a b that is not whole. The derivative by a is 0 where b
+   * = 0, the derivative by b is 0 where a = 0.
    * @shapes the arguments broadcast
    * @dtypes float32, float64
    * @derivative `∂y/∂a = b * pow(a, where(b = 0, 1, b) - 1)`, `∂y/∂b = where(a = 0, 0, y * log(where(a = 0, 1, a)))`
@@ -411,27 +412,28 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * The angle of the point (b, a) in radians, in [-π, π]; the derivatives at (0, 0) are NaN.
+   * The angle of the point (b, a) in radians, in [-π, π]; the derivatives at (0, 0), where there is no angle, are 0.
    * @shapes the arguments broadcast
    * @dtypes float32, float64
-   * @derivative `∂y/∂a = b / (a * a + b * b)`, `∂y/∂b = -a / (a * a + b * b)`
+   * @derivative `∂y/∂a = perLength(b, a)`, `∂y/∂b = -perLength(a, b)`
    */
   atan2(this: Tensor, b: TensorLike): Tensor {
     return atan2(this, b);
   }
 
   /**
-   * sqrt(a² + b²) without overflow: the length of the vector (a, b); the derivatives at (0, 0) are 0.
+   * sqrt(a² + b²) without overflow: the length of the vector (a, b); the derivatives at (0, 0) are 0, where one
+   * argument is infinite ±1 and 0.
    * @shapes the arguments broadcast
    * @dtypes float32, float64
-   * @derivative `∂y/∂a = a / y`, `∂y/∂b = b / y`
+   * @derivative `∂y/∂a = a / b`, `∂y/∂b = b / a`
    */
   hypot(this: Tensor, b: TensorLike): Tensor {
     return hypot(this, b);
   }
 
   /**
-   * log(exp(a) + exp(b)), without overflow.
+   * log(exp(a) + exp(b)), without overflow; for equal infinities both derivatives are 1/2.
    * @shapes the arguments broadcast
    * @dtypes float32, float64
    * @derivative `∂y/∂a = sigmoid(a - b)`, `∂y/∂b = sigmoid(b - a)`
@@ -441,7 +443,7 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * The square root; NaN for x < 0, the derivative at 0 is infinity.
+   * Square root; NaN for x < 0. The derivative at 0 is infinity.
    * @shapes `[..] -> [..]`
    * @dtypes float32, float64
    * @derivative `dy/dx = 0.5 / y`
@@ -461,7 +463,7 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * The cube root, also of negative numbers; the derivative at 0 is infinity.
+   * Cube root, also of negative numbers; the derivative at 0 is infinity.
    * @shapes `[..] -> [..]`
    * @dtypes float32, float64
    * @derivative `dy/dx = 1 / (3 * y * y)`
@@ -511,7 +513,7 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * The natural logarithm; -infinity at 0, NaN for x < 0.
+   * Natural logarithm; -infinity at 0, NaN for x < 0. The derivative is 1 / x, there too.
    * @shapes `[..] -> [..]`
    * @dtypes float32, float64
    * @derivative `dy/dx = 1 / x`
@@ -521,7 +523,7 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * log(1 + x), accurate near 0; -infinity at -1, NaN for x < -1.
+   * log(1 + x), accurate near 0; -infinity at -1, NaN below. The derivative is 1 / (1 + x), there too.
    * @shapes `[..] -> [..]`
    * @dtypes float32, float64
    * @derivative `dy/dx = 1 / (1 + x)`
@@ -531,7 +533,7 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * The logarithm to base 2; -infinity at 0, NaN for x < 0.
+   * Logarithm to base 2, exact for powers of 2; -infinity at 0, NaN for x < 0.
    * @shapes `[..] -> [..]`
    * @dtypes float32, float64
    * @derivative `dy/dx = log2(e) / x`
@@ -541,7 +543,7 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * The logarithm to base 10; -infinity at 0, NaN for x < 0.
+   * Logarithm to base 10, exact for powers of 10; -infinity at 0, NaN for x < 0.
    * @shapes `[..] -> [..]`
    * @dtypes float32, float64
    * @derivative `dy/dx = log10(e) / x`
@@ -581,7 +583,7 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * Inverse sine in radians, in [-π/2, π/2]; NaN outside [-1, 1], the derivative at ±1 is infinity.
+   * Inverse sine in radians, in [-π/2, π/2]; NaN outside [-1, 1]. The derivative at ±1 is infinity.
    * @shapes `[..] -> [..]`
    * @dtypes float32, float64
    * @derivative `dy/dx = 1 / sqrt(1 - x * x)`
@@ -591,7 +593,7 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * Inverse cosine in radians, in [0, π]; NaN outside [-1, 1], the derivative at ±1 is -infinity.
+   * Inverse cosine in radians, in [0, π]; NaN outside [-1, 1]. The derivative at ±1 is -infinity.
    * @shapes `[..] -> [..]`
    * @dtypes float32, float64
    * @derivative `dy/dx = -1 / sqrt(1 - x * x)`
@@ -651,7 +653,7 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * Inverse hyperbolic cosine, 0 or more; NaN for x < 1, the derivative at 1 is infinity.
+   * Inverse hyperbolic cosine, 0 or more; NaN for x < 1. The derivative at 1 is infinity.
    * @shapes `[..] -> [..]`
    * @dtypes float32, float64
    * @derivative `dy/dx = 1 / (sqrt(x - 1) * sqrt(x + 1))`
@@ -661,7 +663,8 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * Inverse hyperbolic tangent; ±infinity at ±1, NaN outside [-1, 1].
+   * Inverse hyperbolic tangent; ±infinity at ±1, NaN outside [-1, 1]. The derivative is 1 / (1 - x²), outside too, as
+   * JAX has it.
    * @shapes `[..] -> [..]`
    * @dtypes float32, float64
    * @derivative `dy/dx = 1 / (1 - x * x)`
@@ -763,10 +766,10 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * x sigmoid(x).
+   * x sigmoid(x), 0 at -infinity.
    * @shapes `[..] -> [..]`
    * @dtypes float32, float64
-   * @derivative `dy/dx = sigmoid(x) * (1 - y) + y`
+   * @derivative `dy/dx = sigmoid(x) * (1 + x * (1 - sigmoid(x)))`
    */
   silu(this: Tensor): Tensor {
     return silu(this);
@@ -1086,8 +1089,9 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * Σ x over the axes (all of them when left out), in a fixed pairwise order: the rounding error grows like the
-   * logarithm of the length. The axes are gone from the shape, or 1 with keepDims.
+   * Σ x over the axes (all of them when left out), in a fixed pairwise order: the error is at most about log2(n) + 30
+   * roundings of Σ |x|, as that of means and of what else is made of sums. The axes are gone from the shape, or 1 with
+   * keepDims.
    * @dtypes float32, float64, int32
    * @derivative x gets g, repeated along the axes
    */
@@ -1136,8 +1140,9 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * Running sums along an axis: y_i = Σ x_j over j ≤ i (j < i when exclusive; from the end when reverse). The shape is
-   * that of x; without an axis, `[n]` for all elements in row-major order.
+   * Running sums along an axis: y_i = Σ x_j over j ≤ i (j < i when exclusive; from the end when reverse). What
+   * roundings lose is carried along, so the error does not grow with the length. The shape is that of x; without an
+   * axis, `[n]` for all elements in row-major order.
    * @dtypes float32, float64, int32
    * @derivative x gets the running sums of g from the other end
    */
@@ -1147,7 +1152,8 @@ export abstract class TensorOps extends Handle {
 
   /**
    * Matrix product. `[.., m, k] · [.., k, n] -> [.., m, n]`; leading dimensions broadcast. A vector on the left is a
-   * row, on the right a column, and that dimension is gone from the result.
+   * row, on the right a column, and that dimension is gone from the result. Sums go in blocks of 512 terms (float64:
+   * 256): the error is at most about 512 + k / 512 roundings of Σ |a b|.
    * @dtypes float32, float64
    * @derivative a gets g bᵀ, b gets aᵀ g, summed over the dimensions that were broadcast
    * @cost O(m k n) for each matrix
@@ -1400,8 +1406,8 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * log Σ exp(x) over the axes (all of them when left out), without overflow. The axes are gone from the shape, or 1
-   * with keepDims.
+   * log Σ exp(x) over the axes (all of them when left out), without overflow; -Infinity counts as nothing. The axes are
+   * gone from the shape, or 1 with keepDims.
    * @dtypes float32, float64
    * @derivative x gets g exp(x - y), softmax(x) times g
    */
@@ -1410,7 +1416,7 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow.
+   * exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow; 0 at -Infinity, NaN where all are -Infinity.
    * @dtypes float32, float64
    * @derivative x gets y (g - Σ g y)
    */
@@ -1419,7 +1425,7 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * x - log Σ exp(x) along an axis, in the shape of x, without overflow.
+   * x - log Σ exp(x) along an axis, in the shape of x, without overflow; NaN where all are -Infinity.
    * @dtypes float32, float64
    * @derivative x gets g - exp(y) Σ g
    */
@@ -1467,8 +1473,8 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * (x - target)² / 2 where |x - target| ≤ delta, delta (|x - target| - delta / 2) beyond, for x and target of one
-   * shape, reduced to its mean, its sum, or not (none) (Huber, 1964).
+   * (x - target)² / 2 where |x - target| ≤ delta, delta (|x - target| - delta / 2) beyond, whose derivative x - target
+   * stays within ±delta, for x and target of one shape, reduced to its mean, its sum, or not (none) (Huber, 1964).
    * @dtypes float32, float64
    * @derivative x gets g (x - target), held between -delta g and delta g, target the negative of it; divided by n for
    * the mean
@@ -1725,6 +1731,7 @@ export abstract class TensorOps extends Handle {
 
   /**
    * The elements in order along an axis, in the shape of x; equal ones keep their order, NaN counts as the largest.
+   * Each element has its own derivative, equal ones too.
    * @dtypes any
    * @derivative x gets g in the places that the elements came from
    * @cost O(n log n) along the axis
@@ -2009,8 +2016,9 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * Running products along an axis: y_i = Π x_j over j ≤ i (j < i when exclusive; from the end when reverse). The shape
-   * is that of x; without an axis, `[n]` for all elements in row-major order.
+   * Running products along an axis: y_i = Π x_j over j ≤ i (j < i when exclusive; from the end when reverse), whose
+   * derivative is right with zeros too. The shape is that of x; without an axis, `[n]` for all elements in row-major
+   * order.
    * @dtypes float32, float64, int32
    * @derivative x_j gets Σ g_i over the products that it stands in, each without x_j; exact with zeros too
    * @cost O(n log k) along an axis of k elements
@@ -2020,8 +2028,9 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * Running maxima along an axis: y_i = max x_j over j ≤ i (j < i when exclusive; from the end when reverse); ties
-   * share the gradient. The shape is that of x; without an axis, `[n]` for all elements in row-major order.
+   * Running maxima along an axis: y_i = max x_j over j ≤ i (j < i when exclusive; from the end when reverse); two
+   * numbers that tie share the gradient equally. The shape is that of x; without an axis, `[n]` for all elements in
+   * row-major order.
    * @dtypes float32, float64, int32
    * @derivative each maximum gives its g to the element it came from, equal ones share it
    * @cost O(n log k) along an axis of k elements

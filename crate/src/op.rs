@@ -8,6 +8,7 @@ use crate::blocks::{self, Elementwise};
 use crate::call::Spec;
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
+use crate::kernels::reduce::RunFold;
 use crate::ops::alias::Alias;
 use crate::ops::argreduce::ArgReduce;
 use crate::ops::cast::Cast;
@@ -79,6 +80,13 @@ pub trait Primitive: Clone + PartialEq + Into<Op> {
     /// last). Such operations need no `eval`, and a plan may fuse them with their neighbours.
     fn elementwise(&self, dtype: DType) -> Option<Elementwise> {
         let _ = dtype;
+        None
+    }
+
+    /// The reduction of each run of neighbours along the last axis, when that is what the operation does, and the axis
+    /// stays with size 1.
+    fn run_fold(&self, x: Aval) -> Option<RunFold> {
+        let _ = x;
         None
     }
 
@@ -226,6 +234,7 @@ macro_rules! primitives {
             pub fn elementwise(&self, dtype: DType) -> Option<Elementwise> {
                 match self { $(Op::$P(p) => p.elementwise(dtype)),+ }
             }
+            pub fn run_fold(&self, x: Aval) -> Option<RunFold> { match self { $(Op::$P(p) => p.run_fold(x)),+ } }
             pub fn is_identity(&self) -> bool { match self { $(Op::$P(p) => p.is_identity()),+ } }
             pub fn repeats(&self) -> bool { match self { $(Op::$P(p) => p.repeats()),+ } }
             pub fn flops(&self, x: &[Aval], out: Aval) -> f64 { match self { $(Op::$P(p) => p.flops(x, out)),+ } }

@@ -9,6 +9,7 @@
 mod build;
 mod fused;
 mod groups;
+mod rows;
 
 use smallvec::SmallVec;
 
@@ -19,6 +20,7 @@ use crate::op::{Arrays, Aval, Op};
 use crate::tape::{Id, Tape};
 use crate::var::Var;
 use fused::Fused;
+use rows::Rows;
 
 /// Where a step finds an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,10 +43,13 @@ struct Input {
 enum Work {
     One(Op),
     Fused(Box<Fused>),
+    Rows(Box<Rows>),
 }
 
 #[derive(Debug)]
 struct Step {
+    /// The operations in order.
+    names: SmallVec<[&'static str; 1]>,
     work: Work,
     inputs: SmallVec<[Input; 3]>,
     /// Where its results go, one after the other.
@@ -110,10 +115,7 @@ impl Plan {
         };
         let list = |items: &mut dyn Iterator<Item = String>| items.collect::<Vec<_>>().join(",");
         let steps = self.steps.iter().map(|step| {
-            let names = match &step.work {
-                Work::One(op) => format!("\"{}\"", op.name()),
-                Work::Fused(fused) => list(&mut fused.names.iter().map(|name| format!("\"{name}\""))),
-            };
+            let names = list(&mut step.names.iter().map(|name| format!("\"{name}\"")));
             let inputs = list(&mut step.inputs.iter().map(|input| place(input.place).to_string()));
             let result = |(k, aval): (usize, &Aval)| {
                 format!("{{\"id\":{},\"shape\":{},\"dtype\":\"{}\"}}", step.first + k, aval.shape, aval.dtype.name())
@@ -122,15 +124,8 @@ impl Plan {
             format!("{{\"names\":[{names}],\"inputs\":[{inputs}],\"results\":[{results}]}}")
         });
         let steps = list(&mut steps.into_iter());
-        let sizes = self.steps.iter().map(|step| match &step.work {
-            Work::One(_) => 1,
-            Work::Fused(fused) => fused.names.len(),
-        });
-        let (mut ops, mut fused) = (0, 0);
-        for size in sizes {
-            ops += size;
-            fused += if size > 1 { size } else { 0 };
-        }
+        let sizes = self.steps.iter().map(|step| step.names.len());
+        let (ops, fused) = (sizes.clone().sum::<usize>(), sizes.filter(|&size| size > 1).sum::<usize>());
         let results = list(&mut self.results.iter().map(|&result| place(result).to_string()));
         let (peak, flops, first) = (self.peak, self.flops, self.slots);
         format!(
@@ -154,12 +149,13 @@ impl Step {
                 let named = |e: Error| if e.code() == Code::Memory { e.in_op(op.name()) } else { e };
                 slots[self.first] = Some(value.map_err(named)?);
             }
-            Work::Fused(fused) => {
-                for (slot, value) in slots[self.first..].iter_mut().zip(fused.run(&x)?) {
-                    *slot = Some(value);
-                }
-            }
+            Work::Fused(fused) => put(&mut slots[self.first..], fused.run(&x)?),
+            Work::Rows(rows) => put(&mut slots[self.first..], rows.run(&x)?),
         }
         Ok(())
     }
+}
+
+fn put(slots: &mut [Option<Array>], values: SmallVec<[Array; 1]>) {
+    slots.iter_mut().zip(values).for_each(|(slot, value)| *slot = Some(value));
 }

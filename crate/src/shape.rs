@@ -172,6 +172,11 @@ impl AxisSet {
         self.0 == 0
     }
 
+    /// Whether the last of `ndim` axes is the only one.
+    pub fn is_last(self, ndim: usize) -> bool {
+        ndim > 0 && self.0 == 1 << (ndim - 1)
+    }
+
     /// The same axes where one more dimension stands in front.
     pub fn shifted(self) -> AxisSet {
         AxisSet(self.0 << 1)

@@ -9,9 +9,12 @@ use wengert::dtype::DType;
 use wengert::elementwise::{Func, Test};
 use wengert::error::Result;
 use wengert::ops::compare::Compare;
+use wengert::ops::extremum::Extremum;
 use wengert::ops::map::Map;
 use wengert::ops::select::Select;
+use wengert::ops::sum::Sum;
 use wengert::plan::Plan;
+use wengert::shape::AxisSet;
 use wengert::tape::Tape;
 use wengert::var::Var;
 
@@ -93,12 +96,14 @@ fn every_operation_and_its_derivatives_have_the_same_bits() {
     assert_eq!(buffer::memory().live, 0);
 }
 
-/// One step of a random program: a function of the table, a test with a choice, a conversion there and back.
+/// One step of a random program: a function of the table, a test with a choice, a conversion there and back, a reduction.
 #[derive(Clone, Copy, Debug)]
 enum Pick {
     Func(usize, [usize; 6]),
     Choice(usize, [usize; 2]),
     Cast(usize, DType),
+    /// The sum or the largest element of each row.
+    Rows(usize, bool),
 }
 
 fn chain<'t>(picks: &[Pick], results: &[usize], x: &[Var<'t>]) -> Result<Vec<Var<'t>>> {
@@ -119,6 +124,15 @@ fn chain<'t>(picks: &[Pick], results: &[usize], x: &[Var<'t>]) -> Result<Vec<Var
                 tape.record(Select, &[holds, of(a), of(b)])?
             }
             Pick::Cast(a, dtype) => of(a).cast(dtype).cast(of(a).dtype()),
+            Pick::Rows(a, max) => match of(a).shape().ndim() {
+                0 => of(a),
+                n => {
+                    let axes = AxisSet::from_iter([n - 1]);
+                    let (sum, extremum) =
+                        (Sum { axes, keep_dims: true }, Extremum { max: true, axes, keep_dims: true });
+                    if max { tape.record(extremum, &[of(a)])? } else { tape.record(sum, &[of(a)])? }
+                }
+            },
         };
         values.push(y);
     }
@@ -127,9 +141,10 @@ fn chain<'t>(picks: &[Pick], results: &[usize], x: &[Var<'t>]) -> Result<Vec<Var
 
 #[test]
 fn random_chains_of_elementwise_operations_have_the_same_bits() {
-    const SHAPES: [&[usize]; 9] = [&[], &[1], &[5], &[16], &[3, 7], &[1, 7], &[3, 1], &[1000], &[2, 3, 7]];
+    const SHAPES: [&[usize]; 12] =
+        [&[], &[1], &[5], &[16], &[3, 7], &[1, 7], &[3, 1], &[1000], &[2, 3, 7], &[5, 260], &[35, 256], &[2, 3, 300]];
     let mut rng = Rng(7);
-    for round in 0..400 {
+    for round in 0..600 {
         let tape = Tape::new();
         let dtype = [DType::Float32, DType::Float64][round % 2];
         let full = SHAPES[rng.below(SHAPES.len())];
@@ -142,7 +157,8 @@ fn random_chains_of_elementwise_operations_have_the_same_bits() {
         };
         let inputs: Vec<Input> = (0..3).map(|_| Input::Real(dims(&mut rng), 0.2, 1.8)).collect();
         let picks: Vec<Pick> = (0..1 + rng.below(14))
-            .map(|_| match rng.below(8) {
+            .map(|_| match rng.below(9) {
+                8 => Pick::Rows(rng.below(99), rng.below(2) == 0),
                 0 => Pick::Choice(rng.below(Test::ALL.len()), [rng.below(99), rng.below(99)]),
                 1 => Pick::Cast(rng.below(99), [DType::Int32, DType::Bool, DType::Float32][rng.below(3)]),
                 _ => Pick::Func(rng.below(Func::ALL.len()), std::array::from_fn(|_| rng.below(99))),
@@ -221,6 +237,37 @@ fn operations_between_other_operations_are_one_pass_each_time() {
     assert_eq!(steps(&plan), 3, "{}", plan.to_json());
     same_bits(&mut plan, &tape, &[x], program, "around a product");
     plan.forget(&tape);
+}
+
+#[test]
+fn a_row_is_computed_in_one_pass_with_its_reductions() {
+    let mut rng = Rng(3);
+    for (name, attrs, ops) in
+        [("softmax", vec![-1.0], 8), ("logSumExp", vec![1.0, 1.0, 0.0], 9), ("layerNorm", vec![1.0, -1.0, 1e-5], 9)]
+    {
+        let code = common::code(name);
+        let more: &[f64] = if name == "layerNorm" { &[1.0, 0.0] } else { &[] };
+        let program: &Program<'_> = &|tape, x| {
+            let rest = more.iter().map(|&c| tape.constant(c, x[0].dtype())).collect::<Result<Vec<_>>>()?;
+            let all: Vec<Var<'_>> = x.iter().copied().chain(rest).collect();
+            Ok(vec![wengert::call::call(tape, code, &all, &attrs)?])
+        };
+        for dtype in [DType::Float32, DType::Float64] {
+            for dims in [[3, 256], [40, 301]] {
+                let tape = Tape::new();
+                let x = Input::Real(dims.to_vec(), -5.0, 5.0).draw(dtype, &mut rng);
+                let mut plan = planned(&tape, std::slice::from_ref(&x), program).unwrap();
+                // What is left beside the pass is the shape of the result.
+                assert!(steps(&plan) <= 2 && count(&plan, "ops") <= ops + 1, "{name}: {}", plan.to_json());
+                same_bits(&mut plan, &tape, &[x], program, name);
+                let turned = Input::Real(vec![dims[1], dims[0]], -5.0, 5.0).draw(dtype, &mut rng);
+                let turned = turned.view(turned.layout.permute(&[1, 0]));
+                let wanted = evaluated(&tape, std::slice::from_ref(&turned), program).unwrap();
+                assert_eq!(bits(&plan.run(&tape, [turned]).unwrap()[0]), bits(&wanted[0]), "{name}");
+                plan.forget(&tape);
+            }
+        }
+    }
 }
 
 #[test]

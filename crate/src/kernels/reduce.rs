@@ -155,6 +155,21 @@ pub unsafe fn fold_strided<R: Reducer<T>, T: Copy>(x: *const T, step: isize, len
     }
 }
 
+/// A reduction of neighbours: `fold(from, len, to)` writes that of the `len` elements at `from` to `to`.
+///
+/// # Safety
+/// `from` is valid for reads of `len` elements of its type, `to` for a write of one; both are aligned for it.
+pub type RunFold = unsafe fn(*const u8, usize, *mut u8);
+
+/// The [`RunFold`] of a reduction.
+///
+/// # Safety
+/// That of [`RunFold`], for elements T.
+pub unsafe fn fold_run<R: Reducer<T>, T: Copy>(from: *const u8, len: usize, to: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe { *to.cast::<T>() = fold_strided::<R, T>(from.cast::<T>(), 1, len) };
+}
+
 /// [`fold`] for at most [`BLOCK`] numbers.
 ///
 /// A function of its own: engines exchange a function for its optimised code between calls only.

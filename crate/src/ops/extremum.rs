@@ -5,7 +5,7 @@ use crate::batch::Batched;
 use crate::call::{Call, NONE, Operand, REDUCTION, Sample, Spec, native, notes};
 use crate::elementwise::Test;
 use crate::error::{Code, Error, Result};
-use crate::kernels::reduce;
+use crate::kernels::reduce::{self, RunFold};
 use crate::op::{Arrays, Aval, Primitive};
 use crate::reduction;
 use crate::shape::AxisSet;
@@ -61,6 +61,20 @@ impl Primitive for Extremum {
     fn infer(&self, x: &[Aval]) -> Result<Aval> {
         need_elements(self.name(), x[0], self.axes)?;
         Ok(Aval::new(x[0].shape.reduced(self.axes, self.keep_dims), x[0].dtype))
+    }
+
+    fn run_fold(&self, x: Aval) -> Option<RunFold> {
+        let rows = self.keep_dims && self.axes.is_last(x.shape.ndim());
+        let fold = with_dtype!(x.dtype, T => if self.max {
+            reduce::fold_run::<reduce::Max, T> as RunFold
+        } else {
+            reduce::fold_run::<reduce::Min, T>
+        });
+        rows.then_some(fold)
+    }
+
+    fn flops(&self, x: &[Aval], _: Aval) -> f64 {
+        x[0].shape.size() as f64
     }
 
     fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {

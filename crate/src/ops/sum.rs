@@ -4,7 +4,7 @@ use crate::array::Array;
 use crate::batch::Batched;
 use crate::call::{NONE, Operand, REDUCTION, Sample, Spec, native, notes};
 use crate::error::Result;
-use crate::kernels::reduce;
+use crate::kernels::reduce::{self, RunFold};
 use crate::op::{Arrays, Aval, Primitive, need_number};
 use crate::reduction;
 use crate::shape::AxisSet;
@@ -48,6 +48,15 @@ impl Primitive for Sum {
     fn infer(&self, x: &[Aval]) -> Result<Aval> {
         need_number("sum", x[0].dtype)?;
         Ok(Aval::new(x[0].shape.reduced(self.axes, self.keep_dims), x[0].dtype))
+    }
+
+    fn run_fold(&self, x: Aval) -> Option<RunFold> {
+        let rows = self.keep_dims && self.axes.is_last(x.shape.ndim());
+        with_number!(x.dtype, T => rows.then_some(reduce::fold_run::<reduce::Sum, T> as RunFold), else None)
+    }
+
+    fn flops(&self, x: &[Aval], _: Aval) -> f64 {
+        x[0].shape.size() as f64
     }
 
     fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
-use super::fused::{Fused, Source};
+use super::fused::{Fused, Loop, Operation, Source};
 use super::groups::{Units, units};
+use super::rows::Rows;
 use super::{Input, Place, Plan, Step, Work};
 use crate::array::Array;
 use crate::error::{Code, Error, Result};
@@ -255,7 +256,8 @@ impl Program<'_> {
         {
             let inputs = inputs.iter().map(input).collect::<Result<_>>()?;
             let results = SmallVec::from_elem(self.values[only].aval, 1);
-            return Ok((Step { work: Work::One(op.clone()), inputs, first, results }, vec![only]));
+            let names = SmallVec::from_elem(op.name(), 1);
+            return Ok((Step { names, work: Work::One(op.clone()), inputs, first, results }, vec![only]));
         }
         let inside = |number: &usize| units.same(members[0], *number);
         let leaves = |&&m: &&usize| results.contains(&m) || self.values[m].users.iter().any(|user| !inside(user));
@@ -274,23 +276,32 @@ impl Program<'_> {
             (None, Some(constant)) => Source::Constant(constant.clone()),
             (None, None) => Source::Value(members.iter().position(|&m| m == x).unwrap_or(0)),
         };
-        let program = members.iter().filter_map(|&m| {
-            let (op, inputs) = self.values[m].computed()?;
-            let of = self.values[*inputs.last()?].aval.dtype;
-            let output = outputs.iter().position(|&y| y == m);
-            Some((
-                op.name(),
-                op.elementwise(of)?,
-                inputs.iter().map(|&x| source(x)).collect(),
-                self.values[m].aval,
-                output,
-            ))
-        });
+        let program: Option<Vec<Operation>> = members
+            .iter()
+            .map(|&m| {
+                let (op, inputs) = self.values[m].computed()?;
+                let last = self.values[*inputs.last()?].aval;
+                Some(Operation {
+                    name: op.name(),
+                    run: op.elementwise(last.dtype).map(Loop::Map).or_else(|| op.run_fold(last).map(Loop::Fold))?,
+                    sources: inputs.iter().map(|&x| source(x)).collect(),
+                    aval: self.values[m].aval,
+                    output: outputs.iter().position(|&y| y == m),
+                })
+            })
+            .collect();
+        let program = program.ok_or_else(lost)?;
         let avals: Vec<Aval> = externals.iter().map(|&x| self.values[x].aval).collect();
-        let fused = Fused::new(self.values[members[0]].aval.shape, &avals, program.collect())?;
+        let (shape, by_rows) = units.domain(members[0]);
+        let work = if by_rows {
+            Work::Rows(Box::new(Rows::new(shape, &avals, &program)?))
+        } else {
+            Work::Fused(Box::new(Fused::new(shape, &avals, &program)?))
+        };
         let inputs = externals.iter().map(input).collect::<Result<_>>()?;
-        let avals = outputs.iter().map(|&y| self.values[y].aval).collect();
-        Ok((Step { work: Work::Fused(Box::new(fused)), inputs, first, results: avals }, outputs))
+        let results = outputs.iter().map(|&y| self.values[y].aval).collect();
+        let names = program.iter().map(|operation| operation.name).collect();
+        Ok((Step { names, work, inputs, first, results }, outputs))
     }
 }
 

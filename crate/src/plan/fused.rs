@@ -11,6 +11,7 @@ use crate::blocks::{self, Elementwise, NOTHING};
 use crate::buffer::Buffer;
 use crate::error::Result;
 use crate::kernels::map::{Kernel, MAX_OPERANDS, MAX_WIDTH as VECTOR, Operand, Operands, PAD, Reach};
+use crate::kernels::reduce::RunFold;
 use crate::op::Aval;
 use crate::shape::Shape;
 
@@ -29,8 +30,24 @@ pub(super) enum Source {
     Value(usize),
 }
 
-/// An operation of a unit: name, loop, inputs, value, and which result of the step that is.
-pub(super) type Operation = (&'static str, Elementwise, SmallVec<[Source; 3]>, Aval, Option<usize>);
+/// How an operation of a unit is computed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Loop {
+    /// Element by element.
+    Map(Elementwise),
+    /// Row by row, each to one value.
+    Fold(RunFold),
+}
+
+/// An operation of a unit.
+pub(super) struct Operation {
+    pub name: &'static str,
+    pub run: Loop,
+    pub sources: SmallVec<[Source; 3]>,
+    pub aval: Aval,
+    /// The result of the step that it computes.
+    pub output: Option<usize>,
+}
 
 /// A place that kernels read from and write to: an input, a result, a block between operations, a constant.
 type Cell = usize;
@@ -53,8 +70,6 @@ struct Output {
 /// A unit of elementwise operations on one shape.
 #[derive(Debug)]
 pub(super) struct Fused {
-    /// The operations in order.
-    pub names: Vec<&'static str>,
     shape: Shape,
     instructions: Vec<Instruction>,
     inputs: Vec<Aval>,
@@ -88,13 +103,13 @@ impl Blocks {
 
 impl Fused {
     /// Lays out a unit. Errors: `memory`.
-    pub fn new(shape: Shape, inputs: &[Aval], program: Vec<Operation>) -> Result<Fused> {
-        let results = program.iter().filter(|(.., output)| output.is_some()).count();
+    pub fn new(shape: Shape, inputs: &[Aval], program: &[Operation]) -> Result<Fused> {
+        let results = program.iter().filter(|operation| operation.output.is_some()).count();
         let fixed = inputs.len() + results;
         // The last operation that reads each input and each value.
         let (mut input_ends, mut value_ends) = (vec![0; inputs.len()], vec![0; program.len()]);
-        for (k, (_, _, sources, ..)) in program.iter().enumerate() {
-            for source in sources {
+        for (k, operation) in program.iter().enumerate() {
+            for source in &operation.sources {
                 match source {
                     Source::Input(i) => input_ends[*i] = k,
                     Source::Value(v) => value_ends[*v] = k,
@@ -116,7 +131,8 @@ impl Fused {
         let mut taken_over = vec![false; inputs.len()];
         let mut outputs: Vec<Option<Output>> = (0..results).map(|_| None).collect();
         let mut laid: Vec<(Kernel, SmallVec<[Spot; 4]>, Spot)> = Vec::with_capacity(program.len());
-        for (k, (_, elementwise, sources, aval, output)) in program.iter().enumerate() {
+        for (k, Operation { run, sources, aval, output, .. }) in program.iter().enumerate() {
+            let Loop::Map(elementwise) = run else { continue };
             let read: SmallVec<[Spot; 4]> = sources
                 .iter()
                 .map(|source| match source {
@@ -197,7 +213,6 @@ impl Fused {
             out: cell(out),
         });
         Ok(Fused {
-            names: program.iter().map(|&(name, ..)| name).collect(),
             shape,
             instructions: instructions.collect(),
             inputs: inputs.to_vec(),

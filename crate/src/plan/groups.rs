@@ -1,11 +1,14 @@
 //! Which operations of a plan are computed together.
 //!
-//! Elementwise operations whose results have one shape become one unit with those of their inputs that are so too. That no
+//! Elementwise operations whose results have one shape become one unit with those of their inputs that are so too. Where a
+//! reduction of long rows comes in, what is done with the one value of a row belongs to the unit as well. That no
 //! unit waits for itself is seen to by stages: a value's stage is that of its inputs, or one more where the step from
 //! input to value leaves a unit. Operations of one unit have one stage, so a way that leaves a unit never comes back.
 
 use super::build::{Value, is_elementwise};
+use super::rows::{LONGEST, SHORTEST};
 use crate::kernels::map::MAX_OPERANDS;
+use crate::shape::Shape;
 
 /// The most operations in a unit: its program stays in the caches.
 const MOST: usize = 256;
@@ -14,62 +17,129 @@ const MOST: usize = 256;
 pub(super) struct Units {
     /// For each value that is computed its unit.
     unit: Vec<Option<usize>>,
-    members: Vec<Vec<usize>>,
+    units: Vec<Unit>,
     order: Vec<usize>,
+}
+
+#[derive(Clone)]
+struct Unit {
+    members: Vec<usize>,
+    domain: Domain,
+}
+
+/// What a unit computes.
+#[derive(Clone, Copy, PartialEq)]
+struct Domain {
+    /// The shape of its values; of those that have whole rows, when it goes by rows.
+    shape: Shape,
+    /// Whether there are reductions of rows.
+    by_rows: bool,
+}
+
+impl Domain {
+    /// Whether a value of this shape can be one of the unit's.
+    fn takes(self, shape: Shape) -> bool {
+        shape == self.shape || (self.by_rows && shape == ones(self.shape))
+    }
+}
+
+/// The shape of one value for each row.
+fn ones(shape: Shape) -> Shape {
+    if shape.ndim() == 0 { shape } else { shape.with_dim(shape.ndim() - 1, 1) }
 }
 
 impl Units {
     /// The members of each unit.
     pub fn in_order(&self) -> impl Iterator<Item = &[usize]> {
-        self.order.iter().map(|&unit| &self.members[unit][..])
+        self.order.iter().map(|&unit| &self.units[unit].members[..])
     }
 
     /// Whether two values are computed together.
     pub fn same(&self, a: usize, b: usize) -> bool {
         self.unit[a].is_some() && self.unit[a] == self.unit[b]
     }
+
+    /// The shape of a member's unit, and whether that goes by rows.
+    pub fn domain(&self, member: usize) -> (Shape, bool) {
+        let domain = self.unit[member].map(|unit| self.units[unit].domain);
+        domain.map_or((Shape::SCALAR, false), |domain| (domain.shape, domain.by_rows))
+    }
+}
+
+/// The shape of the unit that an operation could begin, if it can be computed with others.
+fn own_domain(values: &[Value], number: usize) -> Option<Domain> {
+    let (op, inputs) = values[number].computed()?;
+    let last = values[*inputs.last()?].aval;
+    if is_elementwise(op, Some(last)) {
+        return Some(Domain { shape: values[number].aval.shape, by_rows: false });
+    }
+    let long = last.shape.last().is_some_and(|d| (SHORTEST..=LONGEST).contains(d));
+    (long && last.shape.size() > 0 && op.run_fold(last).is_some())
+        .then_some(Domain { shape: last.shape, by_rows: true })
 }
 
 /// The units of the values that results need.
 pub(super) fn units(values: &[Value], results: &[usize]) -> Units {
-    let mut units = Units { unit: vec![None; values.len()], members: Vec::new(), order: Vec::new() };
+    let mut units = Units { unit: vec![None; values.len()], units: Vec::new(), order: Vec::new() };
     let mut stage = vec![0usize; values.len()];
     for (number, value) in values.iter().enumerate() {
-        let Some((op, inputs)) = value.computed() else { continue };
+        let Some((_, inputs)) = value.computed() else { continue };
         if value.users.is_empty() && !results.contains(&number) {
             continue;
         }
-        let elementwise = |k: usize| {
-            values[k].computed().is_some_and(|(op, x)| is_elementwise(op, x.last().map(|&x| values[x].aval)))
+        let own = own_domain(values, number);
+        // The domain of both together, if an operation and the unit of an input can be one.
+        let joint = |units: &Units, k: usize| {
+            let (own, theirs) = (own?, units.units[units.unit[k]?].domain);
+            let fits = if own.by_rows {
+                theirs.takes(values[k].aval.shape) && theirs.shape == own.shape
+            } else {
+                theirs.takes(own.shape)
+            };
+            (fits && own_domain(values, k).is_some()).then_some(if own.by_rows { own } else { theirs })
         };
-        let together = is_elementwise(op, inputs.last().map(|&x| values[x].aval));
-        let joins = |k: usize| together && elementwise(k) && values[k].aval.shape == value.aval.shape;
-        let computed = inputs.iter().copied().filter(|&k| values[k].computed().is_some());
-        stage[number] = computed.clone().map(|k| stage[k] + usize::from(!joins(k))).max().unwrap_or(0);
-        let mut joined: Vec<usize> =
-            computed.filter(|&k| joins(k) && stage[k] == stage[number]).filter_map(|k| units.unit[k]).collect();
+        let computed = || inputs.iter().copied().filter(|&k| values[k].computed().is_some());
+        stage[number] = computed().map(|k| stage[k] + usize::from(joint(&units, k).is_none())).max().unwrap_or(0);
+        let mut joined: Vec<usize> = computed()
+            .filter(|&k| stage[k] == stage[number] && joint(&units, k).is_some())
+            .filter_map(|k| units.unit[k])
+            .collect();
         // Scalars are computed together even where they have nothing to do with each other: a step costs more than they do.
-        if together && value.aval.shape.size() == 1 {
-            let like =
-                |&k: &usize| stage[k] == stage[number] && values[k].aval.shape == value.aval.shape && elementwise(k);
+        if own.is_some() && value.aval.shape.size() == 1 {
+            let like = |&k: &usize| {
+                stage[k] == stage[number] && values[k].aval.shape == value.aval.shape && own_domain(values, k) == own
+            };
             joined.extend((0..number).rev().find(like).and_then(|k| units.unit[k]));
         }
         joined.sort_unstable();
         joined.dedup();
-        if !units.fits(values, &joined, number) {
-            joined.clear();
-            stage[number] += 1;
+        let domain =
+            own.map_or(Some(Domain { shape: value.aval.shape, by_rows: false }), |own| units.common(own, &joined));
+        match domain.filter(|_| units.fits(values, &joined, number)) {
+            Some(domain) => units.join(&joined, number, domain),
+            None => {
+                stage[number] += 1;
+                let domain = own.unwrap_or(Domain { shape: value.aval.shape, by_rows: false });
+                units.join(&[], number, domain);
+            }
         }
-        units.join(&joined, number);
     }
     units.sort(values);
     units
 }
 
 impl Units {
+    /// The domain of these units and an operation together, if there is one that all of them fit in.
+    fn common(&self, own: Domain, joined: &[usize]) -> Option<Domain> {
+        let mut all = joined.iter().map(|&unit| self.units[unit].domain).chain([own]);
+        let widest = all.clone().max_by_key(|domain| (domain.by_rows, domain.shape.size()))?;
+        let inside = |domain: Domain| domain == widest || (!domain.by_rows && widest.takes(domain.shape));
+        all.all(inside).then_some(widest)
+    }
+
     /// Whether these units and one more value are not too much for one.
     fn fits(&self, values: &[Value], joined: &[usize], number: usize) -> bool {
-        let members = || joined.iter().flat_map(|&unit| &self.members[unit]).copied().chain([number]);
+        let members = || joined.iter().flat_map(|&unit| &self.units[unit].members).copied().chain([number]);
         if members().count() > MOST {
             return false;
         }
@@ -87,33 +157,36 @@ impl Units {
     }
 
     /// Makes one unit of some and a value.
-    fn join(&mut self, joined: &[usize], number: usize) {
+    fn join(&mut self, joined: &[usize], number: usize, domain: Domain) {
         let Some((&into, rest)) = joined.split_first() else {
-            self.unit[number] = Some(self.members.len());
-            return self.members.push(vec![number]);
+            self.unit[number] = Some(self.units.len());
+            return self.units.push(Unit { members: vec![number], domain });
         };
         for &other in rest {
-            for member in std::mem::take(&mut self.members[other]) {
+            for member in std::mem::take(&mut self.units[other].members) {
                 self.unit[member] = Some(into);
-                self.members[into].push(member);
+                self.units[into].members.push(member);
             }
         }
-        self.members[into].push(number);
-        self.members[into].sort_unstable();
+        let unit = &mut self.units[into];
+        unit.members.push(number);
+        unit.members.sort_unstable();
+        unit.domain = domain;
         self.unit[number] = Some(into);
     }
 
     /// Finds the order: as recorded, each unit when its last member comes, after the units that it reads.
     fn sort(&mut self, values: &[Value]) {
-        let mut done = vec![false; self.members.len()];
+        let mut done = vec![false; self.units.len()];
         let mut stack: Vec<usize> = Vec::new();
         for number in 0..values.len() {
-            let Some(unit) = self.unit[number].filter(|&unit| self.members[unit].last() == Some(&number)) else {
+            let Some(unit) = self.unit[number].filter(|&unit| self.units[unit].members.last() == Some(&number)) else {
                 continue;
             };
             stack.push(unit);
             while let Some(&unit) = stack.last() {
-                let inputs = self.members[unit].iter().flat_map(|&m| values[m].computed().map_or(&[][..], |(_, x)| x));
+                let inputs =
+                    self.units[unit].members.iter().flat_map(|&m| values[m].computed().map_or(&[][..], |(_, x)| x));
                 let waiting = inputs.filter_map(|&x| self.unit[x]).find(|&other| other != unit && !done[other]);
                 match waiting {
                     Some(other) if !done[unit] => stack.push(other),

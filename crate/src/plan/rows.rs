@@ -1,0 +1,271 @@
+//! Operations along the last axis that are computed together, a few rows after the other: reductions, what is elementwise
+//! before and after them, and what is done with the one value of a row.
+//!
+//! A softmax reads each row once from memory and writes it once; what is between stays in the caches. The kernels are those
+//! that compute the operations one by one, on the same runs, so values have the same bits.
+
+use smallvec::SmallVec;
+
+use super::fused::{Loop, Operation, Source};
+use crate::array::Array;
+use crate::blocks::NOTHING;
+use crate::buffer::Buffer;
+use crate::error::Result;
+use crate::kernels::map::{MAX_OPERANDS, MAX_WIDTH, Operand, Operands, PAD};
+use crate::layout::Layout;
+use crate::op::Aval;
+use crate::shape::Shape;
+use crate::walk::Walk;
+
+/// Rows shorter than this are better computed operation by operation: a call of a kernel costs what so many elements do.
+pub(super) const SHORTEST: usize = 256;
+/// Rows longer than this are too long for what is between operations to stay in the second cache.
+pub(super) const LONGEST: usize = 1 << 14;
+/// Rows that are computed together: values of rows fill a vector.
+const ROWS: usize = MAX_WIDTH;
+
+/// Where a value is while some rows are computed.
+#[derive(Clone, Copy, Debug)]
+enum Cell {
+    /// In an input.
+    Input(usize),
+    /// A constant, a filled vector in the scratch area.
+    Constant(usize),
+    /// The rows or the values of rows that an operation has made, in the scratch area.
+    Made(usize),
+}
+
+/// How much a value has for each row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// The elements of the row.
+    Row,
+    /// One value.
+    One,
+}
+
+#[derive(Debug)]
+struct Instruction {
+    run: Loop,
+    operands: SmallVec<[Option<Cell>; 4]>,
+    /// Bytes from the start of the scratch area.
+    out: usize,
+    size: usize,
+    extent: Extent,
+    /// The result of the step that this is.
+    output: Option<usize>,
+}
+
+/// A unit of operations on the rows of one shape.
+#[derive(Debug)]
+pub(super) struct Rows {
+    shape: Shape,
+    instructions: Vec<Instruction>,
+    inputs: Vec<(Aval, Extent)>,
+    outputs: Vec<Aval>,
+    /// The places of constants in the scratch area, and of one vector for each input that has one value for each row.
+    constants: Vec<usize>,
+    ones: Vec<usize>,
+    scratch: Buffer,
+}
+
+/// An input as it is read: the layout of the rows' starts, and whether rows follow each other without gaps.
+struct Reader {
+    start: *const u8,
+    size: usize,
+    /// Position of each row in elements; empty where row `r` begins at `r` times the length of a row.
+    places: Vec<usize>,
+}
+
+impl Rows {
+    /// Lays out a unit for rows of `shape`. Errors: `memory`.
+    pub fn new(shape: Shape, inputs: &[Aval], program: &[Operation]) -> Result<Rows> {
+        let length = shape.last().copied().unwrap_or(1);
+        let extent = |aval: &Aval| if aval.shape.last().is_none_or(|&d| d == 1) { Extent::One } else { Extent::Row };
+        let mut bytes = 0;
+        let mut room = |size: usize| {
+            let at = bytes;
+            bytes += size.next_multiple_of(PAD);
+            at
+        };
+        let ones = inputs.iter().map(|_| room(PAD)).collect();
+        let (mut constants, mut known): (Vec<usize>, Vec<&Array>) = (Vec::new(), Vec::new());
+        let mut made: Vec<usize> = Vec::new();
+        let mut instructions = Vec::with_capacity(program.len());
+        for Operation { run, sources, aval, output, .. } in program {
+            let cells: SmallVec<[Cell; 4]> = sources
+                .iter()
+                .map(|source| match source {
+                    Source::Input(k) => Cell::Input(*k),
+                    Source::Value(k) => Cell::Made(*k),
+                    Source::Constant(value) => {
+                        constants.push(room(PAD));
+                        known.push(value);
+                        Cell::Constant(constants.len() - 1)
+                    }
+                })
+                .collect();
+            let operands = match run {
+                Loop::Map(map) => match map.places {
+                    None => cells.iter().copied().map(Some).collect(),
+                    Some(places) => {
+                        let used = places.iter().rposition(|&p| p != NOTHING).map_or(0, |last| last + 1);
+                        places[..used].iter().map(|&p| cells.get(usize::from(p)).copied()).collect()
+                    }
+                },
+                Loop::Fold(_) => cells.iter().copied().map(Some).collect(),
+            };
+            let (size, extent) = (aval.dtype.size(), extent(aval));
+            let out = room(if extent == Extent::Row { ROWS.min(rows_in(shape)) * length * size } else { PAD });
+            made.push(out);
+            instructions.push(Instruction { run: *run, operands, out, size, extent, output: *output });
+        }
+        let scratch = Buffer::new(bytes)?;
+        for (&at, constant) in constants.iter().zip(known) {
+            for lane in 0..MAX_WIDTH {
+                let size = constant.dtype.size();
+                // SAFETY: one vector of room at `at`; a constant has one value.
+                unsafe { scratch.start().add(at + lane * size).copy_from_nonoverlapping(constant.address(), size) };
+            }
+        }
+        let mut outputs: Vec<(usize, Aval)> = program.iter().filter_map(|o| o.output.map(|y| (y, o.aval))).collect();
+        outputs.sort_unstable_by_key(|&(y, _)| y);
+        Ok(Rows {
+            shape,
+            instructions,
+            inputs: inputs.iter().map(|aval| (*aval, extent(aval))).collect(),
+            outputs: outputs.into_iter().map(|(_, aval)| aval).collect(),
+            constants,
+            ones,
+            scratch,
+        })
+    }
+
+    /// The results for these inputs. Errors: `memory`.
+    pub fn run(&self, x: &[Array]) -> Result<SmallVec<[Array; 1]>> {
+        let results = self.outputs.iter().map(|aval| Array::new(aval.shape, aval.dtype));
+        let results: SmallVec<[Array; 1]> = results.collect::<Result<_>>()?;
+        let mut dense: SmallVec<[Array; 4]> = SmallVec::new();
+        for (a, (_, extent)) in x.iter().zip(&self.inputs) {
+            // Elements of a row must be neighbours.
+            let apart = *extent == Extent::Row && a.layout.strides().last().is_some_and(|&step| step != 1);
+            dense.push(if apart { a.contiguous()? } else { a.clone() });
+        }
+        let readers: SmallVec<[Reader; 4]> = dense.iter().map(|a| self.reader(a)).collect();
+        let count = rows_in(self.shape);
+        for first in (0..count).step_by(ROWS) {
+            let rows = ROWS.min(count - first);
+            self.gather_ones(&readers, first, rows);
+            for instruction in &self.instructions {
+                self.run_instruction(instruction, &readers, first, rows);
+                if let Some(y) = instruction.output {
+                    let elements = if instruction.extent == Extent::Row { self.length() } else { 1 };
+                    let bytes = elements * instruction.size;
+                    let to = results[y].address().wrapping_add(first * bytes);
+                    // SAFETY: the result has these rows at this place; the instruction has made as many.
+                    unsafe { self.at(instruction.out).copy_to_nonoverlapping(to, rows * bytes) };
+                }
+            }
+        }
+        Ok(results)
+    }
+
+    /// Elements in a row.
+    fn length(&self) -> usize {
+        self.shape.last().copied().unwrap_or(1)
+    }
+
+    fn at(&self, place: usize) -> *mut u8 {
+        self.scratch.start().wrapping_add(place)
+    }
+
+    fn reader(&self, a: &Array) -> Reader {
+        let size = a.dtype.size();
+        let start = a.address().cast_const().wrapping_sub(a.layout.offset * size);
+        let ndim = self.shape.ndim();
+        let broadcast = a.layout.expand(self.shape);
+        // The first element of each row.
+        let firsts = broadcast.slice(ndim - 1, 0, 1, 1);
+        let mut places = Vec::new();
+        let whole = a.shape() == self.shape && a.layout.is_contiguous();
+        if !whole {
+            let walk = Walk::new(&[&Layout::contiguous(firsts.shape), &firsts]);
+            walk.each(|at| places.extend((0..walk.len).map(|k| at[1].wrapping_add_signed(walk.steps[1] * k as isize))));
+        }
+        Reader { start: if whole { a.address() } else { start }, size, places }
+    }
+
+    /// Copies what inputs have for each of these rows, one value, to where kernels read it as a vector.
+    fn gather_ones(&self, readers: &[Reader], first: usize, rows: usize) {
+        for (k, reader) in readers.iter().enumerate().filter(|(k, _)| self.inputs[*k].1 == Extent::One) {
+            for row in 0..rows {
+                let to = self.at(self.ones[k] + row * reader.size);
+                // SAFETY: a row's place lies in the input; at most a vector's lanes are written.
+                unsafe { to.copy_from_nonoverlapping(reader.row(first + row, self.length()), reader.size) };
+            }
+        }
+    }
+
+    fn run_instruction(&self, instruction: &Instruction, readers: &[Reader], first: usize, rows: usize) {
+        let length = self.length();
+        let out = self.at(instruction.out);
+        match instruction.run {
+            Loop::Fold(fold) => {
+                for row in 0..rows {
+                    let from =
+                        instruction.operands[0].map(|cell| self.operand(cell, readers, first, row, Extent::Row).start);
+                    let from = from.unwrap_or(Operand::ZERO.start);
+                    // SAFETY: the operand has the elements of the row, the place of the result one element.
+                    unsafe { fold(from, length, out.wrapping_add(row * instruction.size)) };
+                }
+            }
+            Loop::Map(map) => {
+                // Values of rows are one vector, whatever the number of rows.
+                let (calls, len) = if instruction.extent == Extent::One { (1, MAX_WIDTH) } else { (rows, length) };
+                for row in 0..calls {
+                    let mut operands: Operands = [Operand::ZERO; MAX_OPERANDS];
+                    for (operand, cell) in operands.iter_mut().zip(&instruction.operands) {
+                        if let Some(cell) = *cell {
+                            *operand = self.operand(cell, readers, first, row, instruction.extent);
+                        }
+                    }
+                    let to = out.wrapping_add(row * len * instruction.size);
+                    // SAFETY: every operand has `len` elements or stands for all, and the result has room for them.
+                    unsafe { (map.kernel)(len, &operands, to) };
+                }
+            }
+        }
+    }
+
+    /// A value as a kernel reads it that makes a row, or the values of all rows.
+    fn operand(&self, cell: Cell, readers: &[Reader], first: usize, row: usize, made: Extent) -> Operand {
+        let (start, size, extent) = match cell {
+            Cell::Constant(k) => return Operand { reach: Operand::ZERO.reach, start: self.at(self.constants[k]) },
+            Cell::Made(k) => {
+                let Instruction { out, size, extent, .. } = self.instructions[k];
+                (self.at(out).cast_const(), size, extent)
+            }
+            Cell::Input(k) if self.inputs[k].1 == Extent::One => {
+                (self.at(self.ones[k]).cast_const(), readers[k].size, Extent::One)
+            }
+            Cell::Input(k) => return Operand::run(readers[k].row(first + row, self.length()), true),
+        };
+        match (extent, made) {
+            (Extent::Row, _) => Operand::run(start.wrapping_add(row * self.length() * size), true),
+            (Extent::One, Extent::One) => Operand::run(start, true),
+            (Extent::One, Extent::Row) => Operand::one(start.wrapping_add(row * size)),
+        }
+    }
+}
+
+impl Reader {
+    fn row(&self, row: usize, length: usize) -> *const u8 {
+        let place = self.places.get(row).copied().unwrap_or(row * length);
+        self.start.wrapping_add(place * self.size)
+    }
+}
+
+/// Number of rows of a shape.
+fn rows_in(shape: Shape) -> usize {
+    shape.size() / shape.last().copied().unwrap_or(1).max(1)
+}
