@@ -4,7 +4,7 @@
     python3 scripts/ulp.py --points 2000000 exp tanh
     python3 scripts/ulp.py --derivatives        the errors of partial derivatives instead of values
     python3 scripts/ulp.py --dense exp          float32 against 80-bit floats (NumPy's longdouble): for millions
-    python3 scripts/ulp.py --write              docs/ops/accuracy.md, and the hardest arguments in test/fixtures/accuracy.json
+    python3 scripts/ulp.py --write [silu]       docs/ops/accuracy.md, and the hardest arguments in test/fixtures/accuracy.json
 
 It builds and calls the example program `crate/examples/ulp.rs`, natively, which knows every entry of
 `crate/src/elementwise.rs`; the same source gives the same bits in WebAssembly. An entry without a reference here is an
@@ -606,36 +606,53 @@ error is {double}; {double_within} of {count} are within 1 ulp.
 
 {unary}
 
-{relative_unary}
+lgamma and digamma of negative numbers have zeros, beside which errors are counted in ulp of 1/2.
 
 ## Functions of several arguments
 
 {others}
 
-{relative_others}
+Where terms cancel, errors are counted in ulp of the largest term: of max(a, b) and log(1 + exp(-|a - b|)) for logaddexp,
+of a, w b and w (b - a) for lerp, of the nearest pole's term n! / d^(n + 1) for polygamma of negative numbers.
 
 ## Derivatives
 
-The largest error of a partial derivative, by any argument, over {few} numbers
-of moderate size, where the tests of derivatives take theirs: in ulp of the derivative, or of 1 where it
-is smaller than 1 (a derivative such as 1 - tanh² is small far out, and exact there to the last place of 1 only). For
-information: a derivative is made of several functions of the table.
+The largest error of a partial derivative, by any argument, over {few} numbers of moderate size, where the tests of
+derivatives take theirs: in ulp of the derivative, or of 1 where it is smaller than 1 (a derivative such as 1 - tanh² is
+small far out, and exact there to the last place of 1 only). For information: a derivative is made of several functions of
+the table.
 
 {derivatives}
 """
 
 
-def rows_of(found, names, numbers_of=lambda result: result[:2]):
-    """A table in Markdown."""
-    lines = ["| function | float32 | at | float64 | at |", "| --- | ---: | --- | ---: | --- |"]
-    for name in names:
-        shown = "gelu (tanh)" if name == "gelu_tanh" else camel(name)
+def rows_of(found, numbers_of=lambda result: result[:2]):
+    """Rows of a table in Markdown by function, with errors rounded up."""
+    rows = {}
+    for name in dict.fromkeys(name for name, _ in found):
         cells = []
         for dtype in ("float32", "float64"):
             worst, where = numbers_of(found[name, dtype])
-            cells.append(f"{worst:.2f} | {', '.join(text(v, dtype) for v in where)}" if worst else "exact | ")
-        lines.append(f"| {shown} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+            most = f"{np.ceil(worst * 100 - 1e-6) / 100:.2f}"
+            cells.append(f"{most} | {', '.join(text(v, dtype) for v in where)}" if worst else "exact | ")
+        rows[name] = f"| {shown(name)} | {' | '.join(cells)} |"
+    return rows
+
+
+def shown(name):
+    return "gelu (tanh)" if name == "gelu_tanh" else camel(name)
+
+
+def table_of(rows, names):
+    return "\n".join(
+        ["| function | float32 | at | float64 | at |", "| --- | ---: | --- | ---: | --- |", *map(rows.get, names)]
+    )
+
+
+def errors_of(rows, names, column):
+    """The errors in a column of rows."""
+    cells = [rows[name].split(" | ")[column].strip() for name in names]
+    return [0.0 if cell == "exact" else float(cell) for cell in cells]
 
 
 def order(x, dtype):
@@ -682,34 +699,45 @@ def fixture(name, found):
 
 
 def write(found, options):
-    """The page and the fixture."""
+    """The page and the fixture; what was not measured this time stays as it is there."""
+    page, points = ROOT / "docs/ops/accuracy.md", ROOT / "test/fixtures/accuracy.json"
     names = [name for name in table() if name not in INTERNAL]
     unary = [name for name in names if is_unary(name)]
-    others = [name for name in names if not is_unary(name)]
-    worst = lambda dtype, names: [found[name, dtype][0] for name in names]
-    single, double = worst("float32", unary), worst("float64", names)
-    few = max(options.points // 20, 100)
+    measured = [name for name in names if (name, "float32") in found]
     slopes = {}
+    few = max(options.points // 20, 100)
     quick = argparse.Namespace(**{**vars(options), "points": few, "derivatives": True})
-    tasks = [(name, dtype, quick) for name in names for dtype in ("float32", "float64")]
+    tasks = [(name, dtype, quick) for name in measured for dtype in ("float32", "float64")]
     with multiprocessing.Pool() as pool:
         for (name, dtype, _), result in zip(tasks, pool.imap(job, tasks)):
             slopes[name, dtype] = result
-    page = PAGE.format(
-        points=f"{options.points:,}", few=f"{few:,}", count=len(unary), within=sum(e <= 1 for e in single),
-        worst=f"{max(single):.2f}", double=f"{max(double):.2f}", double_within=sum(e <= 1 for e in worst("float64", unary)),
-        unary=rows_of(found, unary), others=rows_of(found, others),
-        relative_unary="lgamma and digamma of negative numbers have zeros, beside which errors are counted in ulp of 1/2.",
-        relative_others=textwrap.fill(
-            "Where terms cancel, errors are counted in ulp of the largest term: of max(a, b) and log(1 + exp(-|a - b|)) for "
-            "logaddexp, of a, w b and w (b - a) for lerp, of the nearest pole's term n! / d^(n + 1) for polygamma of negative "
-            "numbers.", 120),
-        derivatives=rows_of(slopes, names, lambda r: max(r, key=lambda r: r[0])[:2]))  # fmt: skip
-    target = ROOT / "docs/ops/accuracy.md"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(page)
-    cases = [json.dumps(fixture(name, found), ensure_ascii=False) for name in names]
-    (ROOT / "test/fixtures/accuracy.json").write_text("[\n" + ",\n".join(cases) + "\n]\n")
+    values = rows_of({key: found[key] for key in slopes})
+    slopes = rows_of(slopes, lambda results: max(results, key=lambda r: r[0])[:2])
+    cases = {name: json.dumps(fixture(name, found), ensure_ascii=False) for name in measured}
+    if len(measured) < len(names):
+        old = page.read_text().split("## Derivatives")
+        for rows, lines in ((values, old[0].splitlines()), (slopes, old[1].splitlines())):
+            for name in set(names) - set(measured):
+                rows[name] = next(line for line in lines if line.startswith(f"| {shown(name)} |"))
+        for line in points.read_text().splitlines():
+            name = next((name for name in names if line.startswith(f'{{"name": "{camel(name)}"')), None)
+            cases.setdefault(name, line.rstrip(","))
+    single, double = errors_of(values, unary, 1), errors_of(values, unary, 3)
+    filled = PAGE.format(
+        points=f"{options.points:,}",
+        few=f"{few:,}",
+        count=len(unary),
+        within=sum(e <= 1 for e in single),
+        worst=max(single),
+        double=max(errors_of(values, names, 3)),
+        double_within=sum(e <= 1 for e in double),
+        unary=table_of(values, unary),
+        others=table_of(values, [name for name in names if name not in unary]),
+        derivatives=table_of(slopes, names),
+    )
+    page.parent.mkdir(exist_ok=True)
+    page.write_text(filled)
+    points.write_text("[\n" + ",\n".join(cases[name] for name in names) + "\n]\n")
 
 
 if __name__ == "__main__":

@@ -237,6 +237,23 @@ describe("large tensors", () => {
   });
 });
 
+describe("nothing, one number, and axes of length 1", () => {
+  it("have values and derivatives", () => {
+    const none = w.zeros([0, 3], "float64");
+    expect([none.sum().item(), none.prod().item(), none.mean().item(), values(none.sum(0)), values(w.logSumExp(none))]).toEqual([0, 1, NaN, [0, 0, 0], -Inf]);
+    expect(none.broadcastTo([2, 0, 3]).shape).toEqual([2, 0, 3]);
+    expect(values(w.matmul(w.zeros([2, 0]), w.zeros([0, 2])))).toEqual([[0, 0], [0, 0]]);
+    expect(w.convTranspose2d(w.zeros([0, 2, 3, 3]), w.zeros([2, 1, 2, 2])).shape).toEqual([0, 1, 4, 4]);
+    expect(refusal(() => none.max()).message).toContain("max: there must be at least one element along the reduced axes");
+    expect(grad((x: Tensor) => x.sigmoid().sum())(none).shape).toEqual([0, 3]);
+    expect(jacfwd((x: Tensor) => x.square())(none).shape).toEqual([0, 3, 0, 3]);
+    const one = float64(2);
+    expectGradient((x) => x.sum().mul(x.max()).mul(w.norm(x)), one, 12);
+    expectGradient((x) => w.softmax(x.reshape([1])).sum(), one, 0);
+    expect(values(hessian((x: Tensor) => x.prod())(float64([[3]])))).toEqual([[[[0]]]]);
+  });
+});
+
 describe("eight dimensions", () => {
   const shape = [2, 1, 2, 1, 2, 1, 2, 2];
   const x = w.arange(32, "float64").reshape(shape);

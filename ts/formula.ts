@@ -18,7 +18,8 @@ const functions: ReadonlyMap<string, string> = new Map([
 const words: ReadonlyMap<string, string> = new Map([
   ["squared", "($1)²"],
   ["one_minus_square", "1 - $1 * $1"],
-  ["over_length", "$1 / $2"],
+  ["over_length", "$1 / $3"],
+  ["per_length", "$1 / ($1 * $1 + $2 * $2)"],
   ["difference", "$1 - $2"],
   ["at_most_zero", "min($1, 0)"],
   ["bounded", "$1"],

@@ -248,7 +248,7 @@ elementwise! {
             d { R::select(x.gt(x.zero()), x.lit(1.050_700_987_355_480_5), x.lit(SELU_LEFT) * at_most_zero(x).exp()) } on -2.0..2.0;
         /// x where x > 0, else alpha (exp(x / alpha) - 1); the derivative at 0 is 1 (Barron, 2017).
         Celu = celu(x, alpha = 1.0) -> y { R::select(x.gt(x.zero()), x, alpha * (x / alpha).expm1()) }
-            d { R::select(x.gt(x.zero()), x.one(), (at_most_zero(x) / alpha).exp()), celu_by_alpha(bounded(at_most_zero(x) / alpha, -1e3, 1e3)) } on -2.0..2.0, 0.5..1.5;
+            d { R::select(x.gt(x.zero()), x.one(), (at_most_zero(x) / alpha).exp()), celu_by_alpha(bounded(at_most_zero(x) / alpha, -1e3, 80.0)) } on -2.0..2.0, 0.5..1.5;
         /// x Φ(x), with Φ the distribution function of the standard normal distribution (Hendrycks and Gimpel, 2016).
         Gelu = gelu(x) -> y { x.gelu() } d { normal_cdf(x) + bounded(x, -1e3, 1e3) * normal_pdf(x) } on -3.0..3.0;
         /// The approximation of gelu by tanh: x (1 + tanh(sqrt(2/π) (x + 0.044715 x³))) / 2 (Hendrycks and Gimpel, 2016).
@@ -367,7 +367,7 @@ const SELU_LEFT: f64 = 1.758_099_340_847_376_9;
 /// The derivative of `celu` by alpha, for u = min(x, 0) / alpha.
 #[inline(always)]
 fn celu_by_alpha<R: Real>(u: R) -> R {
-    u.expm1() * (u.one() - u) - u
+    u.expm1() - u * u.exp()
 }
 
 /// tanh(softplus(x)) = n / (n + 2), n = e^x (e^x + 2): 1 from 40 on, where no power overflows yet.

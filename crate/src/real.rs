@@ -68,13 +68,9 @@ macro_rules! real_trait {
             /// 1 / self.
             #[inline(always)]
             fn recip(self) -> Self { self.one() / self }
-            /// 1 / (1 + exp(-self)), from exp(-|self|), which keeps its digits as far as there are any. On the tape one
-            /// node.
+            /// 1 / (1 + exp(-self)): a kernel for lanes, one node on the tape.
             #[inline(always)]
-            fn logistic(self) -> Self {
-                let e = (-self.abs()).exp();
-                Self::select(self.lt(self.zero()), e, self.one()) / (e + self.one())
-            }
+            fn logistic(self) -> Self { ((-self).exp() + self.one()).recip() }
         }
     };
 }
@@ -117,11 +113,19 @@ macro_rules! float_intrinsics {
 
 impl<const N: usize> Real for Lanes<f32, N> {
     lane_basics!(f32);
+    #[inline(always)]
+    fn logistic(self) -> Self {
+        Float::logistic(self)
+    }
     intrinsics!(float_intrinsics);
 }
 
 impl<const N: usize> Real for Lanes<f64, N> {
     lane_basics!(f64);
+    #[inline(always)]
+    fn logistic(self) -> Self {
+        Float::logistic(self)
+    }
     intrinsics!(float_intrinsics);
 }
 

@@ -215,7 +215,7 @@ fn what_is_equal_constant_or_not_needed_is_not_computed_again() {
         let _ = unused;
         Ok(vec![twice])
     };
-    let mut plan = planned(&tape, &[x.clone()], program).unwrap();
+    let mut plan = planned(&tape, std::slice::from_ref(&x), program).unwrap();
     // One sine, one sum, one product; in one pass.
     assert_eq!((count(&plan, "ops"), count(&plan, "fused"), steps(&plan)), (3, 3, 1), "{}", plan.to_json());
     same_bits(&mut plan, &tape, &[x], program, "sines");
@@ -233,7 +233,7 @@ fn operations_between_other_operations_are_one_pass_each_time() {
         // Reads what comes before the product and what comes after it.
         Ok(vec![(b.exp() + a).sqrt(), a + x[0].lit(1.0)])
     };
-    let mut plan = planned(&tape, &[x.clone()], program).unwrap();
+    let mut plan = planned(&tape, std::slice::from_ref(&x), program).unwrap();
     assert_eq!(steps(&plan), 3, "{}", plan.to_json());
     same_bits(&mut plan, &tape, &[x], program, "around a product");
     plan.forget(&tape);
@@ -277,7 +277,7 @@ fn values_that_nobody_else_has_are_written_over() {
     let dims = [100, 10];
     let x = array(&dims, DType::Float32, &[1.0; 1000]);
     let program: &Program<'_> = &|_, x| Ok(vec![x[0].exp() * x[0].lit(2.0) + x[0].sin()]);
-    let mut plan = planned(&tape, &[x.clone()], program).unwrap();
+    let mut plan = planned(&tape, std::slice::from_ref(&x), program).unwrap();
     let place = x.address();
     let y = plan.run(&tape, [x]).unwrap().remove(0);
     assert_eq!(y.address(), place, "the argument was given away");

@@ -109,10 +109,15 @@ fn lgamma(x: Pair) -> Pair {
     // where (z - 1/2) ln z is too large, its low part is no number
     let y = Lanes::select(stirling.high.lt(inf), y.high + y.low, Lanes::select(left, -inf, inf));
     let (u, v) = (x - 1.0, x - 2.0);
-    let one = u * poly!(u; -0.577_215_664_901_532_9, 0.822_467_033_424_113, -0.400_685_634_386_531_76,
+    // beside 1 the product with the first coefficient is a sum, so that all is rounded once
+    let first = Sum::product(u, Lanes::splat(-0.577_215_664_901_532_9));
+    let one = u
+        * u
+        * poly!(u; 0.822_467_033_424_113, -0.400_685_634_386_531_76,
         0.270_580_808_428_444_6, -0.207_385_551_028_603_8, 0.169_557_176_470_931_9, -0.144_049_896_572_559_65,
         0.125_509_849_375_828_8, -0.111_334_376_577_547_77, 0.100_069_627_235_830_35, -0.090_931_267_512_862_29,
         0.085_721_672_426_679_27, -0.078_972_604_495_198_36);
+    let one = first.high + (first.low + one);
     let two = v * poly!(v; 0.422_784_335_098_467_13, 0.322_467_033_424_113_26, -0.067_352_301_053_198_23,
         0.020_580_808_427_739_912, -0.007_385_551_028_553_556, 0.002_890_510_355_686_267, -0.001_192_753_951_104_188_9,
         0.000_509_663_836_458_325_2, -0.000_223_148_954_972_593_87, 0.000_100_024_623_046_342_39,
@@ -162,7 +167,7 @@ fn digamma(x: Pair) -> Pair {
 
 /// Σ (x + k)^-s over k >= 0, for s >= 2 and x > 0: terms up to beyond s / 2 + 9, an integral, and its corrections.
 #[inline(never)]
-fn zeta(s: Pair, x: Pair) -> Pair {
+fn zeta(s: Pair, x: Pair) -> Sum<2> {
     /// B_2j / (2j)!.
     const CORRECTIONS: [f64; 12] = [
         0.083_333_333_333_333_33,
@@ -197,7 +202,7 @@ fn zeta(s: Pair, x: Pair) -> Pair {
     }
     let rest = Sum::from(integral).over(Sum::from(s - 1.0)).plus(Sum { high: last * 0.5, low: sum });
     let total = total.plus(rest);
-    Lanes::select(plain.lt(Lanes::splat(f64::INFINITY)), total.high + total.low, plain)
+    Sum::select(plain.lt(Lanes::splat(f64::INFINITY)), total, Sum::from(plain))
 }
 
 /// The derivative of order n of digamma, for n rounded to an integer: -(-1)^n n! Σ (x + k)^-(n + 1).
@@ -209,15 +214,14 @@ fn polygamma(n: Pair, x: Pair) -> Pair {
     let s = order + 1.0;
     let even = from_integer(order * 0.5).eq(zero);
     let left = x.lt(zero);
-    let mut sum = zeta(s.detach(), Lanes::select(left, one - x, x).detach()).detach();
+    let mut sum = zeta(s.detach(), Lanes::select(left, one - x, x).detach());
     if left.any() {
         // The sum over all integers k, without those on the other side.
         let d = from_integer(x);
-        let (above, below) =
-            (zeta(s.detach(), (d + 1.0).detach()).detach(), zeta(s.detach(), (one - d).detach()).detach());
-        let other = below - sum;
+        let (above, below) = (zeta(s.detach(), (d + 1.0).detach()).high, zeta(s.detach(), (one - d).detach()).high);
+        let other = below - sum.high;
         let all = pow_f64(d, -s) + (above + Lanes::select(even, -other, other));
-        sum = Lanes::select(left, all, sum);
+        sum = Sum::select(left, Sum::from(all), sum);
     }
     let mut factorial = Sum::from(one);
     for k in 2..=170 {
@@ -228,7 +232,10 @@ fn polygamma(n: Pair, x: Pair) -> Pair {
         let next = factorial.times(Sum::from(k));
         factorial = Sum::select(order.lt(k), factorial, next);
     }
-    let y = sum * factorial.high;
+    let product = Sum::product(sum.high, factorial.high);
+    let y = product.high + (product.low + sum.low * factorial.high);
+    // beyond the range of the halves that the exact product is made of
+    let y = Lanes::select(y.eq(y), y, sum.high * factorial.high);
     let y = Lanes::select(even, -y, y);
     let y = Lanes::select(n.eq(zero), digamma(x.detach()).detach(), y);
     Lanes::select(n.ge(zero) & n.le(Lanes::splat(170.0)) & x.eq(x), y, Lanes::splat(f64::NAN))

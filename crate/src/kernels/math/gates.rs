@@ -6,7 +6,7 @@
 
 use super::double::Sum;
 use super::erf::{normal_near_f64, normal_tail_f64};
-use super::exp::{exp_to_single, fraction_f32, power_of_two_f64, scale_f32, scale_f64, significand_f64};
+use super::exp::{exp_f32, exp_to_single, fraction_f32, power_of_two_f64, scale_f32, scale_f64, significand_f64};
 use crate::kernels::lanes::{Lanes, Mask};
 
 /// x / (1 + e) to the right, x (1 + f) / (1 + e) 2^n to the left, for e = (1 + f) 2^n = e^-|v|. There f takes on what the
@@ -36,6 +36,19 @@ fn gated_f64<const N: usize>(x: Lanes<f64, N>, v: Sum<N>) -> Lanes<f64, N> {
     let minus = Sum::select(left, v, v.minus());
     let (p, shifted) = significand_f64(minus.high.pmax(Lanes::splat(-760.0)), minus.low);
     gated!(x, left, (p.high - 1.0) + p.low, scale_f64(p.high, shifted), scale_f64, shifted)
+}
+
+/// σ(x), by [`gated!`] of 1.
+#[inline(always)]
+pub fn logistic_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
+    gated_f64(Lanes::splat(1.0), Sum::from(x))
+}
+
+/// σ(x).
+#[inline(always)]
+pub fn logistic_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    let e = exp_f32(-x.abs());
+    Lanes::select(x.lt(Lanes::splat(0.0)), e, Lanes::splat(1.0)) / (e + 1.0)
 }
 
 /// x σ(x).

@@ -120,6 +120,8 @@ float! {
     erf = erf::erf_f32, erf::erf_f64;
     /// The inverse of the error function: ±inf at ±1, NaN outside [-1, 1].
     erfinv = erf::erfinv_f32, erf::erfinv_f64;
+    /// σ(self) = 1 / (1 + e^-self).
+    logistic = gates::logistic_f32, gates::logistic_f64;
     /// self σ(self), σ(x) = 1 / (1 + e^-x).
     silu = gates::silu_f32, gates::silu_f64;
     /// self Φ(self), Φ the distribution function of the standard normal distribution.
