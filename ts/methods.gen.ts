@@ -415,7 +415,7 @@ export abstract class TensorOps extends Handle {
    * The angle of the point (b, a) in radians, in [-π, π]; the derivatives at (0, 0), where there is no angle, are 0.
    * @shapes the arguments broadcast
    * @dtypes float32, float64
-   * @derivative `∂y/∂a = perLength(b, a)`, `∂y/∂b = -perLength(a, b)`
+   * @derivative `∂y/∂a = b / (b * b + a * a)`, `∂y/∂b = -(a / (a * a + b * b))`
    */
   atan2(this: Tensor, b: TensorLike): Tensor {
     return atan2(this, b);
@@ -426,7 +426,7 @@ export abstract class TensorOps extends Handle {
    * argument is infinite ±1 and 0.
    * @shapes the arguments broadcast
    * @dtypes float32, float64
-   * @derivative `∂y/∂a = a / b`, `∂y/∂b = b / a`
+   * @derivative `∂y/∂a = a / y`, `∂y/∂b = b / y`
    */
   hypot(this: Tensor, b: TensorLike): Tensor {
     return hypot(this, b);

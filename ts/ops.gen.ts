@@ -1379,7 +1379,7 @@ export function pow(a: TensorLike, b: TensorLike): Tensor {
  * The angle of the point (b, a) in radians, in [-π, π]; the derivatives at (0, 0), where there is no angle, are 0.
  * @shapes the arguments broadcast
  * @dtypes float32, float64
- * @derivative `∂y/∂a = perLength(b, a)`, `∂y/∂b = -perLength(a, b)`
+ * @derivative `∂y/∂a = b / (b * b + a * a)`, `∂y/∂b = -(a / (a * a + b * b))`
  */
 export function atan2(a: TensorLike, b: TensorLike): Tensor {
   return binary(16, "atan2", a, b);
@@ -1390,7 +1390,7 @@ export function atan2(a: TensorLike, b: TensorLike): Tensor {
  * is infinite ±1 and 0.
  * @shapes the arguments broadcast
  * @dtypes float32, float64
- * @derivative `∂y/∂a = a / b`, `∂y/∂b = b / a`
+ * @derivative `∂y/∂a = a / y`, `∂y/∂b = b / y`
  */
 export function hypot(a: TensorLike, b: TensorLike): Tensor {
   return binary(17, "hypot", a, b);
