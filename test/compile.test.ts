@@ -1,7 +1,7 @@
 // Compiled functions: what a plan is made for, what it computes, what it owns.
 import { describe, expect, it, vi } from "vitest";
 import {
-  compile, crossEntropy, exp, grad, jvp, linear, matmul, memory, mul, noGrad, random, relu, sin, sum, tensor, Tensor, tidy,
+  compile, crossEntropy, exp, grad, jvp, keep, linear, matmul, memory, mul, noGrad, random, relu, sin, sum, tensor, Tensor, tidy,
   valueAndGrad, vjp, vmap, where,
 } from "wengert";
 import { adam, Adam } from "wengert/optim";
@@ -204,6 +204,8 @@ describe("compile refuses", () => {
     ["a function as an argument", () => f(anything(() => x)), "compile: argument 1 must be a tensor, data, a plain value, or arrays and objects of such, got a function"],
     ["a disposed tensor", () => { const gone = tensor(1); gone.dispose(); f(gone); }, "compile: argument 1 was disposed"],
     ["a pullback", () => compile((x: Tensor) => vjp(sin, x))(x), "compile: a pullback or pushforward ends with the transformation that it was made in; call it inside"],
+    ["to keep what it has not computed", () => compile((x: Tensor) => keep(x.sin()))(x),
+      "variable: inside compile a tensor stands for the argument of every call and has no value to read; choose between values with where(), or give what decides as a plain number or boolean"],
     ["a shape error at its line", () => compile((x: Tensor) => x.add([1, 2, 3]))(x), "add: shapes must be equal or 1 in each dimension, aligned at the end, got [2] and [3]"],
   ])("%s", (_, run, message) => {
     expect(refusal(run).message).toBe(message);

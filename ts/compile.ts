@@ -183,6 +183,7 @@ function assembled({ definition, results, leaves }: Kind): unknown {
 
 /** Runs `f` on tensors without values, and makes a plan of what it records. */
 function planned(f: AnyFunction, patterns: readonly Pattern[], tensors: readonly Tensor[]): Kind {
+  let plan = 0;
   const inputs = tensors.values();
   const signature = `(${patterns.map((pattern) => patternText(pattern, inputs)).join(", ")})`;
   const body = (): readonly [Kind, readonly Tensor[]] => {
@@ -195,12 +196,17 @@ function planned(f: AnyFunction, patterns: readonly Pattern[], tensors: readonly
     const slots = scratch(tensors.length + results.length);
     put(slots, 0, placeholders);
     put(slots, tensors.length, results);
-    const plan = core.compile(tensors.length, results.length);
+    plan = core.compile(tensors.length, results.length);
     if (plan === 0) raise("compile");
     const kept = leaves.map((leaf) => (isTensor(leaf.value) ? result : leaf));
     return [{ arguments: patterns, plan, signature, definition, results: results.length, leaves: kept }, []];
   };
-  return transform("compile", body, true);
+  try {
+    return transform("compile", body, true);
+  } catch (error) {
+    if (plan !== 0) core.forget(plan); // what was kept inside could not be computed
+    throw error;
+  }
 }
 
 /** What a placeholder is for, by the numbers of the core. */

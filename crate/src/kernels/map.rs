@@ -12,6 +12,8 @@ pub trait Vector: Elem + Lane {
     /// The values that a kernel takes at once: a few 128-bit registers, which share the constants of a polynomial and
     /// the overhead of the loop.
     type V: Real + Pack<Elem = Self>;
+    /// The same for derivatives, which are many: fewer values, for the size of the program.
+    type Partial: Real + Pack<Elem = Self>;
 }
 
 /// A vector that can be loaded from and stored to memory.
@@ -33,33 +35,38 @@ pub trait Pack: Real {
     unsafe fn store_mask(mask: Self::Mask, to: *mut u8);
 }
 
+impl<T: Elem + Lane, const N: usize> Pack for Lanes<T, N>
+where
+    Lanes<T, N>: Real<Mask = Mask<T, N>>,
+{
+    type Elem = T;
+    const WIDTH: usize = N;
+    #[inline(always)]
+    unsafe fn load(from: *const T) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Lanes::load(from) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut T) {
+        // SAFETY: the caller's promise.
+        unsafe { Lanes::store(self, to) }
+    }
+    #[inline(always)]
+    unsafe fn store_mask(mask: Mask<T, N>, to: *mut u8) {
+        // SAFETY: the caller's promise.
+        unsafe { Lanes(mask.to_array().map(u8::from)).store(to) }
+    }
+}
+
 macro_rules! vectors {
-    ($($t:ty, $n:literal);+) => {$(
+    ($($t:ty, $width:literal, $partial:literal);+) => {$(
         impl Vector for $t {
-            type V = Lanes<$t, $n>;
-        }
-        impl Pack for Lanes<$t, $n> {
-            type Elem = $t;
-            const WIDTH: usize = $n;
-            #[inline(always)]
-            unsafe fn load(from: *const $t) -> Self {
-                // SAFETY: the caller's promise.
-                unsafe { Lanes::load(from) }
-            }
-            #[inline(always)]
-            unsafe fn store(self, to: *mut $t) {
-                // SAFETY: the caller's promise.
-                unsafe { Lanes::store(self, to) }
-            }
-            #[inline(always)]
-            unsafe fn store_mask(mask: Mask<$t, $n>, to: *mut u8) {
-                // SAFETY: the caller's promise.
-                unsafe { Lanes(mask.to_array().map(u8::from)).store(to) }
-            }
+            type V = Lanes<$t, $width>;
+            type Partial = Lanes<$t, $partial>;
         }
     )+};
 }
-vectors!(f32, 16; f64, 4; i32, 4; u8, 16);
+vectors!(f32, 16, 8; f64, 4, 2; i32, 4, 4; u8, 16, 16);
 
 /// The widest vector, in lanes.
 pub const MAX_WIDTH: usize = 16;
@@ -133,7 +140,7 @@ pub type Kernel = unsafe fn(usize, &Operands, *mut u8);
 pub unsafe fn map<F: Function, T: Vector>(len: usize, x: &Operands, out: *mut u8) {
     let f = |x: [T::V; MAX_OPERANDS]| F::value(std::array::from_fn(|k| x[k]));
     // SAFETY: the caller's promise.
-    unsafe { run::<T, T>(len, F::ARITY, x, out, |x, out: *mut T| f(x).store(out), map::<F, T>) }
+    unsafe { run::<T::V, T>(len, F::ARITY, x, out, |x, out: *mut T| f(x).store(out), map::<F, T>) }
 }
 
 /// Where [`map_partial`] expects y, the cotangent or tangent, and what is added; the arguments stand before.
@@ -149,9 +156,9 @@ pub const ACC: usize = MAX_ARITY + 2;
 /// That of [`Kernel`]; all operands must be readable, those that the derivative does not use may repeat any value.
 #[inline(never)]
 pub unsafe fn map_partial<F: Function, T: Vector, const I: usize>(len: usize, x: &Operands, out: *mut u8) {
-    let f = |x: [T::V; MAX_OPERANDS]| x[ACC] + x[G] * F::partial(I, std::array::from_fn(|k| x[k]), x[Y]);
+    let f = |x: [T::Partial; MAX_OPERANDS]| x[ACC] + x[G] * F::partial(I, std::array::from_fn(|k| x[k]), x[Y]);
     // SAFETY: the caller's promise.
-    unsafe { run::<T, T>(len, MAX_OPERANDS, x, out, |x, out: *mut T| f(x).store(out), map_partial::<F, T, I>) }
+    unsafe { run::<T::Partial, T>(len, MAX_OPERANDS, x, out, |x, out: *mut T| f(x).store(out), map_partial::<F, T, I>) }
 }
 
 /// `out[k] = 1` where the test holds for `a[k], b[k]`, else 0; `out` are bytes.
@@ -162,7 +169,7 @@ pub unsafe fn map_partial<F: Function, T: Vector, const I: usize>(len: usize, x:
 pub unsafe fn test<P: Predicate, T: Vector>(len: usize, x: &Operands, out: *mut u8) {
     let f = |x: [T::V; MAX_OPERANDS]| P::holds([x[0], x[1]]);
     // SAFETY: the caller's promise.
-    unsafe { run::<T, u8>(len, 2, x, out, |x, out: *mut u8| T::V::store_mask(f(x), out), test::<P, T>) }
+    unsafe { run::<T::V, u8>(len, 2, x, out, |x, out: *mut u8| T::V::store_mask(f(x), out), test::<P, T>) }
 }
 
 /// The loop over vectors.
@@ -170,35 +177,35 @@ pub unsafe fn test<P: Predicate, T: Vector>(len: usize, x: &Operands, out: *mut 
 /// # Safety
 /// That of [`Kernel`], for `used` operands; `f` writes one vector of results; `again` is the kernel itself.
 #[inline(always)]
-unsafe fn run<T: Vector, O: Copy>(
+unsafe fn run<V: Pack, O: Copy>(
     len: usize,
     used: usize,
     x: &Operands,
     out: *mut u8,
-    f: impl Fn([T::V; MAX_OPERANDS], *mut O),
+    f: impl Fn([V; MAX_OPERANDS], *mut O),
     again: Kernel,
 ) {
-    let width = T::V::WIDTH;
+    let width = V::WIDTH;
     let whole = len - len % width;
     let mut cursors = Cursors::default();
     // SAFETY: the caller's promise; positions stay within `len`.
     unsafe {
         if whole > 0 {
-            cursors.point::<T>(&x[..used]);
+            cursors.point::<V>(&x[..used]);
             // Copies of their own: the stores of the loop could otherwise change them.
             let (start, step) = (cursors.start, cursors.step);
             let mut at = 0;
             while at < whole {
-                let first = T::V::load(start[0].wrapping_add(at * step[0]).cast());
+                let first = V::load(start[0].wrapping_add(at * step[0]).cast());
                 let load = |k: usize| {
-                    if k == 0 || k >= used { first } else { T::V::load(start[k].wrapping_add(at * step[k]).cast()) }
+                    if k == 0 || k >= used { first } else { V::load(start[k].wrapping_add(at * step[k]).cast()) }
                 };
                 f(std::array::from_fn(load), out.cast::<O>().add(at));
                 at += width;
             }
         }
         if whole < len {
-            finish::<T, O>(whole, len - whole, &x[..used], out, again);
+            finish::<V, O>(whole, len - whole, &x[..used], out, again);
         }
     }
 }
@@ -229,19 +236,19 @@ impl Cursors {
     /// Sets the cursors to the operands. They point into this very place, which must not move.
     ///
     /// # Safety
-    /// At least one value of type T is readable in each operand.
+    /// At least one value of the vector's type is readable in each operand.
     #[inline(never)]
-    unsafe fn point<T: Vector>(&mut self, x: &[Operand]) {
+    unsafe fn point<V: Pack>(&mut self, x: &[Operand]) {
         for (k, operand) in x.iter().enumerate() {
             self.start[k] = operand.start;
-            self.step[k] = size_of::<T>();
+            self.step[k] = size_of::<V::Elem>();
             if operand.reach != Reach::Slice {
                 self.step[k] = 0;
             }
             if operand.reach == Reach::One {
-                let block = self.blocks[k].as_mut_ptr().cast::<T>();
+                let block = self.blocks[k].as_mut_ptr().cast::<V::Elem>();
                 // SAFETY: the caller's promise; a block holds the widest vector.
-                unsafe { fill(block, 0, *operand.start.cast::<T>()) };
+                unsafe { fill::<V>(block, 0, *operand.start.cast::<V::Elem>()) };
                 self.start[k] = block.cast();
             }
         }
@@ -251,9 +258,9 @@ impl Cursors {
 /// Writes `x` to the lanes of a vector from `first` on.
 ///
 /// # Safety
-/// `block` has room for one vector of T.
-unsafe fn fill<T: Vector>(block: *mut T, first: usize, x: T) {
-    for lane in first..T::V::WIDTH {
+/// `block` has room for one vector.
+unsafe fn fill<V: Pack>(block: *mut V::Elem, first: usize, x: V::Elem) {
+    for lane in first..V::WIDTH {
         // SAFETY: the caller's promise.
         unsafe { *block.add(lane) = x };
     }
@@ -262,9 +269,9 @@ unsafe fn fill<T: Vector>(block: *mut T, first: usize, x: T) {
 /// The `rest` elements after the whole vectors: copied to blocks of one vector, for which the kernel is called again.
 ///
 /// # Safety
-/// That of [`Kernel`] for elements T and results O.
+/// That of [`Kernel`] for the vector's elements and results O.
 #[inline(never)]
-unsafe fn finish<T: Vector, O: Copy>(whole: usize, rest: usize, x: &[Operand], out: *mut u8, again: Kernel) {
+unsafe fn finish<V: Pack, O: Copy>(whole: usize, rest: usize, x: &[Operand], out: *mut u8, again: Kernel) {
     let mut ends: [Block; MAX_OPERANDS] = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
     let mut result = Block::uninit();
     let mut operands = [Operand::ZERO; MAX_OPERANDS];
@@ -273,16 +280,16 @@ unsafe fn finish<T: Vector, O: Copy>(whole: usize, rest: usize, x: &[Operand], o
         for ((operand, end), x) in operands.iter_mut().zip(&mut ends).zip(x) {
             *operand = *x;
             if x.is_slice() {
-                let (from, end) = (x.start.cast::<T>().add(whole), end.as_mut_ptr().cast::<T>());
+                let (from, end) = (x.start.cast::<V::Elem>().add(whole), end.as_mut_ptr().cast::<V::Elem>());
                 for k in 0..rest {
                     *end.add(k) = *from.add(k);
                 }
                 // Whole vectors are read: what follows the rest is its first value again.
-                fill(end, rest, *from);
+                fill::<V>(end, rest, *from);
                 operand.start = end.cast();
             }
         }
-        again(T::V::WIDTH, &operands, result.as_mut_ptr().cast());
+        again(V::WIDTH, &operands, result.as_mut_ptr().cast());
         let (from, to) = (result.as_ptr().cast::<O>(), out.cast::<O>().add(whole));
         for k in 0..rest {
             *to.add(k) = *from.add(k);

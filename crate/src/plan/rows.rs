@@ -48,7 +48,7 @@ enum Extent {
 struct Instruction {
     run: Loop,
     operands: SmallVec<[Option<Cell>; 4]>,
-    /// Bytes from the start of the scratch area.
+    /// Bytes from the start of the scratch area; rows of a result are not there.
     out: usize,
     size: usize,
     extent: Extent,
@@ -77,6 +77,14 @@ struct Reader {
     places: Vec<usize>,
 }
 
+/// What the instructions work on: some rows of the inputs and results.
+struct Pass<'a> {
+    readers: &'a [Reader],
+    results: &'a [Array],
+    first: usize,
+    rows: usize,
+}
+
 impl Rows {
     /// Lays out a unit for rows of `shape`. Errors: `memory`.
     pub fn new(shape: Shape, inputs: &[Aval], program: &[Operation]) -> Result<Rows> {
@@ -90,7 +98,6 @@ impl Rows {
         };
         let ones = inputs.iter().map(|_| room(PAD)).collect();
         let (mut constants, mut known): (Vec<usize>, Vec<&Array>) = (Vec::new(), Vec::new());
-        let mut made: Vec<usize> = Vec::new();
         let mut instructions = Vec::with_capacity(program.len());
         for Operation { run, sources, aval, output, .. } in program {
             let cells: SmallVec<[Cell; 4]> = sources
@@ -116,8 +123,11 @@ impl Rows {
                 Loop::Fold(_) => cells.iter().copied().map(Some).collect(),
             };
             let (size, extent) = (aval.dtype.size(), extent(aval));
-            let out = room(if extent == Extent::Row { ROWS.min(rows_in(shape)) * length * size } else { PAD });
-            made.push(out);
+            let out = room(match (extent, output) {
+                (Extent::One, _) => PAD,
+                (Extent::Row, Some(_)) => 0,
+                (Extent::Row, None) => ROWS.min(rows_in(shape)) * length * size,
+            });
             instructions.push(Instruction { run: *run, operands, out, size, extent, output: *output });
         }
         let scratch = Buffer::new(bytes)?;
@@ -156,14 +166,14 @@ impl Rows {
         for first in (0..count).step_by(ROWS) {
             let rows = ROWS.min(count - first);
             self.gather_ones(&readers, first, rows);
+            let pass = Pass { readers: &readers, results: &results, first, rows };
             for instruction in &self.instructions {
-                self.run_instruction(instruction, &readers, first, rows);
-                if let Some(y) = instruction.output {
-                    let elements = if instruction.extent == Extent::Row { self.length() } else { 1 };
-                    let bytes = elements * instruction.size;
-                    let to = results[y].address().wrapping_add(first * bytes);
+                self.run_instruction(instruction, &pass);
+                // Values of rows are made as a whole vector, which a result may have no room for.
+                if let (Some(y), Extent::One) = (instruction.output, instruction.extent) {
+                    let to = results[y].address().wrapping_add(first * instruction.size);
                     // SAFETY: the result has these rows at this place; the instruction has made as many.
-                    unsafe { self.at(instruction.out).copy_to_nonoverlapping(to, rows * bytes) };
+                    unsafe { self.at(instruction.out).copy_to_nonoverlapping(to, rows * instruction.size) };
                 }
             }
         }
@@ -206,14 +216,23 @@ impl Rows {
         }
     }
 
-    fn run_instruction(&self, instruction: &Instruction, readers: &[Reader], first: usize, rows: usize) {
+    /// Where an instruction writes: rows of a result go to their place at once.
+    fn made(&self, instruction: &Instruction, pass: &Pass<'_>) -> *mut u8 {
+        match (instruction.output, instruction.extent) {
+            (Some(y), Extent::Row) => {
+                pass.results[y].address().wrapping_add(pass.first * self.length() * instruction.size)
+            }
+            _ => self.at(instruction.out),
+        }
+    }
+
+    fn run_instruction(&self, instruction: &Instruction, pass: &Pass<'_>) {
         let length = self.length();
-        let out = self.at(instruction.out);
+        let out = self.made(instruction, pass);
         match instruction.run {
             Loop::Fold(fold) => {
-                for row in 0..rows {
-                    let from =
-                        instruction.operands[0].map(|cell| self.operand(cell, readers, first, row, Extent::Row).start);
+                for row in 0..pass.rows {
+                    let from = instruction.operands[0].map(|cell| self.operand(cell, pass, row, Extent::Row).start);
                     let from = from.unwrap_or(Operand::ZERO.start);
                     // SAFETY: the operand has the elements of the row, the place of the result one element.
                     unsafe { fold(from, length, out.wrapping_add(row * instruction.size)) };
@@ -221,12 +240,12 @@ impl Rows {
             }
             Loop::Map(map) => {
                 // Values of rows are one vector, whatever the number of rows.
-                let (calls, len) = if instruction.extent == Extent::One { (1, MAX_WIDTH) } else { (rows, length) };
+                let (calls, len) = if instruction.extent == Extent::One { (1, MAX_WIDTH) } else { (pass.rows, length) };
                 for row in 0..calls {
                     let mut operands: Operands = [Operand::ZERO; MAX_OPERANDS];
                     for (operand, cell) in operands.iter_mut().zip(&instruction.operands) {
                         if let Some(cell) = *cell {
-                            *operand = self.operand(cell, readers, first, row, instruction.extent);
+                            *operand = self.operand(cell, pass, row, instruction.extent);
                         }
                     }
                     let to = out.wrapping_add(row * len * instruction.size);
@@ -238,17 +257,17 @@ impl Rows {
     }
 
     /// A value as a kernel reads it that makes a row, or the values of all rows.
-    fn operand(&self, cell: Cell, readers: &[Reader], first: usize, row: usize, made: Extent) -> Operand {
+    fn operand(&self, cell: Cell, pass: &Pass<'_>, row: usize, made: Extent) -> Operand {
         let (start, size, extent) = match cell {
             Cell::Constant(k) => return Operand { reach: Operand::ZERO.reach, start: self.at(self.constants[k]) },
             Cell::Made(k) => {
-                let Instruction { out, size, extent, .. } = self.instructions[k];
-                (self.at(out).cast_const(), size, extent)
+                let instruction = &self.instructions[k];
+                (self.made(instruction, pass).cast_const(), instruction.size, instruction.extent)
             }
             Cell::Input(k) if self.inputs[k].1 == Extent::One => {
-                (self.at(self.ones[k]).cast_const(), readers[k].size, Extent::One)
+                (self.at(self.ones[k]).cast_const(), pass.readers[k].size, Extent::One)
             }
-            Cell::Input(k) => return Operand::run(readers[k].row(first + row, self.length()), true),
+            Cell::Input(k) => return Operand::run(pass.readers[k].row(pass.first + row, self.length()), true),
         };
         match (extent, made) {
             (Extent::Row, _) => Operand::run(start.wrapping_add(row * self.length() * size), true),
