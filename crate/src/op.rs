@@ -211,6 +211,15 @@ impl std::ops::BitOr for Keeps {
     }
 }
 
+/// A call of a function of its own with this body.
+macro_rules! apart {
+    ($(<$t:lifetime>)? ($($x:ident: $X:ty),+) -> $Y:ty $body:block) => {{
+        #[inline(never)]
+        fn apart$(<$t>)?($($x: $X),+) -> $Y $body
+        apart($($x),+)
+    }};
+}
+
 macro_rules! primitives {
     ($($P:ident),+ $(,)?) => {
         /// A primitive with its attributes: what a node of the tape carries. This is the only list of primitives.
@@ -225,14 +234,19 @@ macro_rules! primitives {
             fn from(p: $P) -> Op { Op::$P(p) }
         })+
 
-        /// Each method is that of [`Primitive`].
+        /// Each method is that of [`Primitive`]. Those that are long call a function of each primitive's own: engines
+        /// compile a function when it is first called, and one with all of them inside would be most of the program.
         #[allow(missing_docs, reason = "documented at the trait")]
         impl Op {
             pub fn name(&self) -> &'static str { match self { $(Op::$P(p) => p.name()),+ } }
-            pub fn infer(&self, x: &[Aval]) -> Result<Aval> { match self { $(Op::$P(p) => p.infer(x)),+ } }
-            pub fn eval(&self, x: Arrays, out: Aval) -> Result<Array> { match self { $(Op::$P(p) => p.eval(x, out)),+ } }
+            pub fn infer(&self, x: &[Aval]) -> Result<Aval> {
+                match self { $(Op::$P(p) => apart!((p: &$P, x: &[Aval]) -> Result<Aval> { p.infer(x) })),+ }
+            }
+            pub fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+                match self { $(Op::$P(p) => apart!((p: &$P, x: Arrays, out: Aval) -> Result<Array> { p.eval(x, out) })),+ }
+            }
             pub fn elementwise(&self, dtype: DType) -> Option<Elementwise> {
-                match self { $(Op::$P(p) => p.elementwise(dtype)),+ }
+                match self { $(Op::$P(p) => apart!((p: &$P, dtype: DType) -> Option<Elementwise> { p.elementwise(dtype) })),+ }
             }
             pub fn run_fold(&self, x: Aval) -> Option<RunFold> { match self { $(Op::$P(p) => p.run_fold(x)),+ } }
             pub fn is_identity(&self) -> bool { match self { $(Op::$P(p) => p.is_identity()),+ } }
@@ -246,18 +260,34 @@ macro_rules! primitives {
             pub fn parameter(&self, i: usize) -> Option<&'static str> { match self { $(Op::$P(p) => p.parameter(i)),+ } }
             pub fn formula(&self, i: usize) -> Option<&'static str> { match self { $(Op::$P(p) => p.formula(i)),+ } }
             pub fn vjp<'t>(&self, i: usize, x: &[Var<'t>], y: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
-                match self { $(Op::$P(p) => p.vjp(i, x, y, g)),+ }
+                match self {
+                    $(Op::$P(p) => apart!(<'t> (p: &$P, i: usize, x: &[Var<'t>], y: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
+                        p.vjp(i, x, y, g)
+                    })),+
+                }
             }
             pub fn pullback<'t>(
                 &self, wanted: u32, x: &[Var<'t>], y: Var<'t>, g: Var<'t>,
             ) -> SmallVec<[Option<Var<'t>>; 3]> {
-                match self { $(Op::$P(p) => p.pullback(wanted, x, y, g)),+ }
+                match self {
+                    $(Op::$P(p) => apart!(<'t> (
+                        p: &$P, wanted: u32, x: &[Var<'t>], y: Var<'t>, g: Var<'t>
+                    ) -> SmallVec<[Option<Var<'t>>; 3]> { p.pullback(wanted, x, y, g) })),+
+                }
             }
             pub fn jvp<'t>(&self, x: &[Var<'t>], y: Var<'t>, t: &[Option<Var<'t>>]) -> Option<Var<'t>> {
-                match self { $(Op::$P(p) => p.jvp(x, y, t)),+ }
+                match self {
+                    $(Op::$P(p) => apart!(<'t> (
+                        p: &$P, x: &[Var<'t>], y: Var<'t>, t: &[Option<Var<'t>>]
+                    ) -> Option<Var<'t>> { p.jvp(x, y, t) })),+
+                }
             }
             pub fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
-                match self { $(Op::$P(p) => p.batch(x, size)),+ }
+                match self {
+                    $(Op::$P(p) => apart!(<'t> (p: &$P, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
+                        p.batch(x, size)
+                    })),+
+                }
             }
         }
     };
