@@ -56,6 +56,9 @@ export function host(name) {
   };
 }
 
+/** Milliseconds. Longer calls are not measured: a hundred times as long as wengert's, they would make a run one of hours. */
+const slowest = 2000;
+
 /**
  * Computes the result that is compared with the other peers'.
  * @param {import("./peers/peer.mjs").Peer} peer
@@ -65,8 +68,17 @@ export function host(name) {
 async function check({ ops }, { op, params, inputs, check }) {
   const prepared = op in ops ? await ops[op]({ ...params, ...check?.params }, makeInputs(inputs)) : null;
   if (prepared === null) return { cannot: "" };
-  for (let i = 0; i < (check?.calls ?? 1); i++) await prepared.call();
-  return { result: Float64Array.from(await prepared.result()) };
+  const time = async () => {
+    const start = performance.now();
+    await prepared.call();
+    return performance.now() - start;
+  };
+  let ms = await time();
+  for (let i = 1; i < (check?.calls ?? 1); i++) ms = await time();
+  const result = Float64Array.from(await prepared.result());
+  // A first call may be long for what it compiles.
+  const slow = ms > 4 * slowest || (ms > slowest && (await time()) > slowest);
+  return slow ? { cannot: `a call takes more than ${slowest / 1000} seconds` } : { result };
 }
 
 /** The first line of what went wrong. @param {unknown} error */
