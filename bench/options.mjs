@@ -4,12 +4,12 @@ import { peers as known } from "./peers/peer.mjs";
 import { families } from "./workloads/index.mjs";
 
 /** Is this family or workload meant by that word? A workload's first word will do. @param {string} name @param {string} word */
-const matches = (name, word) => name === word || name.startsWith(`${word} `);
+const matches = (name, word) => name === word || name.startsWith(`${word} `) || name.startsWith(`${word},`);
 
 /**
  * @param {readonly string[]} argv what follows the script's name
  * @returns {{ wanted: (name: string) => boolean, asked: (name: string) => boolean, quick: boolean, save: string, peers: string[],
- *   browser: boolean }} `wanted` holds for everything when nothing is named, `asked` for nothing
+ *   browser: boolean, page: boolean }} `wanted` holds for everything when nothing is named, `asked` for nothing
  */
 export function parseOptions(argv) {
   const others = ["start", "size", "costs", "growth"];
@@ -20,12 +20,13 @@ export function parseOptions(argv) {
     .option("--quick", "fewer samples, shorter warm-up", false)
     .option("--peers <list>", `which to compare, of ${known.join(", ")}`, known.join(","))
     .option("--save <name>", "name of the files in bench/results/", "latest")
-    .option("--browser", "in a browser: Chromium without a window, or the one that opens the printed address", false)
+    .option("--browser", "in Chromium, without a window", false)
+    .option("--page", "in the browser that opens the address that is printed", false)
     .configureOutput({ outputError: () => {} })
     .exitOverride();
   try {
     command.parse(argv, { from: "user" });
-    const { quick, save, peers, browser } = command.opts();
+    const { quick, save, peers, browser, page } = command.opts();
     const names = command.args;
     const all = [...others, ...families.flatMap((family) => [family.name, ...family.cases.map(({ name }) => name)])];
     const unknown = names.find((word) => !all.some((name) => matches(name, word)));
@@ -35,7 +36,7 @@ export function parseOptions(argv) {
     if (stranger !== undefined) throw refusal(`there is no peer '${stranger}'; peers are ${known.join(", ")}`);
     if (!/^[\w.-]+$/.test(save)) throw refusal(`--save must be letters, digits, dots, dashes and underscores, got '${save}'`);
     const asked = (/** @type {string} */ name) => names.some((word) => matches(name, word));
-    return { wanted: (name) => names.length === 0 || asked(name), asked, quick, save, peers: chosen, browser };
+    return { wanted: (name) => names.length === 0 || asked(name), asked, quick, save, peers: chosen, browser, page };
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) process.exit(0); // --help

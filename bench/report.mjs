@@ -74,6 +74,7 @@ export function table(family, peers) {
       "of limit".padStart(9),
     ].join(" "),
   );
+  const told = new Set();
   return {
     /** @param {Row} row */
     print({ name, unit, figures, targets, left }) {
@@ -94,7 +95,10 @@ export function table(family, peers) {
         ].join(" "),
       );
       for (const { text, figure, reached } of targets) console.log(`    ${text}: ${digits(figure)}, ${reached ? "reached" : "NOT REACHED"}`);
-      for (const [peer, reason] of Object.entries(left)) console.log(`    without ${title(peer)}: ${reason}`);
+      for (const line of Object.entries(left).map(([peer, reason]) => `    without ${title(peer)}: ${reason}`)) {
+        if (!told.has(line)) console.log(line);
+        told.add(line);
+      }
     },
   };
 }

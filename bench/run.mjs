@@ -17,7 +17,7 @@ import { measure } from "./session.mjs";
 import { setupPeers } from "./setup.mjs";
 import { families } from "./workloads/index.mjs";
 
-const { wanted, asked, quick, save, peers, browser } = parseOptions(process.argv.slice(2));
+const { wanted, asked, quick, save, peers, browser, page } = parseOptions(process.argv.slice(2));
 const effort = quick ? efforts.quick : efforts.full;
 
 await setupPeers();
@@ -38,9 +38,9 @@ const chosen = families
   .map((family) => ({ ...family, cases: family.cases.filter(({ name }) => wanted(family.name) || wanted(name)) }))
   .filter(({ cases }) => cases.length > 0);
 
-if (browser) {
+if (browser || page) {
   const { inBrowser } = await import("./browser/serve.mjs");
-  const results = await inBrowser({ families: chosen, peers, effort, versions, quick });
+  const results = await inBrowser({ families: chosen, peers, effort, versions, quick, own: page });
   write(`${save}-browser.json`, `${JSON.stringify(results, null, 2)}\n`);
 } else {
   const about = `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}`;

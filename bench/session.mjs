@@ -61,13 +61,14 @@ export async function measure(workload, peers, effort, connect) {
     }
     const spent = new Map([...samples.keys()].map((name) => [name, 0]));
     for (let round = 1; round < effort.rounds; round++) {
-      for (const [name, list] of samples) {
+      for (const [name, { ask }] of connections) {
+        const list = samples.get(name) ?? [];
         const so = spent.get(name) ?? 0;
         if (so > effort.mostMs && round >= 5) continue;
         // Of calls that take seconds three samples tell enough.
         if (so > 5 * effort.mostMs && round >= 3) continue;
         const start = performance.now();
-        list.push((await connections.get(name)?.ask("sample")).ms);
+        list.push((await ask("sample")).ms);
         spent.set(name, so + performance.now() - start);
       }
     }
