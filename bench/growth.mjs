@@ -113,7 +113,6 @@ function memories() {
     const block = checkpoint(chain(inside));
     const blocks = (/** @type {Tensor} */ x) => Array.from({ length: depth / inside }).reduce((/** @type {Tensor} */ y) => block(y), x);
     points.push(
-      { series: "value", x: depth, value: peak(() => chain(depth)(x)) },
       { series: "forward mode", x: depth, value: peak(() => jvp(chain(depth), [x], [x])) },
       { series: "reverse mode", x: depth, value: peak(() => grad((/** @type {Tensor} */ x) => sum(chain(depth)(x)))(x)) },
       { series: "reverse mode, checkpoints", x: depth, value: peak(() => grad((/** @type {Tensor} */ x) => sum(blocks(x)))(x)) },
@@ -157,6 +156,7 @@ function plot({ title, about, x, y, points }, machine) {
   const series = [...new Set(points.map(({ series }) => series))];
   const colors = [palette.main, palette.other, "#2f855a", "#805ad5", "#b83280", palette.mainLight, palette.faint];
   const range = (/** @type {"x" | "value"} */ key) => points.map((point) => point[key]);
+  const across = logarithmic(x, Math.min(...range("x")), Math.max(...range("x")));
   return chart({
     width: 620,
     height: 340,
@@ -164,9 +164,9 @@ function plot({ title, about, x, y, points }, machine) {
     data: { values: points },
     mark: { type: "line", strokeWidth: 2, point: { size: 35 } },
     encoding: {
-      x: { ...logarithmic(x, Math.min(...range("x")), Math.max(...range("x"))), field: "x" },
+      x: { ...across, field: "x", axis: { ...across.axis, format: "~s" } },
       y: logarithmic(y, 0.7 * Math.min(...range("value")), 1.4 * Math.max(...range("value"))),
-      color: { field: "series", title: null, scale: { domain: series, range: colors.slice(0, series.length) }, legend: { symbolType: "circle" } },
+      color: { field: "series", title: null, scale: { domain: series, range: colors.slice(0, series.length) }, legend: { symbolType: "circle", labelLimit: 300 } },
     },
   });
 }
