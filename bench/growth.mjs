@@ -30,7 +30,7 @@ const powersOfTwo = (from, to) => Array.from({ length: Math.log2(to / from) + 1 
 async function elements(rounds) {
   const points = [];
   const five = (/** @type {Tensor} */ x, /** @type {Tensor} */ y) => mul(relu(sub(add(mul(x, y), x), y)), x);
-  const compiled = compile(five);
+  const compiled = /** @type {any} */ (compile(five));
   for (const n of [1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7]) {
     const [a, b, out] = [new Float32Array(n).fill(0.5), new Float32Array(n).fill(0.25), new Float32Array(n)];
     const [x, y] = [tensor(a), tensor(b)];
@@ -65,7 +65,7 @@ async function gradient(depth, width, at, rounds) {
   const x = randn([32, width]);
   const weights = Array.from({ length: depth }, () => randn([width, width]).mul(1 / Math.sqrt(width)));
   const loss = (/** @type {Tensor[]} */ weights, /** @type {Tensor} */ x) => sum(net(x, weights));
-  const compiled = compile(grad(loss));
+  const compiled = /** @type {any} */ (compile(grad(loss)));
   const ways = {
     value: freed(() => loss(weights, x)),
     gradient: freed(() => grad(loss)(weights, x)),
@@ -130,7 +130,7 @@ async function jacobians(rounds) {
     const x = randn([n]);
     const f = (/** @type {Tensor} */ x) => net(x, weights);
     const unit = Array.from({ length: n }, (_, i) => tensor(Float32Array.from({ length: n }, (_, j) => Number(i === j))));
-    const compiled = compile(jacrev(f));
+    const compiled = /** @type {any} */ (compile(jacrev(f)));
     const rows = () => {
       const [, pullback] = vjp(f, x);
       for (const e of unit) pullback(e);

@@ -1,10 +1,10 @@
 /** Elementwise functions, float32, on one million and one hundred thousand elements, and expressions of several. */
 import { limits, targets } from "./cases.mjs";
 
-/** @typedef {{ from: number, to: number, arity: number, targets?: import("./cases.mjs").Target[] }} Function what it is tried on */
+/** @typedef {{ from: number, to: number, arity: number, targets?: import("./cases.mjs").Target[] }} Tried what it is tried on */
 
 /** The targets are those of one million elements. */
-const functions = /** @type {Record<string, Function>} */ ({
+const functions = /** @type {Record<string, Tried>} */ ({
   add: { from: -2, to: 2, arity: 2, targets: [targets.times(1, ["tfjs-wasm"])] },
   mul: { from: -2, to: 2, arity: 2, targets: [targets.times(1, ["tfjs-wasm"])] },
   relu: { from: -2, to: 2, arity: 1 },
@@ -22,7 +22,7 @@ const functions = /** @type {Record<string, Function>} */ ({
  * @param {number} size
  * @param {string} op
  * @param {Record<string, unknown>} params
- * @param {Function} function_
+ * @param {Tried} tried
  * @returns {import("./cases.mjs").Case}
  */
 const elements = (name, size, op, params, { arity, from, to, targets = [] }) => ({

@@ -42,6 +42,7 @@ export function opsWith(jitted) {
       const leaves = /** @type {Array_[]} */ (tree.leaves(y));
       if (leaves.some(({ size }) => size > 64)) return blockUntilReady(y);
       for (const leaf of leaves) leaf.ref.dataSync();
+      return undefined;
     };
     const result = () => join(tree.leaves(y).map((/** @type {Array_} */ leaf) => leaf.ref.dataSync()));
     return { call, result };

@@ -124,12 +124,13 @@ export const ops = {
     );
     const last = variables.length - 2;
     const loss = () => {
+      /** @type {any} */
       let h = x;
       for (let i = 0; i <= last; i += 2) {
         h = tf.add(tf.matMul(h, variables[i], false, true), variables[i + 1]);
         if (i < last) h = tf.relu(h);
       }
-      return tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(h), labels), 1)));
+      return /** @type {any} */ (tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(h), labels), 1))));
     };
     const optimizer = { gradient: null, sgd: () => tf.train.sgd(lr), adam: () => tf.train.adam(lr, 0.9, 0.999, 1e-8) }[update]?.();
     let value = 0;

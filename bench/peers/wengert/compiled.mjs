@@ -6,8 +6,8 @@ import { network, opsWith } from "./ops.mjs";
 /** @type {import("../peer.mjs").Ops} */
 export const ops = {
   ...opsWith(
-    (f) => /** @type {typeof f} */ (compile(f)),
-    (f) => /** @type {typeof f} */ (compile(f)),
+    (f) => /** @type {any} */ (compile(f)),
+    (f) => /** @type {any} */ (compile(f)),
   ),
 
   mlp(params, inputs) {
@@ -16,6 +16,7 @@ export const ops = {
     const lossAndGradients = valueAndGrad(loss);
     const result = (/** @type {import("wengert").Tensor} */ value, /** @type {typeof layers} */ all) => [Number(value.item()), ...all[last].w.data()];
     if (update === "gradient") {
+      /** @type {any} */
       const gradient = compile(lossAndGradients);
       let [value, gradients] = gradient(layers, x, labels);
       const call = () => {
@@ -27,15 +28,16 @@ export const ops = {
       return { call, result: () => result(value, gradients) };
     }
     const optimizer = { sgd: sgd({ lr }), adam: adam({ lr }) }[update];
+    /** @type {any} */
     const step = compile(
-      (layers, state, x, labels) => {
+      (/** @type {any} */ layers, /** @type {any} */ state, /** @type {any} */ x, /** @type {any} */ labels) => {
         const [value, gradients] = lossAndGradients(layers, x, labels);
         return [value, ...optimizer.update(gradients, state, layers)];
       },
       { donate: [0, 1] },
     );
     let [weights, state] = [layers, optimizer.init(layers)];
-    /** @type {import("wengert").Tensor | null} */
+    /** @type {any} */
     let value = null;
     const call = () => {
       value?.dispose();

@@ -10,7 +10,7 @@ import { join } from "../join.mjs";
 /** @typedef {(...tensors: Tensor[]) => readonly Tensor[]} Program */
 
 /** @type {Record<string, Operation>} */
-const elementwise = { add, mul, relu, exp, log, sin, cos, tanh, sigmoid, gelu };
+const elementwise = { add, mul, relu, exp, log, sin, cos, tanh, sigmoid, gelu: (x) => gelu(x) };
 
 /** @type {Record<string, Operation>} */
 const expressions = {
@@ -110,9 +110,13 @@ function convolved({ batch, channels, size, filters, kernel }, inputs) {
   return inputs.map((/** @type {Float32Array} */ data, /** @type {number} */ i) => tensor(data, { shape: shapes[i] }));
 }
 
-/** A network: its weights and biases as tensors, its data, and its loss. */
+/**
+ * A network: its weights and biases as tensors, its data, and its loss.
+ * @param {{ batch: number, sizes: number[] }} params
+ * @param {Float32Array[]} inputs
+ */
 export function network({ batch, sizes }, [images, ...data]) {
-  const layers = sizes.slice(1).map((/** @type {number} */ outputs, /** @type {number} */ i) => ({
+  const layers = sizes.slice(1).map((outputs, i) => ({
     w: tensor(data[2 * i], { shape: [outputs, sizes[i]] }),
     b: tensor(data[2 * i + 1]),
   }));
