@@ -81,5 +81,5 @@ async function check({ ops }, { op, params, inputs, check }) {
   return slow ? { cannot: `a call takes more than ${slowest / 1000} seconds` } : { result };
 }
 
-/** The first line of what went wrong. @param {unknown} error */
-const sentence = (error) => (error instanceof Error ? error.message : String(error)).split("\n")[0];
+/** The first sentence of what went wrong. @param {unknown} error */
+const sentence = (error) => (error instanceof Error ? error.message : String(error)).split(/\n|\. /)[0];

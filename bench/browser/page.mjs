@@ -30,6 +30,7 @@ try {
   const { names, peers, effort } = await (await fetch("/task")).json();
   for (const family of families) {
     const cases = family.cases.filter(({ name }) => names.includes(name));
+    if (cases.length === 0) continue;
     /** @type {import("../report.mjs").Row[]} */
     const rows = [];
     const figure = document.createElement("figure");
