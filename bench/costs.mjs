@@ -6,7 +6,7 @@ import {
   add, checkpoint, crossEntropy, grad, graph, hvp, jacrev, jvp, linear, memory, ones, rand, randn, relu, resetPeak, sum, tanh,
   tensor, tidy, tree, vjp, vmap, zeros,
 } from "wengert";
-import { gemm, matrix } from "./peers/plain-js/gemm.mjs";
+import { jacobian as jacobianByHand } from "./peers/plain-js/derivatives.mjs";
 import { sample, summary, warmUp } from "./harness.mjs";
 
 /** @typedef {import("wengert").Tensor} Tensor */
@@ -17,10 +17,13 @@ import { sample, summary, warmUp } from "./harness.mjs";
  * @param {import("./harness.mjs").Effort} effort
  * @param {(() => void)[]} fs
  */
-function times(effort, ...fs) {
-  const calls = fs.map((f) => warmUp(f, effort));
+async function times(effort, ...fs) {
+  const calls = [];
+  for (const f of fs) calls.push(await warmUp(f, effort));
   const samples = fs.map(() => /** @type {number[]} */ ([]));
-  for (let round = 0; round < effort.rounds; round++) fs.forEach((f, i) => samples[i].push(sample(f, calls[i])));
+  for (let round = 0; round < effort.rounds; round++) {
+    for (const [i, f] of fs.entries()) samples[i].push(await sample(f, calls[i]));
+  }
   return samples.map((list) => summary(list).best);
 }
 
@@ -77,9 +80,9 @@ function counts(loss, params) {
 /**
  * Measures and prints all costs.
  * @param {import("./harness.mjs").Effort} effort
- * @returns {Cost[]}
+ * @returns {Promise<Cost[]>}
  */
-export function costs(effort) {
+export async function costs(effort) {
   console.log("\nWhat derivatives cost: ratios within wengert unless said otherwise");
   /** @type {Cost[]} */
   const all = [];
@@ -93,7 +96,7 @@ export function costs(effort) {
   const { params, loss } = mlp();
   const { forward, gradient } = counts(loss, params);
   say("gradient of an MLP: multiply-adds by those of the forward pass", gradient / forward, "<=", 2.6);
-  const [forwardTime, gradientTime] = times(effort, freed(() => loss(params)), freed(() => grad(loss)(params)));
+  const [forwardTime, gradientTime] = await times(effort, freed(() => loss(params)), freed(() => grad(loss)(params)));
   say("gradient of an MLP: time by that of the forward pass", gradientTime / forwardTime, "<=", 3.2);
 
   const long = ones([100_000]);
@@ -105,7 +108,7 @@ export function costs(effort) {
   say("jvp through 2,000 tanh of 100,000 numbers: peak", peakOf(() => jvp(chain, [long], [long])) / 400_000, "<=", 8, "tensors");
 
   const v = tree.map((p) => ones(p.shape), params);
-  const [hvpTime, again] = times(effort, freed(() => hvp(loss, [params], [v])), freed(() => grad(loss)(params)));
+  const [hvpTime, again] = await times(effort, freed(() => hvp(loss, [params], [v])), freed(() => grad(loss)(params)));
   say("hvp of an MLP: time by that of the gradient", hvpTime / again, "<=", 4);
   const gaussNewton = () => {
     const [, pullback] = vjp(loss, params);
@@ -113,7 +116,7 @@ export function costs(effort) {
     pullback(tangent);
     pullback.dispose();
   };
-  const [gaussNewtonTime, once] = times(effort, freed(gaussNewton), freed(() => grad(loss)(params)));
+  const [gaussNewtonTime, once] = await times(effort, freed(gaussNewton), freed(() => grad(loss)(params)));
   say("Gauss-Newton product J'J v: time by that of the gradient", gaussNewtonTime / once, "<=", 4);
 
   const weights = Array.from({ length: 64 }, () => randn([64, 64]).mul(0.1));
@@ -127,7 +130,7 @@ export function costs(effort) {
     });
   const [plain, checkpointed] = [deep(layers), deep(checkpoint(layers))];
   say("checkpoint every 8 layers of 64: peak by the plain one", peakOf(() => checkpointed(weights)) / peakOf(() => plain(weights)), "<=", 0.35);
-  const [checkpointedTime, plainTime] = times(effort, freed(() => checkpointed(weights)), freed(() => plain(weights)));
+  const [checkpointedTime, plainTime] = await times(effort, freed(() => checkpointed(weights)), freed(() => plain(weights)));
   say("checkpoint every 8 layers of 64: time by the plain one", checkpointedTime / plainTime, "<=", 1.45);
 
   const [w1, w2] = [randn([64, 64]).mul(0.1), randn([64, 64]).mul(0.1)];
@@ -139,8 +142,9 @@ export function costs(effort) {
     rows.forEach((row) => pullback(row));
     pullback.dispose();
   };
-  const byHand = jacobianByHand(/** @type {Float32Array} */ (w1.data()), /** @type {Float32Array} */ (w2.data()), /** @type {Float32Array} */ (at.data()));
-  const [batchedTime, loopTime, handTime] = times(effort, freed(() => jacrev(net)(at)), freed(byPullbacks), byHand);
+  const [a, b, c] = [w1, w2, at].map((x) => /** @type {Float32Array} */ (x.data()));
+  const { call: byHand } = jacobianByHand(64, a, b, c);
+  const [batchedTime, loopTime, handTime] = await times(effort, freed(() => jacrev(net)(at)), freed(byPullbacks), byHand);
   say("Jacobian 64 -> 64 of two layers: as fast as 64 pullbacks times", loopTime / batchedTime, ">=", 5);
   say("Jacobian 64 -> 64 of two layers: as fast as typed arrays times", handTime / batchedTime, ">=", 1);
 
@@ -148,34 +152,7 @@ export function costs(effort) {
   const unit = tensor(rows.map((row) => [.../** @type {Float32Array} */ (row.data())]));
   const diagonal = () => vmap((/** @type {Tensor} */ e) => sum(hvp(square, [at], [e])[0].mul(e)))(unit);
   const diagonalByLoop = () => rows.forEach((e) => hvp(square, [at], [e]));
-  const [diagonalTime, diagonalLoop] = times(effort, freed(diagonal), freed(diagonalByLoop));
+  const [diagonalTime, diagonalLoop] = await times(effort, freed(diagonal), freed(diagonalByLoop));
   say("diagonal of a 64 x 64 Hessian by vmap(hvp): as fast as a loop times", diagonalLoop / diagonalTime, ">=", 5);
   return all;
-}
-
-/**
- * The Jacobian of tanh(w2 tanh(w1 x)) on typed arrays: D2 w2 D1 w1.
- * @param {Float32Array} w1
- * @param {Float32Array} w2
- * @param {Float32Array} x
- */
-function jacobianByHand(w1, w2, x) {
-  const n = 64;
-  const [h, y, scaled, out] = [new Float32Array(n), new Float32Array(n), new Float32Array(n * n), new Float32Array(n * n)];
-  const layer = (/** @type {Float32Array} */ w, /** @type {Float32Array} */ x, /** @type {Float32Array} */ out) => {
-    for (let i = 0; i < n; i++) {
-      let total = 0;
-      for (let j = 0; j < n; j++) total += w[i * n + j] * x[j];
-      out[i] = Math.tanh(total);
-    }
-  };
-  return () => {
-    layer(w1, x, h);
-    layer(w2, h, y);
-    for (let i = 0; i < n; i++) {
-      const d2 = 1 - y[i] * y[i];
-      for (let j = 0; j < n; j++) scaled[i * n + j] = d2 * w2[i * n + j] * (1 - h[j] * h[j]);
-    }
-    gemm(n, n, n, matrix(scaled, n), matrix(w1, n), out);
-  };
 }

@@ -8,47 +8,63 @@
 
 /**
  * @typedef {{ warmUpMs: number, warmUpCalls: number, mostWarmUpMs: number, sampleMs: number, rounds: number, mostMs: number }} Effort
+ *   `mostMs` bounds the time that one peer spends on its samples
  * @type {{ full: Effort, quick: Effort }}
  */
 export const efforts = {
-  full: { warmUpMs: 500, warmUpCalls: 100, mostWarmUpMs: 2000, sampleMs: 4, rounds: 40, mostMs: 4000 },
-  quick: { warmUpMs: 250, warmUpCalls: 100, mostWarmUpMs: 1000, sampleMs: 3, rounds: 12, mostMs: 1200 },
+  full: { warmUpMs: 500, warmUpCalls: 100, mostWarmUpMs: 2000, sampleMs: 4, rounds: 40, mostMs: 2000 },
+  quick: { warmUpMs: 150, warmUpCalls: 100, mostWarmUpMs: 500, sampleMs: 3, rounds: 12, mostMs: 400 },
 };
 
 /**
- * Warms f up and finds how many calls make a sample.
- * @param {() => void} f
- * @param {Effort} effort
- * @returns {number} calls a sample
+ * Calls f so often; waits for each call where f is asynchronous.
+ * @param {() => unknown} f
+ * @param {number} calls
  */
-export function warmUp(f, { warmUpMs, warmUpCalls, mostWarmUpMs, sampleMs }) {
+async function repeat(f, calls) {
+  for (let i = 0; i < calls; i++) {
+    const pending = f();
+    if (pending instanceof Promise) await pending;
+  }
+}
+
+/**
+ * Warms f up and finds how many calls make a sample.
+ * @param {() => unknown} f
+ * @param {Effort} effort
+ * @returns {Promise<number>} calls a sample
+ */
+export async function warmUp(f, { warmUpMs, warmUpCalls, mostWarmUpMs, sampleMs }) {
   const start = performance.now();
   let calls = 0;
   let spent = 0;
   let batch = 1;
   while (spent < mostWarmUpMs ? calls < warmUpCalls || spent < warmUpMs : calls < 3) {
-    for (let i = 0; i < batch; i++) f();
+    await repeat(f, batch);
     calls += batch;
     spent = performance.now() - start;
     // Calls of nanoseconds must not be outnumbered by looks at the clock.
     if (spent / calls < 0.01) batch = Math.min(4096, 2 * batch);
   }
+  const tries = Math.floor((sampleMs * calls) / spent);
+  if (tries <= 1) return 1;
   const again = performance.now();
-  const tries = Math.max(1, Math.floor((sampleMs * calls) / spent));
-  for (let i = 0; i < tries; i++) f();
+  await repeat(f, tries);
   return Math.max(1, Math.round((sampleMs * tries) / (performance.now() - again)));
 }
 
 /**
- * One sample. A first call is not counted: it brings back what the other peers' turns have driven out of the caches.
- * @param {() => void} f
+ * One sample. A first call is not counted: it brings back what the other peers' turns have driven out of the caches. Calls
+ * longer than a tenth of a second do not notice.
+ * @param {() => unknown} f
  * @param {number} calls
- * @returns {number} milliseconds a call
+ * @param {boolean} slow
+ * @returns {Promise<number>} milliseconds a call
  */
-export function sample(f, calls) {
-  f();
+export async function sample(f, calls, slow = false) {
+  if (!slow) await repeat(f, 1);
   const start = performance.now();
-  for (let i = 0; i < calls; i++) f();
+  await repeat(f, calls);
   return (performance.now() - start) / calls;
 }
 

@@ -1,11 +1,25 @@
-/** The plots of a run: a line over sizes for square matrix products, bars for everything else, the limits as black marks. */
+/** The plots of a run: a line over sizes for square matrix products, a dot for each peer elsewhere; the limits in black. */
 import { chart, palette } from "../scripts/chart.mjs";
-import { digits, titles } from "./report.mjs";
+import { isOurs, title } from "./peers/peer.mjs";
+import { digits } from "./report.mjs";
 
-const colors = /** @type {Record<string, string>} */ ({ wengert: palette.main, "plain-js": palette.other });
+/** @typedef {Pick<import("./workloads/cases.mjs").Family, "name" | "title" | "about"> & { cases: readonly { name: string }[] }} Shown */
+
+/** What each peer looks like. @type {Record<string, { color: string, shape: string }>} */
+const looks = {
+  wengert: { color: palette.mainLight, shape: "circle" },
+  "wengert-compiled": { color: palette.main, shape: "circle" },
+  "plain-js": { color: palette.other, shape: "square" },
+  "tfjs-wasm": { color: "#2f855a", shape: "diamond" },
+  "tfjs-cpu": { color: "#9ad0b0", shape: "diamond" },
+  "jax-js-jit": { color: "#805ad5", shape: "triangle-up" },
+  "jax-js": { color: "#c9b6ee", shape: "triangle-up" },
+  "onnxruntime-web": { color: "#b83280", shape: "cross" },
+  "js-pytorch": { color: "#9aa5b1", shape: "triangle-down" },
+};
 
 /**
- * @param {import("./workloads/cases.mjs").Family} family
+ * @param {Shown} family
  * @param {readonly import("./report.mjs").Row[]} rows
  * @param {readonly string[]} peers
  * @param {string} machine
@@ -15,22 +29,28 @@ export function plot(family, rows, peers, machine) {
   const isSquare = (/** @type {import("./report.mjs").Row} */ { name }) => /^matmul \d+$/.test(name);
   const squares = rows.filter(isSquare);
   const rest = rows.filter((row) => !isSquare(row));
-  const panels = [...(squares.length > 1 ? [lines(squares, peers)] : []), ...(rest.length > 0 ? [bars(rest, peers)] : [])];
+  const shown = peers.filter((peer) => rows.some(({ figures }) => figures[peer] !== undefined));
+  const panels = squares.length > 1 ? [lines(squares, shown), ...(rest.length > 0 ? [dots(rest, shown)] : [])] : [dots(rows, shown)];
   return chart({
-    title: { text: family.title, subtitle: [`${family.about} (black)`, machine] },
+    title: { text: family.title, subtitle: [...wrapped(family.about), machine] },
     spacing: 40,
-    vconcat: panels.length > 0 ? panels : [bars(rows, peers)],
-    resolve: { scale: { color: "shared" } },
+    vconcat: panels,
+    resolve: { scale: { color: "shared", shape: "shared" } },
   });
 }
 
+/** A long text in lines of the picture's width. @param {string} text */
+const wrapped = (text) => text.split("; ");
+
 /** @param {readonly string[]} peers */
-const color = (peers) => ({
-  field: "peer",
-  title: null,
-  scale: { domain: peers.map((peer) => titles[peer]), range: peers.map((peer) => colors[peer]) },
-  legend: { orient: "top", direction: "horizontal", symbolType: "square" },
-});
+function marks(peers) {
+  const scale = (/** @type {"color" | "shape"} */ key) => ({ domain: peers.map(title), range: peers.map((peer) => looks[peer][key]) });
+  const legend = { orient: "top", direction: "horizontal", columns: 5 };
+  return {
+    color: { field: "peer", title: null, scale: scale("color"), legend },
+    shape: { field: "peer", title: null, scale: scale("shape"), legend },
+  };
+}
 
 /**
  * @param {readonly import("./report.mjs").Row[]} rows
@@ -38,7 +58,11 @@ const color = (peers) => ({
  */
 function values(rows, peers) {
   return rows.flatMap(({ name, params, figures }) =>
-    peers.map((peer) => ({ name, n: params.n, peer: titles[peer], value: figures[peer].best, label: digits(figures[peer].best) })),
+    peers.flatMap((peer) =>
+      figures[peer] === undefined
+        ? []
+        : [{ name, n: params.n, peer: title(peer), ours: isOurs(peer), value: figures[peer].best, label: digits(figures[peer].best) }],
+    ),
   );
 }
 
@@ -50,8 +74,8 @@ function values(rows, peers) {
 function lines(rows, peers) {
   const all = values(rows, [...peers, "limits"]).map(({ value }) => value);
   return {
-    width: 560,
-    height: 300,
+    width: 620,
+    height: 340,
     encoding: {
       x: {
         field: "n",
@@ -77,8 +101,8 @@ function lines(rows, peers) {
       {
         data: { values: values(rows, peers) },
         layer: [
-          { mark: { type: "line", strokeWidth: 2.4, point: { size: 40 } }, encoding: { color: color(peers) } },
-          { mark: { type: "text", dy: 15, fontSize: 10, color: palette.faint }, encoding: { text: { field: "label" } } },
+          { mark: { type: "line", strokeWidth: 1.8 }, encoding: { color: marks(peers).color } },
+          { mark: { type: "point", filled: true, opacity: 1, size: 45 }, encoding: marks(peers) },
         ],
       },
     ],
@@ -86,56 +110,71 @@ function lines(rows, peers) {
 }
 
 /**
- * Grouped bars on a logarithmic scale, each with its figure; a black mark where the machine's limit lies.
+ * A dot for each peer on a logarithmic scale, the figure of the best of wengert's two beside the name; a black mark where the
+ * machine's limit lies.
  * @param {readonly import("./report.mjs").Row[]} rows
  * @param {readonly string[]} peers
  */
-function bars(rows, peers) {
+function dots(rows, peers) {
   const all = values(rows, [...peers, "limits"]).map(({ value }) => value);
-  // Bars on a logarithmic scale have no natural foot: far enough below the least for its figure.
-  const foot = 0.3 * Math.min(...all);
-  const order = rows.map(({ name }) => name);
-  const y = { field: "name", type: "nominal", title: null, sort: order, axis: { domain: false, ticks: false, labelLimit: 260, labelPadding: 6, labelColor: palette.ink } };
-  const x = logarithmic(axisTitle(rows[0].unit), foot, 1.2 * Math.max(...all));
+  const y = {
+    field: "name",
+    type: "nominal",
+    title: null,
+    sort: rows.map(({ name }) => name),
+    axis: { domain: false, ticks: false, grid: true, labelLimit: 260, labelPadding: 8, labelColor: palette.ink },
+  };
+  const x = logarithmic(axisTitle(rows[0].unit), 0.75 * Math.min(...all), 1.35 * Math.max(...all));
+  const points = values(rows, peers);
   return {
-    width: 560,
-    height: rows.length * (15 * peers.length + 9),
-    encoding: { y },
+    width: 620,
+    height: rows.length * 24 + 8,
+    encoding: { y, x },
     layer: [
       {
-        data: { values: values(rows, peers).map((bar) => ({ ...bar, foot })) },
-        encoding: { x, yOffset: { field: "peer", sort: peers.map((peer) => titles[peer]) } },
-        layer: [
-          { mark: { type: "bar", cornerRadiusEnd: 2 }, encoding: { x2: { field: "foot" }, color: color(peers) } },
-          { mark: { type: "text", align: "right", dx: -5, fontSize: 10, color: palette.paper }, encoding: { text: { field: "label" } } },
-        ],
+        data: { values: values(rows, ["limits"]) },
+        mark: { type: "tick", color: palette.ink, thickness: 2, bandSize: 18 },
       },
       {
-        data: { values: values(rows, ["limits"]) },
-        mark: { type: "tick", color: palette.ink, thickness: 2, bandSize: 2 },
-        encoding: { x },
+        data: { values: points.filter(({ ours }) => !ours) },
+        mark: { type: "point", filled: true, opacity: 1, size: 60 },
+        encoding: marks(peers),
+      },
+      {
+        // What this is about lies on top.
+        data: { values: points.filter(({ ours }) => ours) },
+        mark: { type: "point", filled: true, opacity: 1, size: 90, stroke: palette.paper, strokeWidth: 1 },
+        encoding: marks(peers),
       },
     ],
   };
 }
 
 /**
- * An axis of the values with grid lines at 1, 2 and 5 times the powers of ten.
+ * An axis of the values with grid lines at powers of ten, or at 1, 2 and 5 times them where they are few.
  * @param {string} title
  * @param {number} from
  * @param {number} to
  */
-function logarithmic(title, from, to) {
+export function logarithmic(title, from, to) {
+  const steps = to / from > 3000 ? [1] : [1, 2, 5];
   const ticks = [];
   for (let power = Math.floor(Math.log10(from)); 10 ** power <= to; power++) {
-    ticks.push(...[1, 2, 5].map((digit) => Number(`${digit}e${power}`)).filter((x) => x >= from && x <= to));
+    ticks.push(...steps.map((digit) => Number(`${digit}e${power}`)).filter((x) => x >= from && x <= to));
   }
   const axis = { values: ticks, format: "~g" };
   return { field: "value", type: "quantitative", title, axis, scale: { type: "log", domain: [from, to], nice: false } };
 }
 
-/** @param {string} unit */
+/** @param {import("./workloads/cases.mjs").Unit} unit */
 function axisTitle(unit) {
-  const meaning = { "GFLOP/s": "longer is better", "ns/element": "shorter is better", us: "µs a call, shorter is better", ms: "shorter is better" }[unit];
-  return unit === "us" ? meaning : `${unit}, ${meaning}`;
+  switch (unit) {
+    case "GFLOP/s":
+    case "GB/s":
+      return `${unit}, more to the right is better`;
+    case "us":
+      return "µs a call, more to the left is better";
+    default:
+      return `${unit}, more to the left is better`;
+  }
 }

@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cos, finiteDifference, graph, sin, tensor } from "wengert";
 import { toSvg } from "wengert/graph";
-import { speedup } from "../bench/workloads/cases.mjs";
-import { digits, titles } from "../bench/report.mjs";
+import { title } from "../bench/peers/peer.mjs";
+import { digits, duel } from "../bench/report.mjs";
 import { chart, palette } from "./chart.mjs";
 import { main, root } from "./lib.mjs";
 import { writePages } from "./pages.mjs";
@@ -49,23 +49,23 @@ async function differences() {
   });
 }
 
-/** Results of the bench as a table in Markdown. */
+/** Results of the bench as a table in Markdown: a line for each workload with a target. */
 function benchTable({ date, machine, families, peers }) {
-  const others = peers.slice(1);
-  const cell = (row, peer) => (row.figures[peer] === undefined ? "" : digits(row.figures[peer].best));
-  const ratio = (row, peer) =>
-    row.figures[peer] === undefined ? "" : `${digits(speedup(row.unit, row.figures.wengert.best, row.figures[peer].best))} x`;
-  const header = ["", "unit", "wengert", ...others.flatMap((peer) => [titles[peer], `x ${titles[peer]}`]), "limit"];
-  const rows = families.flatMap(({ rows }) => rows).map((row) => [
-    row.name,
-    row.unit,
-    cell(row, "wengert"),
-    ...others.flatMap((peer) => [cell(row, peer), ratio(row, peer)]),
-    cell(row, "limits"),
-  ]);
+  const cell = ({ figures }, peer) => (figures[peer] === undefined ? "" : digits(figures[peer].best));
+  const lines = families.flatMap(({ rows }) => rows).filter(({ targets }) => targets.length > 0).map((row) => {
+    const found = duel(row);
+    const against = found === null ? ["", "", ""] : [digits(found.other.figure), title(found.other.peer), `${digits(found.ratio)} x`];
+    return [row.name, row.unit, cell(row, "wengert"), cell(row, "wengert-compiled"), ...against, cell(row, "limits")];
+  });
+  const header = ["", "unit", "wengert", "compiled", "best other", "which", "ratio", "limit"];
   const line = (cells) => `| ${cells.join(" | ")} |`;
-  const about = `${machine.cores} cores of ${machine.cpu}, Node ${machine.node}, ${date}; one thread, the best of the samples.`;
-  return [line(header), line(header.map((_, i) => (i < 2 ? "---" : "---:"))), ...rows.map(line), "", about].join("\n");
+  const names = new Set(["unit", "which", ""]);
+  const versions = new Map(peers.filter(({ version }) => version).map(({ title, version }) => [title.replace(/ (cpu|wasm|jit)$/, ""), version]));
+  const about = [
+    `${machine.cores} cores of ${machine.cpu}, Node ${machine.node}, ${date}; one thread, the best of the samples.`,
+    `The ratio is that of the better of wengert's two. ${[...versions].filter(([name]) => name !== "compiled").map((pair) => pair.join(" ")).join(", ")}.`,
+  ];
+  return [line(header), line(header.map((name) => (names.has(name) ? "---" : "---:"))), ...lines.map(line), "", ...about].join("\n");
 }
 
 function writeTable() {

@@ -1,15 +1,11 @@
 /** What the machine can do at best, from the small WebAssembly module of bench/limits/. */
-import { readFileSync } from "node:fs";
-
-export const about = { name: "limit", version: "" };
+import { bytes } from "./bytes.mjs";
 
 /** Where `npm run bench` puts the module before any peer starts. */
-export const wasm = new URL("../../build/limits/limits.wasm", import.meta.url);
+const wasm = await bytes(new URL("../../build/limits/limits.wasm", import.meta.url));
 
 /** @type {any} */
-const { call, copy, micro_kernel, prepare_copy, tile_flop } = new WebAssembly.Instance(
-  new WebAssembly.Module(readFileSync(wasm)),
-).exports;
+const { call, copy, micro_kernel, prepare_copy, tile_flop } = (await WebAssembly.instantiate(wasm)).instance.exports;
 
 const nothing = () => new Float32Array(0);
 

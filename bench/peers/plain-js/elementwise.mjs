@@ -24,3 +24,16 @@ function erf(x) {
   const y = 1 - p * Math.exp(-a * a);
   return x < 0 ? -y : y;
 }
+
+/** Expressions of several operations: one loop, as one writes them. @type {Record<string, (inputs: Float32Array[], out: Float32Array) => void>} */
+export const expressions = {
+  gate: ([a, b, c, d], out) => {
+    for (let i = 0; i < out.length; i++) out[i] = d[i] / (1 + Math.exp(-(a[i] * b[i] + c[i])));
+  },
+  five: ([x, y], out) => {
+    for (let i = 0; i < out.length; i++) {
+      const t = x[i] * y[i] + x[i] - y[i];
+      out[i] = t > 0 ? t * x[i] : 0;
+    }
+  },
+};

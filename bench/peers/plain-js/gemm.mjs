@@ -17,12 +17,12 @@ const edge = new Float32Array(TILE * TILE);
 
 /**
  * A matrix in memory: element (i, j) is `data[i * rowStride + j * columnStride]`.
- * @typedef {{ data: Float32Array, rowStride: number, columnStride: number }} Matrix
+ * @typedef {{ data: Float32Array | Float64Array, rowStride: number, columnStride: number }} Matrix
  */
 
 /**
  * A row-major matrix.
- * @param {Float32Array} data
+ * @param {Float32Array | Float64Array} data
  * @param {number} columns
  * @returns {Matrix}
  */
@@ -30,7 +30,7 @@ export const matrix = (data, columns) => ({ data, rowStride: columns, columnStri
 
 /**
  * The transpose of a row-major matrix that has so many columns; nothing is copied.
- * @param {Float32Array} data
+ * @param {Float32Array | Float64Array} data
  * @param {number} columns
  * @returns {Matrix}
  */
@@ -43,7 +43,7 @@ export const transposed = (data, columns) => ({ data, rowStride: 1, columnStride
  * @param {number} k
  * @param {Matrix} a
  * @param {Matrix} b
- * @param {Float32Array} c m * n elements
+ * @param {Float32Array | Float64Array} c m * n elements
  */
 export function gemm(m, n, k, a, b, c) {
   panelsOfA = packed(panelsOfA, m, k, a.data, a.rowStride, a.columnStride);

@@ -1,19 +1,33 @@
 /** Plain JavaScript on typed arrays, written as well as one can: what a user would have without any library. */
-import { loops } from "./elementwise.mjs";
+import { convolution } from "./conv.mjs";
+import { hessianVector, jacobian } from "./derivatives.mjs";
+import { expressions, loops } from "./elementwise.mjs";
 import { gemm, matrix, transposed } from "./gemm.mjs";
 import { Adam, Mlp, sgd } from "./mlp.mjs";
-import { softmax, sumAll, sumAxis0, sumAxis1 } from "./reduce.mjs";
+import { layerNorm, logSumExp, softmax, sumAll, sumAxis0, sumAxis1 } from "./reduce.mjs";
 import * as scalar from "./scalar.mjs";
-
-export const about = { name: "plain JS", version: process.versions.node };
+import { matrixVector, vectorMatrix } from "./vector.mjs";
 
 /** @type {import("../peer.mjs").Ops} */
 export const ops = {
-  matmul({ m, k, n, transposeA, transposeB }, [a, b]) {
-    const c = new Float32Array(m * n);
-    const left = transposeA ? transposed(a, m) : matrix(a, k);
-    const right = transposeB ? transposed(b, k) : matrix(b, n);
-    return { call: () => gemm(m, n, k, left, right, c), result: () => c };
+  matmul({ m, k, n, transposeA, transposeB, batch, dtype }, inputs) {
+    const Numbers = dtype === "float64" ? Float64Array : Float32Array;
+    const [a, b] = inputs.map((values) => new Numbers(values));
+    const c = new Numbers(batch * m * n);
+    if (n === 1) return { call: () => matrixVector(a, b, m, k, c), result: () => c };
+    if (m === 1) return { call: () => vectorMatrix(a, b, k, n, c), result: () => c };
+    const products = Array.from({ length: batch }, (_, i) => {
+      const [ai, bi] = [a.subarray(i * m * k, (i + 1) * m * k), b.subarray(i * k * n, (i + 1) * k * n)];
+      return {
+        left: transposeA ? transposed(ai, m) : matrix(ai, k),
+        right: transposeB ? transposed(bi, k) : matrix(bi, n),
+        to: c.subarray(i * m * n, (i + 1) * m * n),
+      };
+    });
+    const call = () => {
+      for (const { left, right, to } of products) gemm(m, n, k, left, right, to);
+    };
+    return { call, result: () => c };
   },
 
   elementwise({ name, size }, [x, y]) {
@@ -35,6 +49,44 @@ export const ops = {
   softmax({ rows, columns }, [x]) {
     const out = new Float32Array(rows * columns);
     return { call: () => softmax(x, rows, columns, out), result: () => out };
+  },
+
+  logSumExp({ rows, columns }, [x]) {
+    const out = new Float32Array(rows);
+    return { call: () => logSumExp(x, rows, columns, out), result: () => out };
+  },
+
+  layerNorm({ rows, columns }, [x]) {
+    const out = new Float32Array(rows * columns);
+    return { call: () => layerNorm(x, rows, columns, out), result: () => out };
+  },
+
+  expression({ name, size }, inputs) {
+    const out = new Float32Array(size);
+    return { call: () => expressions[name](inputs, out), result: () => out };
+  },
+
+  conv2d(sizes, [x, w]) {
+    const { batch, filters, size, kernel } = sizes;
+    const y = new Float32Array(batch * filters * (size - kernel + 1) ** 2);
+    const { forward } = convolution(sizes);
+    return { call: () => forward(x, w, y), result: () => y };
+  },
+
+  conv2dGradient(sizes, [x, w, g]) {
+    const [dx, dw] = [new Float32Array(x.length), new Float32Array(w.length)];
+    const { backward } = convolution(sizes);
+    return { call: () => backward(x, w, g, dx, dw), result: () => [...dx, ...dw] };
+  },
+
+  jacobian({ n }, [w1, w2, x]) {
+    const { call, out } = jacobian(n, w1, w2, x);
+    return { call, result: () => out };
+  },
+
+  hvp({ n }, [w, x, v]) {
+    const { call, out } = hessianVector(n, w, x, v);
+    return { call, result: () => out };
   },
 
   smallAdd(_, [x, y]) {
@@ -61,9 +113,9 @@ export const ops = {
     return { call, result: () => out };
   },
 
-  mlp({ batch, classes, update, lr }, [x, w1, b1, w2, b2]) {
-    const network = new Mlp({ w1, b1, w2, b2 }, batch);
-    const labels = Int32Array.from({ length: batch }, (_, i) => i % classes);
+  mlp({ batch, sizes, update, lr }, [x, ...values]) {
+    const network = new Mlp(Object.fromEntries(values.map((data, i) => [`${i % 2 === 0 ? "w" : "b"}${(i >> 1) + 1}`, data])), batch);
+    const labels = Int32Array.from({ length: batch }, (_, i) => i % sizes[sizes.length - 1]);
     const adam = new Adam(network, lr);
     let loss = 0;
     const apply = { gradient: () => {}, sgd: () => sgd(network, lr), adam: () => adam.step() }[update];
@@ -71,7 +123,7 @@ export const ops = {
       loss = network.gradient(x, labels, batch);
       apply();
     };
-    const { w2: learnt } = update === "gradient" ? network.gradients : network.weights;
-    return { call, result: () => Float32Array.of(loss, ...learnt) };
+    const learnt = (update === "gradient" ? network.gradients : network.weights)[`w${sizes.length - 1}`];
+    return { call, result: () => [loss, ...learnt] };
   },
 };

@@ -1,14 +1,14 @@
 /**
- * A two-layer classifier trained in plain JavaScript on typed arrays: what the demo and the bench compare with.
+ * Small networks in plain JavaScript on typed arrays: what the demo and the bench compare with.
  *
- * `logits = relu(x W1' + b1) W2' + b2`, softmax cross-entropy averaged over the batch, gradients by hand,
- * SGD or Adam. Every array is allocated once; a step allocates nothing.
+ * `h = relu(x W1' + b1)` and so on, `logits = h W' + b` at the end, softmax cross-entropy averaged over the batch, gradients by
+ * hand, SGD or Adam. Every array is allocated once; a step allocates nothing.
  */
 import { gemm, matrix, transposed } from "./gemm.mjs";
 
 /**
- * Weights `[out, in]` and biases `[out]`, row-major, as in PyTorch.
- * @typedef {{ w1: Float32Array, b1: Float32Array, w2: Float32Array, b2: Float32Array }} Weights
+ * Weights `w1`, `w2`, .. `[out, in]` and biases `b1`, `b2`, .. `[out]`, row-major, as in PyTorch.
+ * @typedef {Record<string, Float32Array>} Weights
  */
 
 export class Mlp {
@@ -16,24 +16,31 @@ export class Mlp {
    * @param {Weights} weights the start; copied
    * @param {number} batch the most examples a call may bring
    */
-  constructor({ w1, b1, w2, b2 }, batch) {
-    this.hidden = b1.length;
-    this.classes = b2.length;
-    this.inputs = w1.length / this.hidden;
-    this.batch = batch;
+  constructor(weights, batch) {
+    this.layers = Array.from({ length: Object.keys(weights).length / 2 }, (_, i) => {
+      const [w, b] = [weights[`w${i + 1}`], weights[`b${i + 1}`]];
+      const outputs = b.length;
+      return {
+        inputs: w.length / outputs,
+        outputs,
+        w: w.slice(),
+        b: b.slice(),
+        dw: new Float32Array(w.length),
+        db: new Float32Array(outputs),
+        y: new Float32Array(batch * outputs),
+        dy: new Float32Array(batch * outputs),
+      };
+    });
+    const last = this.layers[this.layers.length - 1];
+    this.classes = last.outputs;
+    this.logits = last.y;
+    this.logitGradients = last.dy;
+    const named = (/** @type {"w" | "dw"} */ w, /** @type {"b" | "db"} */ b) =>
+      Object.fromEntries(this.layers.flatMap((layer, i) => [[`w${i + 1}`, layer[w]], [`b${i + 1}`, layer[b]]]));
     /** @type {Weights} */
-    this.weights = { w1: w1.slice(), b1: b1.slice(), w2: w2.slice(), b2: b2.slice() };
+    this.weights = named("w", "b");
     /** @type {Weights} */
-    this.gradients = {
-      w1: new Float32Array(w1.length),
-      b1: new Float32Array(b1.length),
-      w2: new Float32Array(w2.length),
-      b2: new Float32Array(b2.length),
-    };
-    this.activations = new Float32Array(batch * this.hidden);
-    this.activationGradients = new Float32Array(batch * this.hidden);
-    this.logits = new Float32Array(batch * this.classes);
-    this.logitGradients = new Float32Array(batch * this.classes);
+    this.gradients = named("dw", "db");
   }
 
   /**
@@ -42,17 +49,13 @@ export class Mlp {
    * @param {number} n
    */
   forward(x, n) {
-    const { inputs, hidden, classes, activations, logits } = this;
-    const { w1, b1, w2, b2 } = this.weights;
-    gemm(n, hidden, inputs, matrix(x, inputs), transposed(w1, inputs), activations);
-    for (let i = 0, at = 0; i < n; i++) {
-      for (let j = 0; j < hidden; j++, at++) {
-        const z = activations[at] + b1[j];
-        activations[at] = z > 0 ? z : 0;
-      }
+    let h = x;
+    for (const { inputs, outputs, w, b, y } of this.layers) {
+      gemm(n, outputs, inputs, matrix(h, inputs), transposed(w, inputs), y);
+      if (y === this.logits) addRow(y, b, n);
+      else addRowAndRelu(y, b, n);
+      h = y;
     }
-    gemm(n, classes, hidden, matrix(activations, hidden), transposed(w2, hidden), logits);
-    for (let i = 0, at = 0; i < n; i++) for (let j = 0; j < classes; j++, at++) logits[at] += b2[j];
   }
 
   /**
@@ -87,17 +90,40 @@ export class Mlp {
    * @returns {number}
    */
   gradient(x, labels, n) {
-    const { inputs, hidden, classes, activations, activationGradients, logitGradients, gradients } = this;
     this.forward(x, n);
     const loss = this.loss(labels, n);
-    gemm(classes, hidden, n, transposed(logitGradients, classes), matrix(activations, hidden), gradients.w2);
-    sumRows(logitGradients, n, classes, gradients.b2);
-    gemm(n, hidden, classes, matrix(logitGradients, classes), matrix(this.weights.w2, hidden), activationGradients);
-    for (let i = 0, end = n * hidden; i < end; i++) if (activations[i] === 0) activationGradients[i] = 0;
-    gemm(hidden, inputs, n, transposed(activationGradients, hidden), matrix(x, inputs), gradients.w1);
-    sumRows(activationGradients, n, hidden, gradients.b1);
+    for (let i = this.layers.length - 1; i >= 0; i--) {
+      const { inputs, outputs, w, dw, db, dy } = this.layers[i];
+      const below = i === 0 ? null : this.layers[i - 1];
+      gemm(outputs, inputs, n, transposed(dy, outputs), matrix(below === null ? x : below.y, inputs), dw);
+      sumRows(dy, n, outputs, db);
+      if (below === null) break;
+      gemm(n, inputs, outputs, matrix(dy, outputs), matrix(w, inputs), below.dy);
+      reluBackward(below.y, below.dy, n * inputs);
+    }
     return loss;
   }
+}
+
+/** y += b, row by row. */
+function addRow(y, b, n) {
+  const width = b.length;
+  for (let i = 0, at = 0; i < n; i++) for (let j = 0; j < width; j++, at++) y[at] += b[j];
+}
+
+/** y = relu(y + b), row by row. */
+function addRowAndRelu(y, b, n) {
+  const width = b.length;
+  for (let i = 0, at = 0; i < n; i++) {
+    for (let j = 0; j < width; j++, at++) {
+      const z = y[at] + b[j];
+      y[at] = z > 0 ? z : 0;
+    }
+  }
+}
+
+function reluBackward(y, dy, end) {
+  for (let i = 0; i < end; i++) if (y[i] === 0) dy[i] = 0;
 }
 
 /** @param {Float32Array} x [n, width] */
@@ -112,11 +138,11 @@ function sumRows(x, n, width, sums) {
  * @param {number} lr
  */
 export function sgd({ weights, gradients }, lr) {
-  for (const name of /** @type {const} */ (["w1", "b1", "w2", "b2"])) {
-    const w = weights[name];
-    const g = gradients[name];
-    for (let i = 0; i < w.length; i++) w[i] -= lr * g[i];
-  }
+  for (const name of Object.keys(weights)) descend(weights[name], gradients[name], lr);
+}
+
+function descend(w, g, lr) {
+  for (let i = 0; i < w.length; i++) w[i] -= lr * g[i];
 }
 
 /** Adam (Kingma and Ba, 2015) with PyTorch's defaults: betas 0.9 and 0.999, eps 1e-8. */
@@ -128,7 +154,7 @@ export class Adam {
   constructor(network, lr) {
     this.lr = lr;
     this.steps = 0;
-    this.slots = /** @type {const} */ (["w1", "b1", "w2", "b2"]).map((name) => {
+    this.slots = Object.keys(network.weights).map((name) => {
       const w = network.weights[name];
       return { w, g: network.gradients[name], m: new Float32Array(w.length), v: new Float32Array(w.length) };
     });

@@ -54,3 +54,29 @@ export function softmax(x, rows, columns, out) {
     for (let j = row; j < end; j++) out[j] *= factor;
   }
 }
+
+/** out[i] = log sum over j of exp(x[i, j]), without overflow. */
+export function logSumExp(x, rows, columns, out) {
+  for (let i = 0; i < rows; i++) {
+    const row = i * columns, end = row + columns;
+    let largest = x[row];
+    for (let j = row + 1; j < end; j++) if (x[j] > largest) largest = x[j];
+    let sum = 0;
+    for (let j = row; j < end; j++) sum += Math.exp(x[j] - largest);
+    out[i] = largest + Math.log(sum);
+  }
+}
+
+/** out[i, j] = (x[i, j] - mean of row i) / sqrt(variance of row i + 1e-5). */
+export function layerNorm(x, rows, columns, out) {
+  for (let i = 0; i < rows; i++) {
+    const row = i * columns, end = row + columns;
+    let sum = 0;
+    for (let j = row; j < end; j++) sum += x[j];
+    const mean = sum / columns;
+    let squares = 0;
+    for (let j = row; j < end; j++) squares += (x[j] - mean) * (x[j] - mean);
+    const scale = 1 / Math.sqrt(squares / columns + 1e-5);
+    for (let j = row; j < end; j++) out[j] = (x[j] - mean) * scale;
+  }
+}
