@@ -205,7 +205,7 @@ describe("compile refuses", () => {
     ["a disposed tensor", () => { const gone = tensor(1); gone.dispose(); f(gone); }, "compile: argument 1 was disposed"],
     ["a pullback", () => compile((x: Tensor) => vjp(sin, x))(x), "compile: a pullback or pushforward ends with the transformation that it was made in; call it inside"],
     ["to keep what it has not computed", () => compile((x: Tensor) => keep(x.sin()))(x),
-      "variable: inside compile a tensor stands for the argument of every call and has no value to read; choose between values with where(), or give what decides as a plain number or boolean"],
+      "compile: inside compile a tensor stands for the argument of every call and has no value to read; choose between values with where(), or give what decides as a plain number or boolean"],
     ["a shape error at its line", () => compile((x: Tensor) => x.add([1, 2, 3]))(x), "add: shapes must be equal or 1 in each dimension, aligned at the end, got [2] and [3]"],
   ])("%s", (_, run, message) => {
     expect(refusal(run).message).toBe(message);
