@@ -53,6 +53,13 @@ impl Elementwise {
         Elementwise { kernel, places: None }
     }
 
+    /// For each place of the kernel, up to the last that is used, the input that goes there.
+    pub fn arranged<C: Copy>(&self, inputs: &[C]) -> SmallVec<[Option<C>; 4]> {
+        let Some(places) = self.places else { return inputs.iter().copied().map(Some).collect() };
+        let used = places.iter().rposition(|&place| place != NOTHING).map_or(0, |last| last + 1);
+        places[..used].iter().map(|&place| inputs.get(usize::from(place)).copied()).collect()
+    }
+
     /// The operands of the kernel when the inputs are these.
     fn placed(&self, given: &Operands) -> Operands {
         let pick = |places: [u8; MAX_OPERANDS]| places.map(|i| *given.get(usize::from(i)).unwrap_or(&Operand::ZERO));

@@ -351,6 +351,11 @@ pub fn compile(n: u32, m: u32) -> u32 {
     })
 }
 
+/// Where the plan with a number from 1 is.
+fn slot(plan: u32) -> usize {
+    (plan as usize).wrapping_sub(1)
+}
+
 /// Runs a plan. Scratch: its arguments, with a minus where the plan may use up the tensor; then the results' handles. 1; 0
 /// when refused, 2 when the arguments have other shapes or dtypes, 3 when `backward` is to go through one.
 #[wasm_bindgen]
@@ -363,7 +368,7 @@ pub fn replay(plan: u32, n: u32) -> u32 {
             return Ok(3);
         }
         PLANS.with_borrow_mut(|plans| {
-            let Some(plan) = plans.get_mut((plan as usize).wrapping_sub(1)).and_then(Option::as_mut) else {
+            let Some(plan) = plans.get_mut(slot(plan)).and_then(Option::as_mut) else {
                 return Err(Error::new(Code::Disposed, "compile", "the compiled function was disposed"));
             };
             if !plan.arguments().iter().copied().eq(arguments.iter().map(Var::aval)) {
@@ -384,15 +389,13 @@ pub fn replay(plan: u32, n: u32) -> u32 {
 /// A plan as JSON, see [`crate::plan::Plan::to_json`]; "" when there is none of this number.
 #[wasm_bindgen]
 pub fn plan(plan: u32) -> String {
-    PLANS
-        .with_borrow(|plans| plans.get((plan as usize).wrapping_sub(1)).and_then(Option::as_ref).map(Plan::to_json))
-        .unwrap_or_default()
+    PLANS.with_borrow(|plans| plans.get(slot(plan)).and_then(Option::as_ref).map(Plan::to_json)).unwrap_or_default()
 }
 
 /// Frees a plan.
 #[wasm_bindgen]
 pub fn forget(plan: u32) {
-    let plan = PLANS.with_borrow_mut(|plans| plans.get_mut((plan as usize).wrapping_sub(1)).and_then(Option::take));
+    let plan = PLANS.with_borrow_mut(|plans| plans.get_mut(slot(plan)).and_then(Option::take));
     TAPE.with(|tape| plan.into_iter().for_each(|plan| plan.forget(tape)));
 }
 

@@ -111,6 +111,11 @@ impl Operand {
         Operand { start, reach: Reach::One }
     }
 
+    /// A block of [`PAD`] bytes filled with one value that stands for all.
+    pub fn vector(start: *const u8) -> Operand {
+        Operand { start, reach: Reach::Vector }
+    }
+
     /// A value for each element, or one for all.
     pub fn run(start: *const u8, slice: bool) -> Operand {
         Operand { start, reach: if slice { Reach::Slice } else { Reach::One } }

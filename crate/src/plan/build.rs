@@ -107,22 +107,15 @@ impl Program<'_> {
                             pass it as an argument, or call within noGrad";
             return Err(Error::new(Code::Gradient, "compile", sentence));
         }
-        let from = match value {
-            Some(value) if made_here => return Ok(self.known(id, value)),
-            _ => From::Captured(id),
+        let number = match value {
+            Some(value) if made_here => self.constant(value),
+            _ => self.push(From::Captured(id), aval),
         };
-        let number = self.push(from, aval);
         self.of.insert(id, number);
         Ok(number)
     }
 
     /// The number of a constant; scalars with the same bits are one.
-    fn known(&mut self, id: Id, value: Array) -> usize {
-        let number = self.constant(value);
-        self.of.insert(id, number);
-        number
-    }
-
     fn constant(&mut self, value: Array) -> usize {
         let aval = Aval::new(value.shape(), value.dtype);
         let same = |known: &Value| {

@@ -7,10 +7,10 @@
 use smallvec::SmallVec;
 
 use crate::array::Array;
-use crate::blocks::{self, Elementwise, NOTHING};
+use crate::blocks::{self, Elementwise};
 use crate::buffer::Buffer;
 use crate::error::Result;
-use crate::kernels::map::{Kernel, MAX_OPERANDS, MAX_WIDTH as VECTOR, Operand, Operands, PAD, Reach};
+use crate::kernels::map::{Kernel, MAX_OPERANDS, MAX_WIDTH as VECTOR, Operand, Operands, PAD};
 use crate::kernels::reduce::RunFold;
 use crate::op::Aval;
 use crate::shape::Shape;
@@ -49,14 +49,15 @@ pub(super) struct Operation {
     pub output: Option<usize>,
 }
 
-/// A place that kernels read from and write to: an input, a result, a block between operations, a constant.
+/// A place that kernels read from and write to. Numbers go through the inputs, the results, the constants, and the blocks
+/// between operations.
 type Cell = usize;
 
 #[derive(Debug)]
 struct Instruction {
     kernel: Kernel,
     /// The cells of the kernel's operands; the rest are zeros.
-    operands: SmallVec<[Cell; 4]>,
+    operands: SmallVec<[Option<Cell>; 4]>,
     out: Cell,
 }
 
@@ -74,7 +75,7 @@ pub(super) struct Fused {
     instructions: Vec<Instruction>,
     inputs: Vec<Aval>,
     outputs: Vec<Output>,
-    /// Cells: the inputs, the results, then for each of the rest its place in `scratch`: constants and blocks.
+    /// The constants and the blocks, which are in `scratch`.
     scratch_cells: Vec<Operand>,
     /// Elements in a block.
     block: usize,
@@ -99,67 +100,70 @@ impl Blocks {
         self.sizes.push(size);
         self.sizes.len() - 1
     }
+
+    fn give_back(&mut self, block: usize) {
+        if !self.free.contains(&block) {
+            self.free.push(block);
+        }
+    }
+}
+
+/// The scalar that an operation reads, if it is known.
+fn constant(source: &Source) -> Option<&Array> {
+    match source {
+        Source::Constant(value) => Some(value),
+        _ => None,
+    }
+}
+
+/// The last operation that reads each input, and each value of the program; the first where none does.
+fn last_reads(inputs: usize, program: &[Operation]) -> (Vec<usize>, Vec<usize>) {
+    let (mut input_ends, mut value_ends) = (vec![0; inputs], vec![0; program.len()]);
+    for (k, operation) in program.iter().enumerate() {
+        for source in &operation.sources {
+            match source {
+                Source::Input(i) => input_ends[*i] = k,
+                Source::Value(v) => value_ends[*v] = k,
+                Source::Constant(_) => (),
+            }
+        }
+    }
+    (input_ends, value_ends)
 }
 
 impl Fused {
     /// Lays out a unit. Errors: `memory`.
     pub fn new(shape: Shape, inputs: &[Aval], program: &[Operation]) -> Result<Fused> {
         let results = program.iter().filter(|operation| operation.output.is_some()).count();
+        let constants: Vec<&Array> =
+            program.iter().flat_map(|operation| &operation.sources).filter_map(constant).collect();
         let fixed = inputs.len() + results;
-        // The last operation that reads each input and each value.
-        let (mut input_ends, mut value_ends) = (vec![0; inputs.len()], vec![0; program.len()]);
-        for (k, operation) in program.iter().enumerate() {
-            for source in &operation.sources {
-                match source {
-                    Source::Input(i) => input_ends[*i] = k,
-                    Source::Value(v) => value_ends[*v] = k,
-                    Source::Constant(_) => (),
-                }
-            }
-        }
-        let mut constants: Vec<Array> = Vec::new();
+        let first_block = fixed + constants.len();
+        let (input_ends, value_ends) = last_reads(inputs.len(), program);
+        let mut next_constant = fixed..;
         let mut blocks = Blocks::default();
-        // Constants and blocks are numbered apart until both are known: (which of the two, number).
-        #[derive(Clone, Copy)]
-        enum Spot {
-            Fixed(Cell),
-            Zero,
-            Constant(usize),
-            Block(usize),
-        }
-        let mut spots: Vec<Spot> = Vec::with_capacity(program.len());
+        // The cell of each value.
+        let mut cells: Vec<Cell> = Vec::with_capacity(program.len());
         let mut taken_over = vec![false; inputs.len()];
         let mut outputs: Vec<Option<Output>> = (0..results).map(|_| None).collect();
-        let mut laid: Vec<(Kernel, SmallVec<[Spot; 4]>, Spot)> = Vec::with_capacity(program.len());
+        let mut instructions = Vec::with_capacity(program.len());
         for (k, Operation { run, sources, aval, output, .. }) in program.iter().enumerate() {
             let Loop::Map(elementwise) = run else { continue };
-            let read: SmallVec<[Spot; 4]> = sources
+            let read: SmallVec<[Cell; 4]> = sources
                 .iter()
-                .map(|source| match source {
-                    Source::Input(i) => Spot::Fixed(*i),
-                    Source::Value(v) => spots[*v],
-                    Source::Constant(value) => {
-                        constants.push(value.clone());
-                        Spot::Constant(constants.len() - 1)
-                    }
+                .filter_map(|source| match source {
+                    Source::Input(i) => Some(*i),
+                    Source::Value(v) => Some(cells[*v]),
+                    Source::Constant(_) => next_constant.next(),
                 })
                 .collect();
-            let operands = match elementwise.places {
-                None => read.clone(),
-                Some(places) => {
-                    let used = places.iter().rposition(|&p| p != NOTHING).map_or(0, |last| last + 1);
-                    let at = |&p: &u8| read.get(usize::from(p)).copied().unwrap_or(Spot::Zero);
-                    places[..used].iter().map(at).collect()
-                }
-            };
             // Blocks of values that are read here for the last time; the result may go into one of the same size.
             for source in sources {
                 if let Source::Value(v) = source
                     && value_ends[*v] == k
-                    && let Spot::Block(block) = spots[*v]
-                    && !blocks.free.contains(&block)
+                    && cells[*v] >= first_block
                 {
-                    blocks.free.push(block);
+                    blocks.give_back(cells[*v] - first_block);
                 }
             }
             let out = match *output {
@@ -168,18 +172,18 @@ impl Fused {
                     let over = (0..inputs.len()).find(fits);
                     over.into_iter().for_each(|i| taken_over[i] = true);
                     outputs[y] = Some(Output { aval: *aval, over });
-                    Spot::Fixed(inputs.len() + y)
+                    inputs.len() + y
                 }
-                None => Spot::Block(blocks.take(aval.dtype.size())),
+                None => first_block + blocks.take(aval.dtype.size()),
             };
-            spots.push(out);
-            laid.push((elementwise.kernel, operands, out));
+            cells.push(out);
+            instructions.push(Instruction { kernel: elementwise.kernel, operands: elementwise.arranged(&read), out });
         }
         let per_element: usize = blocks.sizes.iter().sum();
         let most = (CACHE / per_element.max(1)).clamp(VECTOR, BLOCK) / VECTOR * VECTOR;
         let block = most.min(shape.size().next_multiple_of(VECTOR).max(VECTOR));
-        // The scratch area: a zero, the constants, the ends of inputs and results, the blocks.
-        let ends = PAD * (1 + constants.len());
+        // The scratch area: the constants, the ends of inputs and results, the blocks.
+        let ends = PAD * constants.len();
         let mut bytes = ends + PAD * fixed;
         let starts: Vec<usize> = blocks
             .sizes
@@ -191,30 +195,16 @@ impl Fused {
             })
             .collect();
         let scratch = Buffer::new(bytes)?;
-        let place = |at: usize, reach: Reach| Operand { start: scratch.start().wrapping_add(at), reach };
-        // SAFETY: the area begins with room for a zero and for each constant.
-        unsafe {
-            scratch.start().write_bytes(0, PAD);
-            for (k, constant) in constants.iter().enumerate() {
-                spread(constant.address(), constant.dtype.size(), scratch.start().wrapping_add(PAD * (1 + k)));
-            }
+        let place = |at: usize| scratch.start().wrapping_add(at);
+        for (k, constant) in constants.iter().enumerate() {
+            // SAFETY: the area begins with room for each constant.
+            unsafe { spread(constant.address(), constant.dtype.size(), place(PAD * k)) };
         }
-        let known = (0..=constants.len()).map(|k| place(PAD * k, Reach::Vector));
-        let scratch_cells: Vec<Operand> = known.chain(starts.iter().map(|&at| place(at, Reach::Slice))).collect();
-        let cell = |spot: Spot| match spot {
-            Spot::Fixed(cell) => cell,
-            Spot::Zero => fixed,
-            Spot::Constant(k) => fixed + 1 + k,
-            Spot::Block(k) => fixed + 1 + constants.len() + k,
-        };
-        let instructions = laid.into_iter().map(|(kernel, operands, out)| Instruction {
-            kernel,
-            operands: operands.into_iter().map(cell).collect(),
-            out: cell(out),
-        });
+        let known = (0..constants.len()).map(|k| Operand::vector(place(PAD * k)));
+        let scratch_cells = known.chain(starts.iter().map(|&at| Operand::run(place(at), true))).collect();
         Ok(Fused {
             shape,
-            instructions: instructions.collect(),
+            instructions,
             inputs: inputs.to_vec(),
             outputs: outputs.into_iter().flatten().collect(),
             scratch_cells,
@@ -247,7 +237,7 @@ impl Fused {
                 // SAFETY: an end is one vector.
                 unsafe { spread(a.address(), a.dtype.size(), end) };
             }
-            cells.push(Operand { start: end, reach: Reach::Vector });
+            cells.push(Operand::vector(end));
         }
         cells.extend(results.iter().map(|y| Operand::run(y.address(), true)));
         cells.extend_from_slice(&self.scratch_cells);
@@ -304,8 +294,8 @@ impl Fused {
     fn run_block(&self, len: usize, cells: &Cells) {
         for instruction in &self.instructions {
             let mut operands: Operands = [Operand::ZERO; MAX_OPERANDS];
-            for (operand, &cell) in operands.iter_mut().zip(&instruction.operands) {
-                *operand = cells[cell];
+            for (operand, cell) in operands.iter_mut().zip(&instruction.operands) {
+                *operand = cell.map_or(Operand::ZERO, |cell| cells[cell]);
             }
             // SAFETY: every cell has `len` elements of the type that the kernel expects there, or one that is repeated; a
             // result begins where an operand of its size does, or is apart from all.
@@ -321,7 +311,7 @@ type Cells = SmallVec<[Operand; 24]>;
 ///
 /// # Safety
 /// `from` is readable, `to` has room for [`PAD`] bytes.
-unsafe fn spread(from: *const u8, size: usize, to: *mut u8) {
+pub(super) unsafe fn spread(from: *const u8, size: usize, to: *mut u8) {
     for k in 0..VECTOR {
         // SAFETY: the caller's promise; a value has at most 8 bytes.
         unsafe { std::ptr::copy_nonoverlapping(from, to.wrapping_add(k * size), size) };

@@ -82,45 +82,38 @@ fn own_domain(values: &[Value], number: usize) -> Option<Domain> {
 pub(super) fn units(values: &[Value], results: &[usize]) -> Units {
     let mut units = Units { unit: vec![None; values.len()], units: Vec::new(), order: Vec::new() };
     let mut stage = vec![0usize; values.len()];
+    let own: Vec<Option<Domain>> = (0..values.len()).map(|number| own_domain(values, number)).collect();
     for (number, value) in values.iter().enumerate() {
         let Some((_, inputs)) = value.computed() else { continue };
         if value.users.is_empty() && !results.contains(&number) {
             continue;
         }
-        let own = own_domain(values, number);
-        // The domain of both together, if an operation and the unit of an input can be one.
-        let joint = |units: &Units, k: usize| {
-            let (own, theirs) = (own?, units.units[units.unit[k]?].domain);
-            let fits = if own.by_rows {
-                theirs.takes(values[k].aval.shape) && theirs.shape == own.shape
-            } else {
-                theirs.takes(own.shape)
-            };
-            (fits && own_domain(values, k).is_some()).then_some(if own.by_rows { own } else { theirs })
+        let computed = || inputs.iter().filter_map(|&k| units.unit[k].map(|unit| (k, unit)));
+        // Whether the operation and the unit of an input can be one.
+        let joins = |k: usize, unit: usize| {
+            let (Some(own), Some(_)) = (own[number], own[k]) else { return false };
+            let theirs = units.units[unit].domain;
+            let shape = if own.by_rows { values[k].aval.shape } else { own.shape };
+            theirs.takes(shape) && (!own.by_rows || theirs.shape == own.shape)
         };
-        let computed = || inputs.iter().copied().filter(|&k| values[k].computed().is_some());
-        stage[number] = computed().map(|k| stage[k] + usize::from(joint(&units, k).is_none())).max().unwrap_or(0);
-        let mut joined: Vec<usize> = computed()
-            .filter(|&k| stage[k] == stage[number] && joint(&units, k).is_some())
-            .filter_map(|k| units.unit[k])
-            .collect();
+        stage[number] = computed().map(|(k, unit)| stage[k] + usize::from(!joins(k, unit))).max().unwrap_or(0);
+        let together = |&(k, unit): &(usize, usize)| stage[k] == stage[number] && joins(k, unit);
+        let mut joined: Vec<usize> = computed().filter(together).map(|(_, unit)| unit).collect();
         // Scalars are computed together even where they have nothing to do with each other: a step costs more than they do.
-        if own.is_some() && value.aval.shape.size() == 1 {
+        if own[number].is_some() && value.aval.shape.size() == 1 {
             let like = |&k: &usize| {
-                stage[k] == stage[number] && values[k].aval.shape == value.aval.shape && own_domain(values, k) == own
+                stage[k] == stage[number] && values[k].aval.shape == value.aval.shape && own[k] == own[number]
             };
             joined.extend((0..number).rev().find(like).and_then(|k| units.unit[k]));
         }
         joined.sort_unstable();
         joined.dedup();
-        let domain =
-            own.map_or(Some(Domain { shape: value.aval.shape, by_rows: false }), |own| units.common(own, &joined));
-        match domain.filter(|_| units.fits(values, &joined, number)) {
+        let alone = own[number].unwrap_or(Domain { shape: value.aval.shape, by_rows: false });
+        match units.common(alone, &joined).filter(|_| units.fits(values, &joined, number)) {
             Some(domain) => units.join(&joined, number, domain),
             None => {
                 stage[number] += 1;
-                let domain = own.unwrap_or(Domain { shape: value.aval.shape, by_rows: false });
-                units.join(&[], number, domain);
+                units.join(&[], number, alone);
             }
         }
     }

@@ -6,9 +6,8 @@
 
 use smallvec::SmallVec;
 
-use super::fused::{Loop, Operation, Source};
+use super::fused::{Loop, Operation, Source, spread};
 use crate::array::Array;
-use crate::blocks::NOTHING;
 use crate::buffer::Buffer;
 use crate::error::Result;
 use crate::kernels::map::{MAX_OPERANDS, MAX_WIDTH, Operand, Operands, PAD};
@@ -113,13 +112,7 @@ impl Rows {
                 })
                 .collect();
             let operands = match run {
-                Loop::Map(map) => match map.places {
-                    None => cells.iter().copied().map(Some).collect(),
-                    Some(places) => {
-                        let used = places.iter().rposition(|&p| p != NOTHING).map_or(0, |last| last + 1);
-                        places[..used].iter().map(|&p| cells.get(usize::from(p)).copied()).collect()
-                    }
-                },
+                Loop::Map(map) => map.arranged(&cells),
                 Loop::Fold(_) => cells.iter().copied().map(Some).collect(),
             };
             let (size, extent) = (aval.dtype.size(), extent(aval));
@@ -132,11 +125,8 @@ impl Rows {
         }
         let scratch = Buffer::new(bytes)?;
         for (&at, constant) in constants.iter().zip(known) {
-            for lane in 0..MAX_WIDTH {
-                let size = constant.dtype.size();
-                // SAFETY: one vector of room at `at`; a constant has one value.
-                unsafe { scratch.start().add(at + lane * size).copy_from_nonoverlapping(constant.address(), size) };
-            }
+            // SAFETY: one vector of room at `at`; a constant has one value.
+            unsafe { spread(constant.address(), constant.dtype.size(), scratch.start().wrapping_add(at)) };
         }
         let mut outputs: Vec<(usize, Aval)> = program.iter().filter_map(|o| o.output.map(|y| (y, o.aval))).collect();
         outputs.sort_unstable_by_key(|&(y, _)| y);
@@ -259,7 +249,7 @@ impl Rows {
     /// A value as a kernel reads it that makes a row, or the values of all rows.
     fn operand(&self, cell: Cell, pass: &Pass<'_>, row: usize, made: Extent) -> Operand {
         let (start, size, extent) = match cell {
-            Cell::Constant(k) => return Operand { reach: Operand::ZERO.reach, start: self.at(self.constants[k]) },
+            Cell::Constant(k) => return Operand::vector(self.at(self.constants[k])),
             Cell::Made(k) => {
                 let instruction = &self.instructions[k];
                 (self.made(instruction, pass).cast_const(), instruction.size, instruction.extent)
