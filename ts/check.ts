@@ -9,6 +9,7 @@ import { tidy } from "./scope.js";
 import type { Tensor } from "./tensor.js";
 import { type Accepted, call, checkFunction } from "./trace.js";
 import { at, build, flattenTree, operandLeaf, tensorLeaf } from "./structure.js";
+import { uniform } from "./uniform.js";
 import { jvp, vjp } from "./vjp.js";
 
 /** How closely derivatives are checked. */
@@ -247,15 +248,4 @@ function chosen(size: number, random: () => number): readonly number[] {
 /** Random numbers from 0.5 to 1.5 of either sign: no output and no direction goes nearly unseen. */
 function randomData(size: number, random: () => number): Float64Array {
   return Float64Array.from({ length: size }, () => (random() < 0.5 ? -1 : 1) * (0.5 + random()));
-}
-
-/** Uniform numbers in [0, 1), independent of the library under test (mulberry32 by T. Ettinger). */
-function uniform(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let x = Math.imul(state ^ (state >>> 15), state | 1);
-    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
-    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

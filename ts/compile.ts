@@ -1,11 +1,13 @@
 // Functions that are recorded once for each kind of arguments, and then replayed in one call of the core.
 import { isArray } from "./convert.js";
-import { core, raise, scratch } from "./core.js";
+import { core, purpose, raise, scratch } from "./core.js";
 import { isWatching } from "./diagnose.js";
 import { checkOptions, describe, TensorError } from "./errors.js";
 import { allMatch, fill, type Leaves, type Pattern, patternOf, patternText } from "./pattern.js";
 import { describePlan, type Plan } from "./plan.js";
-import { alive, depth, dispose, disposeKey, expire, handleOf, isTensor, refuseTapes, taken, transform } from "./scope.js";
+import {
+  alive, depth, dispose, disposeKey, expire, handleOf, isTensor, refuseTapes, taken, tensorsIn, transform,
+} from "./scope.js";
 import { at, build, flattenTree, isContainer, type LeafOf, type Structure } from "./structure.js";
 import type { Tensor } from "./tensor.js";
 import { type AnyFunction, call, checkFunction, put, take } from "./trace.js";
@@ -166,11 +168,7 @@ function replay({ donate }: Program, kind: Kind, args: readonly unknown[], tenso
 
 /** The tensors in the arguments that are donated; one that is there twice must stay. */
 function givenAway(donate: readonly number[], args: readonly unknown[], tensors: readonly Tensor[]): readonly Tensor[] {
-  const found: Tensor[] = [];
-  for (const k of donate) flattenTree("compile", args[k], `argument ${k + 1}`, (_, value) => {
-    if (isTensor(value)) found.push(value);
-    return isContainer(value) && !isTensor(value) ? undefined : value;
-  });
+  const found = donate.flatMap((k) => tensorsIn(args[k])).filter(isTensor);
   return found.filter((tensor) => tensors.indexOf(tensor) === tensors.lastIndexOf(tensor));
 }
 
@@ -209,13 +207,10 @@ function planned(f: AnyFunction, patterns: readonly Pattern[], tensors: readonly
   }
 }
 
-/** What a placeholder is for, by the numbers of the core. */
-const purpose = { compile: 2 } as const;
-
 /** A function may return anything beside tensors. */
 const anyLeaf: LeafOf<{ readonly value: unknown }> = (op, value, path) => {
   if (isTensor(value)) alive(op, value, path);
-  return isContainer(value) && !isTensor(value) ? undefined : { value };
+  return isContainer(value) ? undefined : { value };
 };
 
 /** Frees the plan that was not used for longest, when there are too many. */

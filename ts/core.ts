@@ -124,6 +124,9 @@ export const property = {
   nameIfNone: 6,
 } as const;
 
+/** What a placeholder of the core is for, by its numbers. */
+export const purpose = { customVjp: 0, customJvp: 1, compile: 2 } as const;
+
 /** Gives a node of the core a name, for pictures, `unless` it has one; says whether the node was there. */
 export function setName(handle: number, name: string, unless = false): boolean {
   scratch(name.length).set(Array.from({ length: name.length }, (_, i) => name.charCodeAt(i)));

@@ -1,7 +1,7 @@
 // Functions with a derivative of the user's own, and functions whose inner values are computed again.
 import { foreign } from "./apply.js";
 import { isArray } from "./convert.js";
-import { core, scratch } from "./core.js";
+import { core, purpose, scratch } from "./core.js";
 import { zerosLike } from "./create.js";
 import { type DType, isFloat } from "./dtype.js";
 import { checkLike, describe, TensorError } from "./errors.js";
@@ -55,7 +55,7 @@ export function customVjp(f: AnyFunction, forward: AnyFunction, backward: AnyFun
       const outputs = outputsOf(op, result);
       const y = pack(floatsOf(outputs));
       if (y === null || given.leaves.length === 0) return [outputs, null];
-      const g = taken(core.placeholder(handleOf(y), 0));
+      const g = taken(core.placeholder(handleOf(y), purpose.customVjp));
       const cotangent = build(outputs.definition, unpack(g, outputs.leaves.map(pieceOf)));
       const found = cotangentsOf(op, call(op, backward, [residuals, cotangent]), given);
       return [outputs, custom(0, given.leaves, y, [g, ...found], start, eager)];
@@ -81,7 +81,7 @@ export function customJvp(f: AnyFunction, rule: AnyFunction): AnyFunction {
     if (!canBeDifferentiated(given)) return call(op, f, args);
     return ruled(op, (eager) => {
       const start = core.clock();
-      const tangents = given.leaves.map((x) => taken(core.placeholder(handleOf(x), 1)));
+      const tangents = given.leaves.map((x) => taken(core.placeholder(handleOf(x), purpose.customJvp)));
       const [result, tangent] = pair(op, "the rule", call(op, rule, [args, withLeaves(given, tangents)]));
       const outputs = outputsOf(op, result);
       const y = pack(floatsOf(outputs));

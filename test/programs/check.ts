@@ -3,7 +3,8 @@ import {
   checkpoint, concat, grad, hvp, jvp, linearize, memory, stack, tensor, type Tensor, tidy, vjp, vmap,
 } from "wengert";
 import { expectClose } from "wengert/testing";
-import { randoms, uniform } from "./draw.js";
+import { uniform } from "../../ts/uniform.js";
+import { randoms } from "./draw.js";
 import { type Draft, type Program, programOf } from "./program.js";
 
 /** What a check has seen: steps that it left out, and finite differences that did not settle. */

@@ -13,17 +13,6 @@ export interface Step {
 /** What a step makes would be too large: it is left out, and counted. */
 export class LeftOut extends Error {}
 
-/** The numbers of [0, 1) that belong to a seed (mulberry32 by T. Ettinger): nothing of the library is in them. */
-export function uniform(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let x = Math.imul(state ^ (state >>> 15), state | 1);
-    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
-    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Numbers of [-1, 1). */
 export function randoms(shape: Shape, next: () => number): Tensor {
   return tensor(Float64Array.from({ length: product(shape) }, () => 2 * next() - 1), { shape, dtype: "float64" });

@@ -1,6 +1,7 @@
 // Random programs: from what was drawn to a function, with a text that shows it.
 import { type Tensor, unstack } from "wengert";
-import { type Body, Draw, type Env, LeftOut, list, type Operand, product, randoms, type Scope, type Shape, type Step, uniform } from "./draw.js";
+import { type Body, Draw, type Env, LeftOut, list, type Operand, product, randoms, type Scope, type Shape, type Step } from "./draw.js";
+import { uniform } from "../../ts/uniform.js";
 import { table } from "./steps.js";
 
 /** What a program is made from: all that is drawn at random. */
