@@ -2,10 +2,10 @@
 //
 //     npm run programs -- --count 1000000 --seed 7
 import { setTimeout } from "node:timers/promises";
-import { SingleBar } from "cli-progress";
 import { Command, InvalidArgumentError } from "commander";
 import { runnerImport } from "vite";
 import { main, root, seconds } from "./lib.mjs";
+import { progressBar } from "./progress.mjs";
 
 /** Programs between two looks at the clock; each such batch has a seed of its own. */
 const batch = 500;
@@ -26,14 +26,7 @@ await main(import.meta.url, async () => {
   const { module } = await runnerImport(`${root}test/programs/search.ts`);
 
   const start = performance.now();
-  const bar = new SingleBar({
-    format: "{bar}  {value}/{total} programs  seed {seed}  {eta_formatted} left",
-    barCompleteChar: "█",
-    barIncompleteChar: "░",
-    barsize: 32,
-    hideCursor: true,
-    clearOnComplete: true,
-  });
+  const bar = progressBar("{bar}  {value}/{total} programs  seed {seed}  {eta_formatted} left");
   const sums = { programs: 0, steps: 0, omitted: 0, differences: 0, unsettled: 0 };
   let stopped = false;
   process.once("SIGINT", () => (stopped = true));

@@ -1,11 +1,14 @@
-/** One array after the other. @param {readonly ArrayLike<number>[]} arrays @returns {ArrayLike<number>} */
-export function join(arrays) {
-  if (arrays.length === 1) return arrays[0];
-  const all = new Float64Array(arrays.reduce((n, { length }) => n + length, 0));
+/**
+ * One array after the other, in one of a type.
+ * @param {readonly ArrayLike<number>[]} parts
+ * @param {Float64ArrayConstructor | Uint8ArrayConstructor} type
+ */
+export function join(parts, type = Float64Array) {
+  const all = new type(parts.reduce((n, { length }) => n + length, 0));
   let at = 0;
-  for (const array of arrays) {
-    all.set(array, at);
-    at += array.length;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
   }
   return all;
 }

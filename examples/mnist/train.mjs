@@ -1,6 +1,6 @@
 /** The training loop: it knows neither wengert nor plain JavaScript, only a learner, so both do exactly the same work. */
-import { SingleBar } from "cli-progress";
 import { Failure } from "../../scripts/lib.mjs";
+import { progressBar } from "../../scripts/progress.mjs";
 import { CLASSES, PIXELS, batches } from "./data.mjs";
 
 /**
@@ -51,7 +51,7 @@ export function train(learner, { train, test }, orders, batch, { evaluateTrainin
   console.log("epoch   train loss   test loss   test accuracy   steps/s");
   orders.forEach((order, index) => {
     const steps = Math.ceil(order.length / batch);
-    const bar = progressBar(`epoch ${index + 1} of ${orders.length}`, steps);
+    const bar = epochBar(`epoch ${index + 1} of ${orders.length}`, steps);
     const first = losses.length;
     for (const digits of batches(train, order, batch)) {
       const start = performance.now();
@@ -125,17 +125,9 @@ export const percent = (share) => `${(100 * share).toFixed(2)} %`;
 export const perSecond = (ms) => Math.round(1000 / ms).toLocaleString("en");
 
 /** A bar on a terminal; nothing where the output goes to a file or a pipe, which has the line per epoch. */
-function progressBar(title, steps) {
+function epochBar(title, steps) {
   if (!process.stdout.isTTY) return { tick() {}, stop() {} };
-  const bar = new SingleBar({
-    format: `${title}  {bar}  {value}/{total} steps  loss {loss}`,
-    barCompleteChar: "█",
-    barIncompleteChar: "░",
-    barsize: 32,
-    hideCursor: true,
-    clearOnComplete: true,
-    fps: 20,
-  });
+  const bar = progressBar(`${title}  {bar}  {value}/{total} steps  loss {loss}`);
   bar.start(steps, 0, { loss: "-" });
   return { tick: (loss) => bar.increment({ loss: loss.toFixed(4) }), stop: () => bar.stop() };
 }

@@ -2,6 +2,7 @@
  * Writes a small ONNX model: the few messages of onnx.proto (https://github.com/onnx/onnx) that a chain of operations on
  * constants needs, in the wire format of protocol buffers.
  */
+import { join } from "../join.mjs";
 
 /** @typedef {{ name: string, shape: readonly number[], data: Float32Array | Float64Array | BigInt64Array }} Constant */
 /** @typedef {{ op: string, inputs: readonly string[], output: string, attributes?: Record<string, number> }} Node */
@@ -19,15 +20,7 @@ function message(field, value) {
 }
 
 /** @param {Uint8Array[]} parts */
-function joined(parts) {
-  const all = new Uint8Array(parts.reduce((n, { length }) => n + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
+const joined = (parts) => join(parts, Uint8Array);
 
 const types = { float32: 1, int64: 7, float64: 11 };
 
