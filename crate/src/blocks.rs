@@ -4,12 +4,13 @@
 
 use std::mem::MaybeUninit;
 
-use crate::array::Array;
 use smallvec::SmallVec;
 
+use crate::array::Array;
+use crate::buffer::ALIGN;
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::kernels::map::{Kernel, MAX_OPERANDS, Operand, Operands};
+use crate::kernels::map::{FILLS, Fill, Kernel, MAX_OPERANDS, Operand, Operands};
 use crate::layout::Layout;
 use crate::op::Aval;
 use crate::shape::Shape;
@@ -71,8 +72,9 @@ impl Elementwise {
 pub fn map(operation: &Elementwise, x: &[Array], out: Aval) -> Result<Array> {
     let y = result(x, out.shape, out.dtype)?;
     let (to, size) = (y.address(), out.dtype.size());
-    each(out.shape, x, &|len, given, at| {
-        // SAFETY: `each` gives operands of `len` elements, and has as many places from `at` on in a result of this shape.
+    each(out.shape, size, x, &|len, given, at| {
+        // SAFETY: `each` gives operands of `len` elements, and has as many places from `at` on in a result of this shape,
+        // whose buffer is its own.
         unsafe { (operation.kernel)(len, &operation.placed(given), to.wrapping_add(at * size)) }
     });
     Ok(y)
@@ -84,27 +86,43 @@ type Run<'a> = dyn Fn(usize, &Operands, usize) + 'a;
 const NO_OPERANDS: Operands = [Operand::ZERO; MAX_OPERANDS];
 
 /// Calls `run(len, operands, at)` over runs that together make up the row-major elements of a shape, with the inputs (at
-/// most [`MAX_OPERANDS`]) broadcast to it. What is written from `at` on may be one of the inputs.
+/// most [`MAX_OPERANDS`]) broadcast to it. What is written from `at` on may be one of the inputs. Results fill buffers of
+/// their own, with elements of at most `size` bytes: where the inputs lie like them, `len` goes on to the end of a
+/// kernel's vector, so that there is no rest.
 ///
 /// One function for all kernels: they are passed by reference, so that no operation brings a copy of this loop.
-pub fn each(shape: Shape, x: &[Array], run: &Run<'_>) {
+pub fn each(shape: Shape, size: usize, x: &[Array], run: &Run<'_>) {
     debug_assert!(x.len() <= MAX_OPERANDS);
     let n = shape.size();
     if n == 0 {
         return;
     }
     if x.iter().all(|a| plain(a, shape)) {
-        let mut operands = NO_OPERANDS;
-        for (operand, a) in operands.iter_mut().zip(x) {
-            *operand = Operand::run(a.address(), n > 1 && a.shape().size() == n);
+        let slices = || x.iter().filter(|a| a.shape().size() == n);
+        let open_ended = slices().all(|a| (a.address() as usize).is_multiple_of(ALIGN));
+        let (mut operands, mut fills) = (NO_OPERANDS, FILLS);
+        for ((operand, fill), a) in operands.iter_mut().zip(&mut fills).zip(x) {
+            let slice = a.shape().size() == n && (n > 1 || open_ended);
+            *operand = operand_of(a.address(), a.dtype.size(), slice, fill);
         }
-        return run(n, &operands, 0);
+        let widest = slices().map(|a| a.dtype.size()).fold(size, usize::max);
+        let len = if open_ended { n.next_multiple_of(ALIGN / widest) } else { n };
+        return run(len, &operands, 0);
     }
     let out = Layout::contiguous(shape);
     let expanded: SmallVec<[Layout; 4]> = x.iter().map(|a| a.layout.expand(shape)).collect();
     let layouts: SmallVec<[&Layout; 5]> = std::iter::once(&out).chain(&expanded).collect();
     let walk = Walk::new(&layouts);
     if walk.len <= SHORT { short_runs(shape, x, &walk, run) } else { long_runs(x, &walk, run) }
+}
+
+/// The values of `size` bytes from `start` on, or the first for all elements, which then is in `fill`.
+fn operand_of(start: *const u8, size: usize, slice: bool, fill: &mut Fill) -> Operand {
+    if slice {
+        return Operand::slice(start, size);
+    }
+    // SAFETY: an operand has a first value; a fill has this room.
+    unsafe { Operand::repeated(start, size, fill.as_mut_ptr().cast()) }
 }
 
 /// Whether an operand needs no walk: all its elements lie as those of the result, or it is one value.
@@ -123,15 +141,17 @@ type Scratch = [MaybeUninit<[u64; BLOCK]>; MAX_OPERANDS];
 /// Many short runs: as many as a block holds are copied together, and `run` is called for the block.
 fn short_runs(out: Shape, x: &[Array], walk: &Walk, run: &Run<'_>) {
     let mut scratch: Scratch = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
-    let mut operands = NO_OPERANDS;
+    let (mut operands, mut fills) = (NO_OPERANDS, FILLS);
     let (mut filled, mut done) = (0, 0);
     let mut flush = |filled: usize, done: usize, scratch: &mut Scratch| {
         for (k, a) in x.iter().enumerate() {
+            let size = a.dtype.size();
             operands[k] = if !plain(a, out) {
-                Operand::run(scratch[k].as_ptr().cast(), true)
+                Operand::slice(scratch[k].as_ptr().cast(), size)
             } else {
                 let slice = a.shape().size() > 1;
-                Operand::run(a.address().wrapping_add(if slice { done * a.dtype.size() } else { 0 }), slice)
+                let skipped = if slice { done * size } else { 0 };
+                operand_of(a.address().wrapping_add(skipped), size, slice, &mut fills[k])
             };
         }
         run(filled, &operands, done);
@@ -157,7 +177,7 @@ fn short_runs(out: Shape, x: &[Array], walk: &Walk, run: &Run<'_>) {
 /// Long runs: `run` is called for each; where neighbours are apart, for one block of copies after the other.
 fn long_runs(x: &[Array], walk: &Walk, run: &Run<'_>) {
     let mut scratch: Scratch = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
-    let mut operands = NO_OPERANDS;
+    let (mut operands, mut fills) = (NO_OPERANDS, FILLS);
     let strided = walk.steps[1..=x.len()].iter().any(|&step| step != 0 && step != 1);
     walk.each(|at| {
         let mut done = 0;
@@ -167,12 +187,12 @@ fn long_runs(x: &[Array], walk: &Walk, run: &Run<'_>) {
                 let (size, step) = (a.dtype.size(), walk.steps[k + 1]);
                 let first = at[k + 1].wrapping_add_signed(step * done as isize);
                 operands[k] = match step {
-                    0 | 1 => Operand::run(base(a).wrapping_add(first * size), step == 1 && len > 1),
+                    0 | 1 => operand_of(base(a).wrapping_add(first * size), size, step == 1, &mut fills[k]),
                     _ => {
                         let block = scratch[k].as_mut_ptr().cast::<u8>();
                         // SAFETY: as for short runs.
                         unsafe { gather(base(a), first, step, size, len, block) };
-                        Operand::run(block, len > 1)
+                        Operand::slice(block, size)
                     }
                 };
             }

@@ -9,8 +9,9 @@ use std::ptr::NonNull;
 
 use crate::error::{Code, Error, Result};
 
-/// Every block starts at a multiple of this many bytes: a cache line.
-const ALIGN: usize = 64;
+/// Every block starts at a multiple of this many bytes, a cache line, and goes on to one: kernels may read and write whole
+/// vectors at its end.
+pub const ALIGN: usize = 64;
 /// Blocks are `2^k`, `1.25 2^k`, `1.5 2^k` or `1.75 2^k` times [`ALIGN`], so at most a fifth of a block is unused.
 const CLASSES: usize = 4 * (usize::BITS as usize);
 /// The pool keeps at least this much before it gives blocks back to the system.

@@ -30,7 +30,7 @@ impl<'t> Paths<'t> {
             xs.iter().map(|x| nodes.slots[x.id() as usize].seq).min().unwrap_or(u64::MAX)
         };
         // What was there before the first variable cannot depend on any of them.
-        let order = tape.reached(&ends, Edges::Active, |_, node| node.seq >= first && node.aval.dtype.is_float());
+        let order = tape.reached(&ends, Edges::Active, &|_, node| node.seq >= first && node.aval.dtype.is_float());
         let nodes = tape.nodes.borrow();
         let mut active = vec![false; order.len()];
         for x in xs {

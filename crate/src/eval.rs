@@ -21,7 +21,7 @@ impl Tape {
     ///
     /// Errors: `memory`, and `value` from operations that index. Values that were there before stay as they are.
     pub(crate) fn evaluate(&self, targets: &[Id], reads: Reads) -> Result<()> {
-        let order = self.reached(targets, Edges::Read, |_, node| node.value.is_none());
+        let order = self.reached(targets, Edges::Read, &|_, node| node.value.is_none());
         if order.is_empty() {
             return Ok(());
         }
@@ -51,59 +51,57 @@ impl Tape {
             let Some(op) = node.op.as_ref().filter(|_| !node.requires_grad && node.value.is_none()) else {
                 return Ok(false);
             };
-            let read = node.inputs.iter().enumerate().filter(|&(i, _)| op.reads(i));
-            let values = read.map(|(_, &input)| nodes.slots[input as usize].value.clone());
-            let Some(x) = values.collect::<Option<Arrays>>() else { return Ok(false) };
-            self.run(id, op, x, node.aval)?
+            let mut x = Arrays::new();
+            for (_, &input) in node.inputs.iter().enumerate().filter(|&(i, _)| op.reads(i)) {
+                let Some(value) = &nodes.slots[input as usize].value else { return Ok(false) };
+                x.push(value.clone());
+            }
+            self.run(id, op, &mut x, node.aval)?
         };
         self.nodes.borrow_mut().slots[id as usize].value = Some(value);
         Ok(true)
     }
 
     fn compute(&self, id: Id, reads: Reads) -> Result<()> {
-        let x = self.gather(id, reads)?;
+        let mut x = Arrays::new();
+        self.gather(id, reads, &mut x)?;
         let value = {
             let nodes = self.nodes.borrow();
             let node = &nodes.slots[id as usize];
             let Some(op) = &node.op else { return Err(node.placeholder.map_or_else(freed, unknown)) };
-            self.run(id, op, x, node.aval)?
+            self.run(id, op, &mut x, node.aval)?
         };
         let mut nodes = self.nodes.borrow_mut();
         nodes.slots[id as usize].value = Some(value);
         Ok(())
     }
 
-    fn run(&self, id: Id, op: &Op, x: Arrays, out: Aval) -> Result<Array> {
-        let seen = self.inputs_seen(&x);
+    fn run(&self, id: Id, op: &Op, x: &mut Arrays, out: Aval) -> Result<Array> {
+        let seen = self.inputs_seen(x);
         let y = op.eval(x, out).map_err(|e| if e.code() == Code::Memory { e.in_op(op.name()) } else { e })?;
         self.look_at(id, op, &y, seen)?;
         Ok(y)
     }
 
-    /// The values of a node's inputs; those at their last use are handed over.
-    fn gather(&self, id: Id, reads: Reads) -> Result<Arrays> {
+    /// Adds the values of a node's inputs to `x`; those at their last use are handed over.
+    fn gather(&self, id: Id, reads: Reads, x: &mut Arrays) -> Result<()> {
         let mut nodes = self.nodes.borrow_mut();
         let Nodes { slots, began, .. } = &mut *nodes;
-        let inputs = std::mem::take(&mut slots[id as usize].inputs);
-        let op = slots[id as usize].op.take();
-        let mut take = |&input: &Id| {
-            let node: &mut Node = &mut slots[input as usize];
+        for k in 0..slots[id as usize].inputs.len() {
+            let Node { op, inputs, .. } = &slots[id as usize];
+            if op.as_ref().is_some_and(|op| !op.reads(k)) {
+                continue;
+            }
+            let input = inputs[k];
+            let node = &mut slots[input as usize];
             node.pending -= 1;
             let wanted = (node.handles > 0 && !node.donated) || node.keeps > 0 || node.pending > 0;
             // A leaf from before the transformation belongs to the tape of another one.
             let own = reads == Reads::Last && node.seq > *began;
-            let value = if !wanted && (node.op.is_some() || node.donated || own) {
-                node.value.take()
-            } else {
-                node.value.clone()
-            };
-            value.ok_or_else(freed)
-        };
-        let read = inputs.iter().enumerate().filter(|&(i, _)| op.as_ref().is_none_or(|op| op.reads(i)));
-        let x = read.map(|(_, input)| input).map(&mut take).collect();
-        slots[id as usize].op = op;
-        slots[id as usize].inputs = inputs;
-        x
+            let last = !wanted && (node.op.is_some() || node.donated || own);
+            x.push(if last { node.value.take() } else { node.value.clone() }.ok_or_else(freed)?);
+        }
+        Ok(())
     }
 }
 

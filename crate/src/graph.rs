@@ -19,7 +19,7 @@ const SMALL: usize = 64;
 /// names of `parameters`. After a `backward` from y
 /// that kept its graph, `gradient` is there for every node. Errors: `memory`.
 pub fn to_json(tape: &Tape, y: Var<'_>) -> Result<String> {
-    let order = tape.reached(&[y.id()], Edges::Shown, |_, _| true);
+    let order = tape.reached(&[y.id()], Edges::Shown, &|_, _| true);
     let place: HashMap<Id, usize> = order.iter().enumerate().map(|(k, &id)| (id, k)).collect();
     let gradients = adjoints(tape, y, &order)?;
     let nodes = tape.nodes.borrow();

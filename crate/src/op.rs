@@ -90,14 +90,14 @@ pub trait Primitive: Clone + PartialEq + Into<Op> {
         None
     }
 
-    /// The value. After `infer` only memory can fail, and values that index.
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    /// The value. After `infer` only memory can fail, and values that index. It may use the inputs up.
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         if self.is_identity() {
             return Ok(x[0].clone());
         }
         let found = x.last().and_then(|last| self.elementwise(last.dtype));
         let undefined = || Error::new(Code::DType, self.name(), "has no values of this dtype");
-        blocks::map(&found.ok_or_else(undefined)?, &x, out)
+        blocks::map(&found.ok_or_else(undefined)?, x, out)
     }
 
     /// Whether the value is that of the only input it is computed from, as it is.
@@ -242,8 +242,8 @@ macro_rules! primitives {
             pub fn infer(&self, x: &[Aval]) -> Result<Aval> {
                 match self { $(Op::$P(p) => apart!((p: &$P, x: &[Aval]) -> Result<Aval> { p.infer(x) })),+ }
             }
-            pub fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
-                match self { $(Op::$P(p) => apart!((p: &$P, x: Arrays, out: Aval) -> Result<Array> { p.eval(x, out) })),+ }
+            pub fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
+                match self { $(Op::$P(p) => apart!((p: &$P, x: &mut Arrays, out: Aval) -> Result<Array> { p.eval(x, out) })),+ }
             }
             pub fn elementwise(&self, dtype: DType) -> Option<Elementwise> {
                 match self { $(Op::$P(p) => apart!((p: &$P, dtype: DType) -> Option<Elementwise> { p.elementwise(dtype) })),+ }

@@ -70,28 +70,50 @@ pub struct Plan {
     flops: f64,
     /// The most bytes of values that a run has had at once besides its arguments, once there was one.
     peak: usize,
+    /// The values of a run, empty between runs.
+    values: Vec<Option<Array>>,
 }
 
 impl Plan {
     /// Runs the program. Errors: `memory`, and `value` from operations that index.
-    pub fn run(&mut self, tape: &Tape, arguments: impl IntoIterator<Item = Array>) -> Result<SmallVec<[Array; 4]>> {
+    pub fn run(
+        &mut self,
+        tape: &Tape,
+        arguments: impl IntoIterator<Item = Result<Array>>,
+    ) -> Result<SmallVec<[Array; 4]>> {
         let watched = (self.peak == 0).then(buffer::watch_peak);
-        let mut slots: SmallVec<[Option<Array>; 16]> = arguments.into_iter().map(Some).collect();
-        for &id in &self.captured {
-            slots.push(Some(tape.read(Var::new(tape, id))?));
-        }
-        slots.resize(self.slots, None);
-        for step in &self.steps {
-            step.run(&self.constants, &mut slots)?;
-        }
-        let result = |&place: &Place| match place {
-            Place::Constant(k) => Some(self.constants[k].clone()),
-            Place::Slot(k) => slots[k].clone(),
-        };
-        let results = self.results.iter().map(result).collect::<Option<_>>();
+        let mut values = std::mem::take(&mut self.values);
+        let results = self.fill(&mut values, tape, &mut arguments.into_iter());
+        values.clear();
+        self.values = values;
         if let Some(watched) = watched {
             self.peak = watched.peak();
         }
+        results
+    }
+
+    /// Computes all values in order, and gives those of the results.
+    fn fill(
+        &self,
+        values: &mut Vec<Option<Array>>,
+        tape: &Tape,
+        arguments: &mut dyn Iterator<Item = Result<Array>>,
+    ) -> Result<SmallVec<[Array; 4]>> {
+        for argument in arguments {
+            values.push(Some(argument?));
+        }
+        for &id in &self.captured {
+            values.push(Some(tape.read(Var::new(tape, id))?));
+        }
+        values.resize(self.slots, None);
+        for step in &self.steps {
+            step.run(&self.constants, values)?;
+        }
+        let result = |&place: &Place| match place {
+            Place::Constant(k) => Some(self.constants[k].clone()),
+            Place::Slot(k) => values[k].clone(),
+        };
+        let results = self.results.iter().map(result).collect::<Option<_>>();
         results.ok_or_else(|| Error::new(Code::Trace, "compile", "a result was never computed"))
     }
 
@@ -142,10 +164,10 @@ impl Step {
             Place::Slot(k) => slots[k].clone(),
         };
         let x = self.inputs.iter().map(take).collect::<Option<Arrays>>();
-        let x = x.ok_or_else(|| Error::new(Code::Trace, "compile", "a value was used before it was computed"))?;
+        let mut x = x.ok_or_else(|| Error::new(Code::Trace, "compile", "a value was used before it was computed"))?;
         match &self.work {
             Work::One(op) => {
-                let value = op.eval(x, self.results[0]);
+                let value = op.eval(&mut x, self.results[0]);
                 let named = |e: Error| if e.code() == Code::Memory { e.in_op(op.name()) } else { e };
                 slots[self.first] = Some(value.map_err(named)?);
             }

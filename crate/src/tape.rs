@@ -532,7 +532,7 @@ impl Tape {
             with.iter().map(|(from, _)| nodes.slots[from.id() as usize].seq).min().unwrap_or(0)
         };
         let within = |id: Id, node: &Node| !ends_at.contains_key(&id) && (whole || node.seq >= first);
-        let order = self.reached(&ends, Edges::All, within);
+        let order = self.reached(&ends, Edges::All, &within);
         let position = |id: Id| self.nodes.borrow().position(id);
         let mut again: Vec<Option<Var<'t>>> = Vec::with_capacity(order.len());
         let find = |again: &[Option<Var<'t>>], id: Id| {
@@ -556,7 +556,7 @@ impl Tape {
     pub(crate) fn depends(&self, ys: &[Var<'_>], xs: &[Var<'_>]) -> bool {
         let ends: SmallVec<[Id; 8]> = ys.iter().map(|y| y.id()).collect();
         let first = xs.iter().map(|x| self.nodes.borrow().slots[x.id() as usize].seq).min().unwrap_or(u64::MAX);
-        self.reached(&ends, Edges::Read, |_, node| node.seq >= first).iter().any(|id| xs.iter().any(|x| x.id() == *id))
+        self.reached(&ends, Edges::Read, &|_, node| node.seq >= first).iter().any(|id| xs.iter().any(|x| x.id() == *id))
     }
 
     /// Replaces a value by the same one in another layout.
@@ -583,11 +583,11 @@ impl Tape {
     /// All nodes that `targets` are made from, in evaluation order, as far as `within` lets the search through. Their
     /// [`Node::position`] is the place in the list; [`Node::pending`] counts the uses among them.
     pub(crate) fn ancestors(&self, targets: &[Id], within: impl Fn(&Node) -> bool) -> Vec<Id> {
-        self.reached(targets, Edges::All, |_, node| within(node))
+        self.reached(targets, Edges::All, &|_, node| within(node))
     }
 
     /// As [`Tape::ancestors`], along some edges only.
-    pub(crate) fn reached(&self, targets: &[Id], edges: Edges, within: impl Fn(Id, &Node) -> bool) -> Vec<Id> {
+    pub(crate) fn reached(&self, targets: &[Id], edges: Edges, within: &dyn Fn(Id, &Node) -> bool) -> Vec<Id> {
         let mut nodes = self.nodes.borrow_mut();
         nodes.epoch = nodes.epoch.wrapping_add(1);
         let epoch = nodes.epoch;

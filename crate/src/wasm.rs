@@ -378,8 +378,7 @@ pub fn replay(plan: u32, n: u32) -> u32 {
                 let value = tape.read(x);
                 if h < 0.0 { value.inspect(|_| tape.give_up(h.abs())) } else { value }
             });
-            let values = given.collect::<Result<SmallVec<[Array; 4]>>>()?;
-            let results = plan.run(tape, values)?;
+            let results = plan.run(tape, given)?;
             write_scratch(results.into_iter().map(|y| tape.handle(tape.leaf(y))));
             Ok(1)
         })

@@ -81,49 +81,50 @@ pub const MAX_OPERANDS: usize = MAX_ARITY + 3;
 pub struct Operand {
     /// The first value.
     pub start: *const u8,
-    /// What follows it.
-    pub reach: Reach,
-}
-
-/// How far an operand reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// It is one value, which stands for all.
-    One,
-    /// It is a block of [`PAD`] bytes, filled with one value that stands for all.
-    Vector,
-    /// It has a value for each element of the run, one after the other.
-    Slice,
+    /// Bytes from one value to the next; 0 where a block of [`PAD`] bytes is filled with one value that stands for all.
+    pub step: usize,
 }
 
 /// Bytes of the longest vector that a kernel takes.
 pub const PAD: usize = MAX_WIDTH * MAX_SIZE;
+
+/// Room for one value that stands for all.
+pub type Fill = MaybeUninit<[u8; PAD]>;
+/// Such room for every operand.
+pub const FILLS: [Fill; MAX_OPERANDS] = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
 
 /// 0 in every dtype.
 static ZEROS: [u64; PAD / 8] = [0; PAD / 8];
 
 impl Operand {
     /// Zeros.
-    pub const ZERO: Operand = Operand { start: (&raw const ZEROS).cast(), reach: Reach::Vector };
-
-    /// One value that stands for all.
-    pub fn one(start: *const u8) -> Operand {
-        Operand { start, reach: Reach::One }
-    }
+    pub const ZERO: Operand = Operand::vector((&raw const ZEROS).cast());
 
     /// A block of [`PAD`] bytes filled with one value that stands for all.
-    pub fn vector(start: *const u8) -> Operand {
-        Operand { start, reach: Reach::Vector }
+    pub const fn vector(start: *const u8) -> Operand {
+        Operand { start, step: 0 }
     }
 
-    /// A value for each element, or one for all.
-    pub fn run(start: *const u8, slice: bool) -> Operand {
-        Operand { start, reach: if slice { Reach::Slice } else { Reach::One } }
+    /// A value of `size` bytes for each element of the run, one after the other.
+    pub fn slice(start: *const u8, size: usize) -> Operand {
+        Operand { start, step: size }
+    }
+
+    /// The value of `size` bytes at `from` for all elements; it fills `block`.
+    ///
+    /// # Safety
+    /// `from` is readable, `block` has room for [`PAD`] bytes and stays as long as the operand is used.
+    pub unsafe fn repeated(from: *const u8, size: usize, block: *mut u8) -> Operand {
+        for lane in 0..MAX_WIDTH {
+            // SAFETY: the caller's promise; a value has at most MAX_SIZE bytes.
+            unsafe { block.add(lane * size).copy_from_nonoverlapping(from, size) };
+        }
+        Operand::vector(block)
     }
 
     /// Whether it has a value for each element.
     pub fn is_slice(self) -> bool {
-        self.reach == Reach::Slice
+        self.step != 0
     }
 }
 
@@ -133,8 +134,8 @@ pub type Operands = [Operand; MAX_OPERANDS];
 /// A loop over a run: `kernel(len, operands, out)`.
 ///
 /// # Safety
-/// Each operand that the kernel uses is valid for reads of `len` values of its type (of one, when it is repeated), `out`
-/// for writes of `len`; all are aligned for it. `out` is either apart from a slice or begins where it begins.
+/// Each operand that the kernel uses is valid for reads of `len` values of its type (of [`PAD`] bytes, when it is repeated),
+/// `out` for writes of `len`; all are aligned for it. `out` is either apart from a slice or begins where it begins.
 pub type Kernel = unsafe fn(usize, &Operands, *mut u8);
 
 /// `out[k] = f(x_0[k], .., x_n[k])`, `n` the arity of `f`.
@@ -192,22 +193,16 @@ unsafe fn run<V: Pack, O: Copy>(
 ) {
     let width = V::WIDTH;
     let whole = len - len % width;
-    let mut cursors = Cursors::default();
+    // A copy of its own: the stores of the loop could otherwise change the operands.
+    let own = *x;
     // SAFETY: the caller's promise; positions stay within `len`.
     unsafe {
-        if whole > 0 {
-            cursors.point::<V>(&x[..used]);
-            // Copies of their own: the stores of the loop could otherwise change them.
-            let (start, step) = (cursors.start, cursors.step);
-            let mut at = 0;
-            while at < whole {
-                let first = V::load(start[0].wrapping_add(at * step[0]).cast());
-                let load = |k: usize| {
-                    if k == 0 || k >= used { first } else { V::load(start[k].wrapping_add(at * step[k]).cast()) }
-                };
-                f(std::array::from_fn(load), out.cast::<O>().add(at));
-                at += width;
-            }
+        let mut at = 0;
+        while at < whole {
+            let load = |k: usize| V::load(own[k].start.wrapping_add(at * own[k].step).cast());
+            let first = load(0);
+            f(std::array::from_fn(|k| if k == 0 || k >= used { first } else { load(k) }), out.cast::<O>().add(at));
+            at += width;
         }
         if whole < len {
             finish::<V, O>(whole, len - whole, &x[..used], out, again);
@@ -215,50 +210,8 @@ unsafe fn run<V: Pack, O: Copy>(
     }
 }
 
-/// Operands as the loop reads them: a repeated value is a block of one vector in which the position does not advance.
-struct Cursors {
-    start: [*const u8; MAX_OPERANDS],
-    /// Bytes from element to element.
-    step: [usize; MAX_OPERANDS],
-    blocks: [Block; MAX_OPERANDS],
-}
-
 /// Room for one vector of any type.
 type Block = MaybeUninit<[u64; MAX_WIDTH * MAX_SIZE / 8]>;
-
-impl Default for Cursors {
-    #[inline(always)]
-    fn default() -> Cursors {
-        Cursors {
-            start: [std::ptr::null(); MAX_OPERANDS],
-            step: [0; MAX_OPERANDS],
-            blocks: [const { MaybeUninit::uninit() }; MAX_OPERANDS],
-        }
-    }
-}
-
-impl Cursors {
-    /// Sets the cursors to the operands. They point into this very place, which must not move.
-    ///
-    /// # Safety
-    /// At least one value of the vector's type is readable in each operand.
-    #[inline(never)]
-    unsafe fn point<V: Pack>(&mut self, x: &[Operand]) {
-        for (k, operand) in x.iter().enumerate() {
-            self.start[k] = operand.start;
-            self.step[k] = size_of::<V::Elem>();
-            if operand.reach != Reach::Slice {
-                self.step[k] = 0;
-            }
-            if operand.reach == Reach::One {
-                let block = self.blocks[k].as_mut_ptr().cast::<V::Elem>();
-                // SAFETY: the caller's promise; a block holds the widest vector.
-                unsafe { fill::<V>(block, 0, *operand.start.cast::<V::Elem>()) };
-                self.start[k] = block.cast();
-            }
-        }
-    }
-}
 
 /// Writes `x` to the lanes of a vector from `first` on.
 ///

@@ -55,7 +55,7 @@ impl Primitive for ArgReduce {
         Ok(Aval::new(x[0].shape.reduced(axes, self.keep_dims), DType::Int32))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let n = x[0].shape().ndim();
         let mut order: Vec<usize> = (0..n).filter(|&axis| axis != self.axis).collect();
         order.push(self.axis);

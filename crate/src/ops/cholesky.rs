@@ -37,9 +37,9 @@ impl Primitive for Cholesky {
         Ok(x[0])
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let (n, count) = (square(self.name(), out)?, leading(out.shape).size());
-        each(&x, out, count, &mut |k, x, y| {
+        each(x, out, count, &mut |k, x, y| {
             for i in 0..n {
                 for j in 0..=i {
                     let dot: f64 = (0..j).map(|k| y[i * n + k] * y[j * n + k]).sum();

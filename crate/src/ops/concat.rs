@@ -61,10 +61,10 @@ impl Primitive for Concat {
         Ok(Aval::new(Shape::new("concat", &x[0].shape.with_dim(self.axis, total))?, dtype))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         with_dtype!(out.dtype, T => Array::build::<T>(out.shape, |out_values| {
             let mut start = 0;
-            for x in &x {
+            for x in x.iter() {
                 let len = x.shape()[self.axis];
                 let place = Layout::contiguous(out.shape).slice(self.axis, start, len, 1);
                 copy::copy(x.buffer::<T>(), &x.layout, out_values, &place);

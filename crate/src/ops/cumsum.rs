@@ -59,7 +59,7 @@ impl Primitive for Cumsum {
         Ok(x[0])
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let (axis, n) = (self.axis, out.shape[self.axis]);
         let direct =
             |layout: Layout| if self.reverse { layout.slice(axis, n.saturating_sub(1), n, -1) } else { layout };

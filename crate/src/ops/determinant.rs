@@ -47,11 +47,11 @@ impl Primitive for Determinant {
         Ok(Aval::new(Shape::new(self.name(), &shape)?, x[0].dtype))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let shape = x[0].shape();
         let (n, count) = (shape[shape.ndim() - 1], leading(shape).size());
         let mut order = vec![0.0; n];
-        each(&x, out, count, &mut |_, x, y| {
+        each(x, out, count, &mut |_, x, y| {
             let original = if *self == Determinant::Cofactors { x[0].to_vec() } else { Vec::new() };
             let lu = &mut *x[0];
             let sign = lu::factor(lu, n, &mut order);

@@ -40,9 +40,9 @@ impl Primitive for Eigh {
         Ok(Aval::new(resized(x[0].shape, [n + 1, n]), x[0].dtype))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let (n, count) = (last(out.shape)[1], leading(out.shape).size());
-        each(&x, out, count, &mut |_, x, y| {
+        each(x, out, count, &mut |_, x, y| {
             factor(x[0], n, y);
             Ok(())
         })

@@ -49,7 +49,7 @@ impl Primitive for Expand {
         true
     }
 
-    fn eval(&self, x: Arrays, _: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, _: Aval) -> Result<Array> {
         Ok(x[0].view(x[0].layout.expand(self.shape)))
     }
 

@@ -46,10 +46,10 @@ impl Primitive for Expm {
         Ok(x[0])
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let n = square(self.name(), out)?;
         let mut work = zeros(Shape::of(&[5 * n * n]))?;
-        each(&x, out, leading(out.shape).size(), &mut |_, x, y| {
+        each(x, out, leading(out.shape).size(), &mut |_, x, y| {
             exponential(x[0], n, y, work.values_mut::<f64>());
             Ok(())
         })
@@ -81,10 +81,10 @@ impl Primitive for ExpmAlong {
         Expm.infer(x)
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let n = square(self.name(), out)?;
         let mut parts = zeros(Shape::of(&[7 * 4 * n * n]))?;
-        each(&x, out, leading(out.shape).size(), &mut |_, x, y| {
+        each(x, out, leading(out.shape).size(), &mut |_, x, y| {
             let (block, rest) = parts.values_mut::<f64>().split_at_mut(4 * n * n);
             let (whole, work) = rest.split_at_mut(4 * n * n);
             let size: f64 = x[1].iter().map(|e| e.abs()).sum();

@@ -77,7 +77,7 @@ impl Primitive for Extremum {
         x[0].shape.size() as f64
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let (x, axes) = (&x[0], self.axes);
         with_dtype!(out.dtype, T => if self.max {
             reduction::reduce::<reduce::Max, T>(x, axes, out)

@@ -59,7 +59,7 @@ impl Primitive for Gather {
         Ok(Aval::new(x[1].shape, x[0].dtype))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let picks = Picks::new(self.indices, self.axis, &x[0].layout, &x[1], Layout::contiguous(out.shape))?;
         with_dtype!(out.dtype, T => Array::build::<T>(out.shape, |out| {
             let from = x[0].buffer::<T>();

@@ -51,7 +51,7 @@ impl Primitive for Iota {
         Ok(Aval::new(Shape::new("core.iota", &[self.len])?, self.dtype))
     }
 
-    fn eval(&self, _: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, _: &mut Arrays, out: Aval) -> Result<Array> {
         with_dtype!(out.dtype, T => Array::build::<T>(out.shape, |out| {
             for (k, out) in out.iter_mut().enumerate() {
                 *out = T::from_f64(self.start + k as f64 * self.step);

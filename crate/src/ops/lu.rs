@@ -26,9 +26,9 @@ impl Primitive for Lu {
         Ok(Aval::new(resized(x[0].shape, [n + 1, n]), x[0].dtype))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let (n, count) = (last(out.shape)[1], leading(out.shape).size());
-        each(&x, out, count, &mut |_, x, y| {
+        each(x, out, count, &mut |_, x, y| {
             let (lu, order) = y.split_at_mut(n * n);
             lu.copy_from_slice(x[0]);
             factor(lu, n, order);
@@ -68,9 +68,9 @@ impl Primitive for Solve {
         Ok(x[1])
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let (n, count) = (last(out.shape)[0], leading(out.shape).size());
-        each(&x, out, count, &mut |k, x, y| {
+        each(x, out, count, &mut |k, x, y| {
             let (lu, order) = x[1].split_at(n * n);
             if (0..n).any(|i| lu[i * (n + 1)] == 0.0) {
                 return self.must.refuse(k, count);

@@ -72,7 +72,7 @@ impl Primitive for MatMul {
         2.0 * out.shape.size() as f64 * inner as f64
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let mut y = blocks::result(&x[2..], out.shape, out.dtype)?;
         if let Some(acc) = x.get(2).filter(|acc| acc.address() != y.address()) {
             y = Array::new(out.shape, out.dtype)?;

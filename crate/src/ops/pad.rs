@@ -109,7 +109,7 @@ impl Primitive for Pad {
         Ok(Aval::new(Shape::new("pad", &dims)?, x[0].dtype))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let x = &x[0];
         let ranges = self.inside(&x.shape());
         let part = |layout: Layout, (axis, r): (usize, &Range)| layout.slice(axis, r.start, r.len, r.step);

@@ -65,7 +65,7 @@ impl Primitive for Permute {
         Ok(Aval::new(Shape::of(&dims), x[0].dtype))
     }
 
-    fn eval(&self, x: Arrays, _: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, _: Aval) -> Result<Array> {
         Ok(x[0].view(x[0].layout.permute(&self.axes())))
     }
 

@@ -26,11 +26,11 @@ impl Primitive for Pinv {
         Ok(Aval::new(resized(x[0].shape, [n, m]), x[0].dtype))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let ([m, n], count) = (last(x[0].shape()), leading(out.shape).size());
         let mut parts = zeros(Shape::of(&[(m + n + 1) * n]))?;
         let eps = if out.dtype == DType::Float64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
-        each(&x, out, count, &mut |_, x, y| {
+        each(x, out, count, &mut |_, x, y| {
             let parts = parts.values_mut::<f64>();
             parts.fill(0.0);
             svd::factor(x[0], m, n, false, parts);

@@ -37,10 +37,10 @@ impl Primitive for Qr {
         Ok(Aval::new(resized(x[0].shape, [m + n, n]), x[0].dtype))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let (shape, count) = (x[0].shape(), leading(out.shape).size());
         let [m, n] = last(shape);
-        each(&x, out, count, &mut |_, x, y| {
+        each(x, out, count, &mut |_, x, y| {
             let (q, r) = y.split_at_mut(m * n);
             factor(x[0], m, n, q, r);
             Ok(())

@@ -97,7 +97,7 @@ impl Primitive for Random {
         Ok(Aval::new(Shape::new(self.name(), &dims)?, self.dtype))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let keys = x[0].contiguous()?;
         let keys = keys.values::<i32>().unwrap_or(&[]).as_chunks::<2>().0;
         let n = self.shape.size();

@@ -34,7 +34,7 @@ impl Primitive for Ravel {
         Ok(Aval::new(Shape::of(&shape[..shape.ndim() - 1]), DType::Int32))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let dense = x[0].contiguous()?;
         let rows = dense.values::<i32>().unwrap_or(&[]);
         let k = self.sizes.len();

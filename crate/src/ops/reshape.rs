@@ -63,7 +63,7 @@ impl Primitive for Reshape {
         Ok(Aval::new(self.shape, x[0].dtype))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let x = match x[0].layout.reshape(out.shape) {
             Some(layout) => return Ok(x[0].view(layout)),
             None => x[0].contiguous()?,

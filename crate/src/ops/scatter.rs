@@ -63,7 +63,7 @@ impl Primitive for ScatterAdd {
         Ok(x[0])
     }
 
-    fn eval(&self, mut x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let reused = blocks::result(&x[..1], out.shape, out.dtype)?;
         let in_place = reused.address() == x[0].address();
         let mut y = reused;
@@ -75,7 +75,7 @@ impl Primitive for ScatterAdd {
                 copy::gather(x[0].buffer::<T>(), &x[0].layout, y.values_mut::<T>());
             }
             // From here on the buffer has one owner.
-            drop(x);
+            x.clear();
             let from = updates.buffer::<T>();
             let to = y.values_mut::<T>();
             picks.each(|update, at| to[at] = <Sum as Reducer<T>>::combine(to[at], from[update]));

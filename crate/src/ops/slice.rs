@@ -85,7 +85,7 @@ impl Primitive for Slice {
         Ok(Aval::new(shape, x[0].dtype))
     }
 
-    fn eval(&self, x: Arrays, _: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, _: Aval) -> Result<Array> {
         let part =
             |layout: crate::layout::Layout, (axis, r): (usize, &Range)| layout.slice(axis, r.start, r.len, r.step);
         Ok(x[0].view(self.ranges.iter().enumerate().fold(x[0].layout, part)))

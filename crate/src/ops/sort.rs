@@ -35,7 +35,7 @@ impl Primitive for Argsort {
         Ok(Aval::new(x[0].shape, DType::Int32))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let n = out.shape.ndim();
         let last: Vec<usize> = (0..n).filter(|&axis| axis != self.axis).chain([self.axis]).collect();
         let lines = x[0].view(x[0].layout.permute(&last)).contiguous()?;
@@ -129,7 +129,7 @@ impl Primitive for SearchSorted {
         Ok(Aval::new(x[1].shape, DType::Int32))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let (sorted, values) = (x[0].contiguous()?, x[1].contiguous()?);
         let n = sorted.shape()[sorted.shape().ndim() - 1];
         // One line for all values, or one for each row of them.

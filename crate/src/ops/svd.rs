@@ -50,9 +50,9 @@ impl Primitive for Svd {
         Ok(Aval::new(resized(x[0].shape, [m + n + 1, n]), x[0].dtype))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let ([m, n], count) = (last(x[0].shape()), leading(out.shape).size());
-        each(&x, out, count, &mut |_, x, y| {
+        each(x, out, count, &mut |_, x, y| {
             factor(x[0], m, n, self.right, y);
             Ok(())
         })

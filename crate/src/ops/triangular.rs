@@ -39,9 +39,9 @@ impl Primitive for TriangularSolve {
         Ok(x[1])
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let (n, count) = (last(out.shape)[0], leading(out.shape).size());
-        each(&x, out, count, &mut |k, x, y| {
+        each(x, out, count, &mut |k, x, y| {
             if (0..n).any(|i| x[0][i * (n + 1)] == 0.0) {
                 return self.must.refuse(k, count);
             }

@@ -82,7 +82,7 @@ impl Primitive for Windows {
         Ok(Aval::new(Shape::new("windows", &dims)?, x[0].dtype))
     }
 
-    fn eval(&self, x: Arrays, _: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, _: Aval) -> Result<Array> {
         Ok(x[0].view(slide(&x[0].layout, &self.each)))
     }
 
@@ -112,7 +112,7 @@ impl Primitive for Fold {
         Ok(Aval::new(Shape::new("fold", &dims)?, x[0].dtype))
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let places = slide(&Layout::contiguous(out.shape), &self.each);
         let d = self.each.len();
         with_number!(out.dtype, T => Array::build::<T>(out.shape, |to| {

@@ -72,7 +72,7 @@ impl Tape {
             program.of.insert(x.id(), number);
         }
         let ends: SmallVec<[Id; 8]> = ys.iter().map(|y| y.id()).collect();
-        let order = self.reached(&ends, Edges::Read, |_, node| node.op.is_some() && node.seq > began);
+        let order = self.reached(&ends, Edges::Read, &|_, node| node.op.is_some() && node.seq > began);
         for id in order {
             let number = program.node(id)?;
             program.of.insert(id, number);
@@ -144,9 +144,9 @@ impl Program<'_> {
             inputs.iter_mut().for_each(|input| *input = self.unrepeated(*input));
         }
         if aval.shape.size() <= FOLDED
-            && let Some(x) = inputs.iter().map(|&x| self.values[x].constant().cloned()).collect::<Option<Arrays>>()
+            && let Some(mut x) = inputs.iter().map(|&x| self.values[x].constant().cloned()).collect::<Option<Arrays>>()
         {
-            let value = op.eval(x, aval)?;
+            let value = op.eval(&mut x, aval)?;
             return Ok(self.constant(value));
         }
         if let Some(&same) = inputs
@@ -185,6 +185,7 @@ impl Program<'_> {
             slots: xs.len(),
             flops: 0.0,
             peak: 0,
+            values: Vec::new(),
         };
         let mut places: Vec<Option<Place>> =
             (0..self.values.len()).map(|k| (k < xs.len()).then_some(Place::Slot(k))).collect();

@@ -49,15 +49,15 @@ pub(super) struct Operation {
     pub output: Option<usize>,
 }
 
-/// A place that kernels read from and write to. Numbers go through the inputs, the results, the constants, and the blocks
-/// between operations.
+/// A place that kernels read from and write to. Numbers go through the inputs, the results, the constants, zeros, and the
+/// blocks between operations.
 type Cell = usize;
 
 #[derive(Debug)]
 struct Instruction {
     kernel: Kernel,
-    /// The cells of the kernel's operands; the rest are zeros.
-    operands: SmallVec<[Option<Cell>; 4]>,
+    /// The cells of the kernel's operands.
+    operands: [Cell; MAX_OPERANDS],
     out: Cell,
 }
 
@@ -75,8 +75,8 @@ pub(super) struct Fused {
     instructions: Vec<Instruction>,
     inputs: Vec<Aval>,
     outputs: Vec<Output>,
-    /// The constants and the blocks, which are in `scratch`.
-    scratch_cells: Vec<Operand>,
+    /// The constants, the zeros and the blocks: those that are the same in each run.
+    own_cells: Vec<Operand>,
     /// Elements in a block.
     block: usize,
     /// Where the input's and the result's ends are, one vector each, for what does not fill a vector.
@@ -138,7 +138,8 @@ impl Fused {
         let constants: Vec<&Array> =
             program.iter().flat_map(|operation| &operation.sources).filter_map(constant).collect();
         let fixed = inputs.len() + results;
-        let first_block = fixed + constants.len();
+        let zeros = fixed + constants.len();
+        let first_block = zeros + 1;
         let (input_ends, value_ends) = last_reads(inputs.len(), program);
         let mut next_constant = fixed..;
         let mut blocks = Blocks::default();
@@ -177,7 +178,9 @@ impl Fused {
                 None => first_block + blocks.take(aval.dtype.size()),
             };
             cells.push(out);
-            instructions.push(Instruction { kernel: elementwise.kernel, operands: elementwise.arranged(&read), out });
+            let arranged = elementwise.arranged(&read);
+            let operands = std::array::from_fn(|k| arranged.get(k).copied().flatten().unwrap_or(zeros));
+            instructions.push(Instruction { kernel: elementwise.kernel, operands, out });
         }
         let per_element: usize = blocks.sizes.iter().sum();
         let most = (CACHE / per_element.max(1)).clamp(VECTOR, BLOCK) / VECTOR * VECTOR;
@@ -198,16 +201,17 @@ impl Fused {
         let place = |at: usize| scratch.start().wrapping_add(at);
         for (k, constant) in constants.iter().enumerate() {
             // SAFETY: the area begins with room for each constant.
-            unsafe { spread(constant.address(), constant.dtype.size(), place(PAD * k)) };
+            unsafe { Operand::repeated(constant.address(), constant.dtype.size(), place(PAD * k)) };
         }
         let known = (0..constants.len()).map(|k| Operand::vector(place(PAD * k)));
-        let scratch_cells = known.chain(starts.iter().map(|&at| Operand::run(place(at), true))).collect();
+        let between = starts.iter().zip(&blocks.sizes).map(|(&at, &size)| Operand::slice(place(at), size));
+        let own_cells = known.chain([Operand::ZERO]).chain(between).collect();
         Ok(Fused {
             shape,
             instructions,
             inputs: inputs.to_vec(),
             outputs: outputs.into_iter().flatten().collect(),
-            scratch_cells,
+            own_cells,
             block,
             ends,
             scratch,
@@ -224,7 +228,8 @@ impl Fused {
         // Scalars stand for all elements; the others are walked over.
         let walked: SmallVec<[Array; 4]> = x.iter().filter(|a| a.shape().size() != 1).cloned().collect();
         let cells = self.cells(x, &results);
-        blocks::each(self.shape, &walked, &|len, given, at| self.pass(len, given, at, cells.clone()));
+        let size = results.iter().map(|y| y.dtype.size()).max().unwrap_or(1);
+        blocks::each(self.shape, size, &walked, &|len, given, at| self.pass(len, given, at, cells.clone()));
         Ok(results)
     }
 
@@ -235,12 +240,12 @@ impl Fused {
             let end = self.end(k);
             if a.shape().size() == 1 {
                 // SAFETY: an end is one vector.
-                unsafe { spread(a.address(), a.dtype.size(), end) };
+                unsafe { Operand::repeated(a.address(), a.dtype.size(), end) };
             }
             cells.push(Operand::vector(end));
         }
-        cells.extend(results.iter().map(|y| Operand::run(y.address(), true)));
-        cells.extend_from_slice(&self.scratch_cells);
+        cells.extend(results.iter().map(|y| Operand::slice(y.address(), y.dtype.size())));
+        cells.extend_from_slice(&self.own_cells);
         cells
     }
 
@@ -256,18 +261,17 @@ impl Fused {
         for (k, operand) in (0..n).filter(is_walked).zip(given) {
             cells[k] = *operand;
         }
-        let size = |k: usize| if k < n { self.inputs[k].dtype.size() } else { self.outputs[k - n].aval.dtype.size() };
-        for k in n..n + self.outputs.len() {
-            cells[k].start = cells[k].start.wrapping_add(at * size(k));
-        }
         let fixed = n + self.outputs.len();
+        for cell in &mut cells[n..fixed] {
+            cell.start = cell.start.wrapping_add(at * cell.step);
+        }
         let whole = len - len % VECTOR;
         let mut done = 0;
         while done < whole {
             let block = self.block.min(whole - done);
             self.run_block(block, &cells);
-            for (k, cell) in cells[..fixed].iter_mut().enumerate().filter(|(_, cell)| cell.is_slice()) {
-                cell.start = cell.start.wrapping_add(block * size(k));
+            for cell in &mut cells[..fixed] {
+                cell.start = cell.start.wrapping_add(block * cell.step);
             }
             done += block;
         }
@@ -280,23 +284,21 @@ impl Fused {
             let end = self.end(k);
             if k < n {
                 // SAFETY: so many elements of the input are left; an end is one vector.
-                unsafe { std::ptr::copy_nonoverlapping(cell.start, end, (len - whole) * size(k)) };
+                unsafe { std::ptr::copy_nonoverlapping(cell.start, end, (len - whole) * cell.step) };
             }
             cell.start = end;
         }
         self.run_block(VECTOR, &cells);
-        for k in n..fixed {
+        for (k, result) in rest.iter().enumerate().take(fixed).skip(n) {
+            let bytes = (len - whole) * result.step;
             // SAFETY: so many elements of the result are left; an end is one vector.
-            unsafe { std::ptr::copy_nonoverlapping(self.end(k), rest[k].start.cast_mut(), (len - whole) * size(k)) };
+            unsafe { std::ptr::copy_nonoverlapping(self.end(k), result.start.cast_mut(), bytes) };
         }
     }
 
     fn run_block(&self, len: usize, cells: &Cells) {
         for instruction in &self.instructions {
-            let mut operands: Operands = [Operand::ZERO; MAX_OPERANDS];
-            for (operand, cell) in operands.iter_mut().zip(&instruction.operands) {
-                *operand = cell.map_or(Operand::ZERO, |cell| cells[cell]);
-            }
+            let operands: Operands = instruction.operands.map(|cell| cells[cell]);
             // SAFETY: every cell has `len` elements of the type that the kernel expects there, or one that is repeated; a
             // result begins where an operand of its size does, or is apart from all.
             unsafe { (instruction.kernel)(len, &operands, cells[instruction.out].start.cast_mut()) };
@@ -306,14 +308,3 @@ impl Fused {
 
 /// Operands by their cells.
 type Cells = SmallVec<[Operand; 24]>;
-
-/// Fills a vector with the value of `size` bytes at `from`.
-///
-/// # Safety
-/// `from` is readable, `to` has room for [`PAD`] bytes.
-pub(super) unsafe fn spread(from: *const u8, size: usize, to: *mut u8) {
-    for k in 0..VECTOR {
-        // SAFETY: the caller's promise; a value has at most 8 bytes.
-        unsafe { std::ptr::copy_nonoverlapping(from, to.wrapping_add(k * size), size) };
-    }
-}

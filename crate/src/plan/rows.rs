@@ -6,11 +6,11 @@
 
 use smallvec::SmallVec;
 
-use super::fused::{Loop, Operation, Source, spread};
+use super::fused::{Loop, Operation, Source};
 use crate::array::Array;
 use crate::buffer::Buffer;
 use crate::error::Result;
-use crate::kernels::map::{MAX_OPERANDS, MAX_WIDTH, Operand, Operands, PAD};
+use crate::kernels::map::{FILLS, Fill, MAX_OPERANDS, MAX_WIDTH, Operand, Operands, PAD};
 use crate::layout::Layout;
 use crate::op::Aval;
 use crate::shape::Shape;
@@ -126,7 +126,7 @@ impl Rows {
         let scratch = Buffer::new(bytes)?;
         for (&at, constant) in constants.iter().zip(known) {
             // SAFETY: one vector of room at `at`; a constant has one value.
-            unsafe { spread(constant.address(), constant.dtype.size(), scratch.start().wrapping_add(at)) };
+            unsafe { Operand::repeated(constant.address(), constant.dtype.size(), scratch.start().wrapping_add(at)) };
         }
         let mut outputs: Vec<(usize, Aval)> = program.iter().filter_map(|o| o.output.map(|y| (y, o.aval))).collect();
         outputs.sort_unstable_by_key(|&(y, _)| y);
@@ -222,7 +222,9 @@ impl Rows {
         match instruction.run {
             Loop::Fold(fold) => {
                 for row in 0..pass.rows {
-                    let from = instruction.operands[0].map(|cell| self.operand(cell, pass, row, Extent::Row).start);
+                    let mut fill = Fill::uninit();
+                    let from = instruction.operands[0];
+                    let from = from.map(|cell| self.operand(cell, pass, row, Extent::Row, &mut fill).start);
                     let from = from.unwrap_or(Operand::ZERO.start);
                     // SAFETY: the operand has the elements of the row, the place of the result one element.
                     unsafe { fold(from, length, out.wrapping_add(row * instruction.size)) };
@@ -232,10 +234,10 @@ impl Rows {
                 // Values of rows are one vector, whatever the number of rows.
                 let (calls, len) = if instruction.extent == Extent::One { (1, MAX_WIDTH) } else { (pass.rows, length) };
                 for row in 0..calls {
-                    let mut operands: Operands = [Operand::ZERO; MAX_OPERANDS];
-                    for (operand, cell) in operands.iter_mut().zip(&instruction.operands) {
+                    let (mut operands, mut fills): (Operands, _) = ([Operand::ZERO; MAX_OPERANDS], FILLS);
+                    for ((operand, fill), cell) in operands.iter_mut().zip(&mut fills).zip(&instruction.operands) {
                         if let Some(cell) = *cell {
-                            *operand = self.operand(cell, pass, row, instruction.extent);
+                            *operand = self.operand(cell, pass, row, instruction.extent, fill);
                         }
                     }
                     let to = out.wrapping_add(row * len * instruction.size);
@@ -246,8 +248,8 @@ impl Rows {
         }
     }
 
-    /// A value as a kernel reads it that makes a row, or the values of all rows.
-    fn operand(&self, cell: Cell, pass: &Pass<'_>, row: usize, made: Extent) -> Operand {
+    /// A value as a kernel reads it that makes a row, or the values of all rows; one that stands for a row is in `fill`.
+    fn operand(&self, cell: Cell, pass: &Pass<'_>, row: usize, made: Extent, fill: &mut Fill) -> Operand {
         let (start, size, extent) = match cell {
             Cell::Constant(k) => return Operand::vector(self.at(self.constants[k])),
             Cell::Made(k) => {
@@ -257,12 +259,18 @@ impl Rows {
             Cell::Input(k) if self.inputs[k].1 == Extent::One => {
                 (self.at(self.ones[k]).cast_const(), pass.readers[k].size, Extent::One)
             }
-            Cell::Input(k) => return Operand::run(pass.readers[k].row(pass.first + row, self.length()), true),
+            Cell::Input(k) => {
+                let reader = &pass.readers[k];
+                return Operand::slice(reader.row(pass.first + row, self.length()), reader.size);
+            }
         };
         match (extent, made) {
-            (Extent::Row, _) => Operand::run(start.wrapping_add(row * self.length() * size), true),
-            (Extent::One, Extent::One) => Operand::run(start, true),
-            (Extent::One, Extent::Row) => Operand::one(start.wrapping_add(row * size)),
+            (Extent::Row, _) => Operand::slice(start.wrapping_add(row * self.length() * size), size),
+            (Extent::One, Extent::One) => Operand::slice(start, size),
+            // SAFETY: the value of a row was gathered or made before; a fill has room.
+            (Extent::One, Extent::Row) => unsafe {
+                Operand::repeated(start.wrapping_add(row * size), size, fill.as_mut_ptr().cast())
+            },
         }
     }
 }
