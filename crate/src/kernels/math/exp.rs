@@ -130,21 +130,17 @@ pub fn one_plus_exp_of_minus_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32,
     sum + (scale * f + lost)
 }
 
-/// e^x.
-#[inline(always)]
-pub fn exp_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
-    let (f, shifted) = fraction_f32(x, 1.0);
-    let y = Lanes::<f32, N>::from_bits((f + 1.0).to_bits() + (shifted.to_bits() << 23));
-    usual!(x, is_moderate, y, |x| {
-        let (f, shifted) = fraction_of_any_f32(x);
-        scale_f32(f + 1.0, shifted)
-    })
-}
-
 /// [`fraction_f32`] of every x, which is moved to where e^x is infinite or 0 already.
 #[inline(always)]
 pub fn fraction_of_any_f32<const N: usize>(x: Lanes<f32, N>) -> (Lanes<f32, N>, Lanes<f32, N>) {
     fraction_f32(x.pmin(Lanes::splat(89.0)).pmax(Lanes::splat(-110.0)), 1.0)
+}
+
+/// e^x.
+#[inline(always)]
+pub fn exp_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    let (f, shifted) = fraction_of_any_f32(x);
+    scale_f32(f + 1.0, shifted)
 }
 
 /// e^x.
