@@ -89,10 +89,13 @@ def erfinv(w):
     return mp.findroot(lambda y: mp.log(mp.erfc(y)) - mp.log(rest), start) / x
 
 
+MIDDLE = mp.mpf("3.25")
+
+
 def normal_tail(t):
-    """(a + 3) e^(a²/2) Φ(-a), t = (a - 3) / (a + 3)."""
-    a = 3 * (1 + t) / (1 - t)
-    return (a + 3) * mp.exp(a * a / 2) * mp.erfc(a / mp.sqrt(2)) / 2
+    """(a + 3.25) e^(a²/2) Φ(-a), t = (a - 3.25) / (a + 3.25)."""
+    a = MIDDLE * (1 + t) / (1 - t)
+    return (a + MIDDLE) * mp.exp(a * a / 2) * mp.erfc(a / mp.sqrt(2)) / 2
 
 
 def erfcx_t(x):
@@ -150,7 +153,7 @@ FITS = {
     "exp.exp_f32": (at(exp_tail), -R, R, 5, at(lambda x: x**2 / mp.exp(x)), "f32", {}),
     "exp.expm1_f32": (at(exp_tail), "-0.305", "0.405", 6, at(lambda x: x**2 / mp.expm1(x)), "f32", {0: 0.5}),
     "exp.tail_f64": (at(exp_tail), -R, R, 11, at(lambda x: x**2 / mp.expm1(x)), "f64", {}),
-    "exp.exp_to_single": (at(exp_tail), -R, R, 6, at(lambda x: x**2 / mp.exp(x)), "f64", {}),
+    "exp.exp_to_single": (at(exp_tail), -R, R, 5, at(lambda x: x**2 / mp.exp(x)), "f64", {}),
     "log.tail_f32": (log_tail, *LOG_RANGE, 9, at(lambda f: f**3 / mp.log1p(f)), "f32", {}),
     "log.artanh_f64": (at(lambda z: 2 * even(mp.atanh)(z)), 0, ATANH2, 7, lambda z: z / 2, "f64", {}),
     "log.log2_of_single": (log2_quotient, 0, ATANH2, 6, lambda z: 1 / log2_quotient(z), "f64", {}),
@@ -159,6 +162,8 @@ FITS = {
     "trig.sin_of_half_turns": (even(mp.sin), 0, PI2**2 * 1.0001, 4, relative(mp.sin), "f64", {}),
     "trig.tan_f32 sin": (even(mp.sin), 0, PI2**2 / 4 * 1.0001, 3, relative(mp.sin), "f64", {}),
     "trig.tan_f32 cos": (cos_tail, EPS, PI2**2 / 4 * 1.0001, 3, lambda z: z**2, "f64", {}),
+    "trig.sin_f32": (even(mp.sin), 0, PI2**2 / 4 * 1.001, 3, relative(mp.sin), "f32", {}),
+    "trig.cos_f32": (cos_tail, EPS, PI2**2 / 4 * 1.001, 3, lambda z: z**2, "f32", {}),
     "trig.sin_parts": (even(mp.sin), 0, PI2**2 / 4 * 1.0001, 6, relative(mp.sin), "f64", {}),
     "trig.cos_parts": (cos_tail, EPS, PI2**2 / 4 * 1.0001, 6, lambda z: z**2, "f64", {}),
     "inverse.asin_to_single": (even(mp.asin), 0, 0.25, 7, lambda z: z, "f64", {}),
@@ -174,7 +179,7 @@ FITS = {
     "erf.small_f64": (even_erf, 0, 1, 13, relative(mp.erf, 0), "f64", {}),
     "erf.erfc_f64": (erfcx, *map(erfcx_t, (0.5, 28)), 22, lambda t: 1 / erfcx(t), "f64", {}),
     "erf.normal_tail_f64": (erfcx, -1, erfcx_t("28.3"), 24, lambda t: 1 / erfcx(t), "f64", {}),
-    "gates.gelu_f32": (normal_tail, -1, mp.mpf("11.6") / mp.mpf("17.6"), 11, lambda t: 1 / normal_tail(t), "f64", {}),
+    "gates.gelu_f32": (normal_tail, -1, (mp.mpf("12") - MIDDLE) / (12 + MIDDLE), 10, lambda t: 1 / normal_tail(t), "f64", {}),
     "root.start": (lambda f: mp.cbrt(1 + f), *LOG_RANGE, 6, lambda f: 1 / mp.cbrt(1 + f), "f64", {}),
     "gamma.lgamma far": (stirling, 0, FAR, 7, lambda t: mp.mpf(12), "f64", {}),
     "gamma.lgamma one": near_root(mp.loggamma, 1, "0.1001", 13),

@@ -276,7 +276,8 @@ SEAMS = {
     "erfinv": [0.77067, 1, 0.9975], "atan": [0.4375, 0.6875, 1.1875, 2.4375, 1], "expm1": [0.38886, -0.30498],
     "acosh": [1], "atanh": [0.5, 1], "erfc": [0.5, -0.5], "lgamma": [0.9, 1, 1.1, 1.9, 2, 2.1, 7, 8, -1, -2],
     "digamma": [1.4, 1.46163214496836, 1.52, 7, 8, -1, -2], "cbrt": [1, 8, 27, 0.5**0.5, 2**0.5], "log10": [1, 10, 100],
-    "hard_sigmoid": [-3, 3], "hard_swish": [-3, 3], "hard_tanh": [-1, 1], "relu6": [6],
+    "sin": [400, -400], "cos": [400, -400], "sigmoid": [-86.9897, 86.9897, -17, -1],
+    "silu": [-86.9897, 86.9897, -17, -1], "hard_sigmoid": [-3, 3], "hard_swish": [-3, 3], "hard_tanh": [-1, 1], "relu6": [6],
 }  # fmt: skip
 # Those whose result leaves the range of the type at the logarithm of its largest number, on the left or the right.
 LEAVES = "exp expm1 sinh cosh sigmoid softplus log_sigmoid silu mish".split()
@@ -330,6 +331,7 @@ def numbers(name, dtype, count, rng):
         parts = [edges, -edges, any_number(n), uniform(low, high, n), uniform(-2, 2, n)]
         if name in ("sin", "cos", "tan"):
             k = np.floor(2 ** rng.uniform(0, 30, n))
+            parts += [around(SEAMS.get(name, [1]), n // 8)]
             parts += [around((k * (np.pi / 2)).astype(kind), n), uniform(-2e6, 2e6, n)]
         else:
             parts += [around(SEAMS.get(name, [1]), n // 8), (1 - 2 ** rng.uniform(-width * 0.8, -1, n)).astype(kind),

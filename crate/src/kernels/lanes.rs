@@ -11,6 +11,7 @@ mod tests;
 mod wide;
 
 pub use lane::{FloatLane, Lane, Word};
+use std::mem::MaybeUninit;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Shl, Shr, Sub};
 
 /// N values of type T.
@@ -137,6 +138,22 @@ impl<T: Lane, const N: usize> Lanes<T, N> {
     #[inline(always)]
     pub fn pmax(self, other: Self) -> Self {
         Self(T::pmax(self.0, other.0))
+    }
+
+    /// The values after `f`, which gets them in memory of their own. Where `f` is a call on a path that is seldom taken,
+    /// the values themselves stay in registers on all others.
+    #[inline(always)]
+    pub fn lent<const K: usize>(values: [Self; K], f: impl FnOnce(&mut [Self; K])) -> [Self; K] {
+        let mut memory = MaybeUninit::<[Self; K]>::uninit();
+        let place = |k: usize, memory: *mut [Self; K]| memory.cast::<[T; N]>().wrapping_add(k);
+        // SAFETY: a vector is its array; each has its place, and each place is written before it is read.
+        unsafe {
+            for (k, value) in values.iter().enumerate() {
+                lane::put(value.0, place(k, memory.as_mut_ptr()));
+            }
+            f(memory.assume_init_mut());
+            std::array::from_fn(|k| Self(lane::take(place(k, memory.as_mut_ptr()))))
+        }
     }
 
     /// `f` of `K` lanes at a time: for functions with so many intermediate values that more lanes would not stay in
@@ -329,7 +346,7 @@ impl<T: Lane, const N: usize> Mask<T, N> {
     /// Whether every lane holds.
     #[inline(always)]
     pub fn all(self) -> bool {
-        !(!self).any()
+        T::Bits::all(self.0)
     }
 
     /// Whether some lane holds.

@@ -64,6 +64,8 @@ pub trait Word: Lane<Bits = Self> {
     fn shr<const N: usize>(a: [Self; N], by: u32) -> [Self; N];
     /// Whether some bit of some lane is set.
     fn any<const N: usize>(a: [Self; N]) -> bool;
+    /// Whether no lane is zero.
+    fn all<const N: usize>(a: [Self; N]) -> bool;
 }
 
 /// A floating-point lane: what IEEE 754 rounds exactly, and its bits.
@@ -187,10 +189,20 @@ macro_rules! bitwise {
         fn any<const N: usize>(a: [Self; N]) -> bool {
             wide::any(a, |a| a != 0)
         }
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        #[inline(always)]
+        fn all<const N: usize>(a: [Self; N]) -> bool {
+            wide::all(a, |a| a != 0)
+        }
         #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
         #[inline(always)]
         fn any<const N: usize>(a: [Self; N]) -> bool {
             a.iter().fold(0, |any, &a| any | a) != 0
+        }
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+        #[inline(always)]
+        fn all<const N: usize>(a: [Self; N]) -> bool {
+            a.iter().all(|&a| a != 0)
         }
     };
 }
@@ -357,6 +369,36 @@ macro_rules! float_lane {
 }
 float_lane!(f32, f32x4_sqrt, f32x4_floor, f32x4_ceil, f32x4_nearest);
 float_lane!(f64, f64x2_sqrt, f64x2_floor, f64x2_ceil, f64x2_nearest);
+
+/// Writes `a` where nothing else keeps it.
+///
+/// # Safety
+/// `to` is valid for writes.
+#[inline(always)]
+pub unsafe fn put<T: Copy, const N: usize>(a: [T; N], to: *mut [T; N]) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        wide::put(a, to);
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+        to.write(a);
+    }
+}
+
+/// Reads what [`put`] has written.
+///
+/// # Safety
+/// `from` is valid for reads.
+#[inline(always)]
+pub unsafe fn take<T: Copy, const N: usize>(from: *const [T; N]) -> [T; N] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        return wide::take(from);
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+        from.read()
+    }
+}
 
 /// f32 to f64.
 #[inline(always)]

@@ -2,7 +2,8 @@
 //! the closure lane by lane. The lanes are accessed as whole registers only, so that LLVM keeps them in registers.
 
 use core::arch::wasm32::{
-    f32x4_demote_f64x2_zero, f64x2_promote_low_f32x4, i8x16_swizzle, i64x2_add, i64x2_shuffle, v128, v128_any_true,
+    f32x4_demote_f64x2_zero, f64x2_promote_low_f32x4, i8x16_all_true, i8x16_swizzle, i64x2_add, i64x2_shuffle, v128,
+    v128_and, v128_any_true, v128_or,
 };
 use std::array::from_fn;
 use std::mem::{MaybeUninit, size_of};
@@ -40,7 +41,19 @@ pub fn any<A: Copy, const N: usize>(a: [A; N], lane: impl Fn(A) -> bool) -> bool
     }
     let a = a.as_ptr().cast::<v128>();
     // SAFETY: register k lies inside the array.
-    (0..N * size_of::<A>() / 16).fold(false, |any, k| any | v128_any_true(unsafe { a.add(k).read_unaligned() }))
+    let register = |k: usize| unsafe { a.add(k).read_unaligned() };
+    v128_any_true((1..N * size_of::<A>() / 16).fold(register(0), |any, k| v128_or(any, register(k))))
+}
+
+#[inline(always)]
+pub fn all<A: Copy, const N: usize>(a: [A; N], lane: impl Fn(A) -> bool) -> bool {
+    if !fills::<A, N>() {
+        return a.iter().all(|&a| lane(a));
+    }
+    let a = a.as_ptr().cast::<v128>();
+    // SAFETY: register k lies inside the array.
+    let register = |k: usize| unsafe { a.add(k).read_unaligned() };
+    i8x16_all_true((1..N * size_of::<A>() / 16).fold(register(0), |all, k| v128_and(all, register(k))))
 }
 
 /// N must be a multiple of 4.
@@ -83,6 +96,44 @@ pub fn narrow<const N: usize>(a: [f64; N]) -> [f32; N] {
         }
     }
     c
+}
+
+/// Writes the registers one by one; volatile, because LLVM would otherwise keep `a` there from the beginning.
+///
+/// # Safety
+/// `to` is valid for writes.
+#[inline(always)]
+pub unsafe fn put<A: Copy, const N: usize>(a: [A; N], to: *mut [A; N]) {
+    // SAFETY: the caller's promise; register k lies inside both arrays.
+    unsafe {
+        if !fills::<A, N>() {
+            return to.write(a);
+        }
+        for k in 0..N * size_of::<A>() / 16 {
+            let register = a.as_ptr().cast::<v128>().add(k).read_unaligned();
+            to.cast::<Unaligned>().add(k).write_volatile(Unaligned(register));
+        }
+    }
+}
+
+/// Reads the registers one by one; volatile as [`put`].
+///
+/// # Safety
+/// `from` is valid for reads.
+#[inline(always)]
+pub unsafe fn take<A: Copy, const N: usize>(from: *const [A; N]) -> [A; N] {
+    // SAFETY: the caller's promise; register k lies inside both arrays; every byte is written.
+    unsafe {
+        if !fills::<A, N>() {
+            return from.read();
+        }
+        let mut a = MaybeUninit::<[A; N]>::uninit();
+        for k in 0..N * size_of::<A>() / 16 {
+            let register = from.cast::<Unaligned>().add(k).read_volatile().0;
+            a.as_mut_ptr().cast::<v128>().add(k).write_unaligned(register);
+        }
+        a.assume_init()
+    }
 }
 
 const fn fills<A, const N: usize>() -> bool {

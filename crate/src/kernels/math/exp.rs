@@ -6,7 +6,7 @@
 //! and denormal results come out as they must.
 
 use super::double::Sum;
-use crate::kernels::lanes::Lanes;
+use crate::kernels::lanes::{Lanes, Mask};
 use std::f64::consts::{LN_2, LOG2_E};
 
 /// 1.5 · 2^23: adding it rounds to an integer, which the low bits of the sum then are.
@@ -62,13 +62,7 @@ pub struct Reduced<V> {
     pub c: V,
 }
 
-/// The argument reduction; |x| <= 200.
-#[inline(always)]
-fn reduce_f32<const N: usize>(x: Lanes<f32, N>) -> Reduced<Lanes<f32, N>> {
-    reduce_by_f32(x, x * LOG2_E as f32 + ROUND_F32)
-}
-
-/// The argument reduction with the n in `shifted`.
+/// The argument reduction with the n in `shifted`; |x| <= 200.
 #[inline(always)]
 fn reduce_by_f32<const N: usize>(x: Lanes<f32, N>, shifted: Lanes<f32, N>) -> Reduced<Lanes<f32, N>> {
     let n = shifted - ROUND_F32;
@@ -103,19 +97,49 @@ fn tail_f64<const N: usize>(r: Lanes<f64, N>) -> Lanes<f64, N> {
         2.755_724_410_915_556_6e-6, 2.755_740_323_870_457_6e-7, 2.510_907_953_482_751e-8, 2.087_522_507_190_162e-9)
 }
 
-/// (f, shifted) with e^x = (1 + f) 2^n, -0.3 < f < 0.42, n in `shifted` as [`scale_f32`] takes it; |x| <= 150.
+/// (f, shifted) with e^(sign x) = (1 + f) 2^n, sign = ±1, -0.3 < f < 0.42, n in `shifted` as [`scale_f32`] takes it;
+/// |x| <= 150. A sign among the constants costs nothing.
 #[inline(always)]
-pub fn fraction_f32<const N: usize>(x: Lanes<f32, N>) -> (Lanes<f32, N>, Lanes<f32, N>) {
-    let Reduced { shifted, r, .. } = reduce_f32(x);
+pub fn fraction_f32<const N: usize>(x: Lanes<f32, N>, sign: f32) -> (Lanes<f32, N>, Lanes<f32, N>) {
+    let shifted = x * (sign * LOG2_E as f32) + ROUND_F32;
+    let n = shifted - ROUND_F32;
+    let r = (x - n * (sign * LN_2_HIGH_F32)) - n * (sign * LN_2_LOW_F32);
+    let s = f64::from(sign);
     // As `tail_f32`, but 2^-28 of e^r is what counts.
-    let tail = poly!(r; 0.499_999_94, 0.166_665_18, 0.041_668_26, 0.008_368_959, 0.001_382_135_1);
-    (r * r * tail + r, shifted)
+    let tail = poly!(r; 0.499_999_94, s * 0.166_665_18, 0.041_668_26, s * 0.008_368_959, 0.001_382_135_1);
+    (r * r * tail + r * sign, shifted)
+}
+
+/// Whether e^x, e^-x and the powers of two beside them are normal numbers.
+#[inline(always)]
+pub fn is_moderate<const N: usize>(x: Lanes<f32, N>) -> Mask<f32, N> {
+    const LIMIT: i32 = 125;
+    // n + LIMIT, as an unsigned number that is not above 2 LIMIT; no other x gives one.
+    let n = (x * LOG2_E as f32 + ROUND_F32).to_bits();
+    let offset = i32::MIN.wrapping_add(LIMIT).wrapping_sub(ROUND_F32.to_bits().cast_signed());
+    (n + offset).le(Lanes::splat(i32::MIN + 2 * LIMIT)).cast()
+}
+
+/// 1 + e^-x where x is [moderate](is_moderate): with fewer roundings than the two terms one after the other.
+#[inline(always)]
+pub fn one_plus_exp_of_minus_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    let (f, shifted) = fraction_f32(x, -1.0);
+    let scale = power_of_two_f32(shifted);
+    let sum = scale + 1.0;
+    let lost = Lanes::splat(1.0) - (sum - scale);
+    sum + (scale * f + lost)
+}
+
+/// [`fraction_f32`] of every x, which is moved to where e^x is infinite or 0 already.
+#[inline(always)]
+pub fn fraction_of_any_f32<const N: usize>(x: Lanes<f32, N>) -> (Lanes<f32, N>, Lanes<f32, N>) {
+    fraction_f32(x.pmin(Lanes::splat(89.0)).pmax(Lanes::splat(-110.0)), 1.0)
 }
 
 /// e^x.
 #[inline(always)]
 pub fn exp_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
-    let (f, shifted) = fraction_f32(x.pmin(Lanes::splat(89.0)).pmax(Lanes::splat(-104.0)));
+    let (f, shifted) = fraction_of_any_f32(x);
     scale_f32(f + 1.0, shifted)
 }
 
@@ -213,13 +237,12 @@ pub fn half_exp_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     scale_f64(r * r * tail_f64(r) + c + r + 1.0, shifted - 1.0)
 }
 
-/// e^x for |x| <= 700 to 2^-34: enough for a result in single precision.
+/// e^x for |x| <= 700 to 2^-28: enough for a result in single precision.
 #[inline(always)]
 pub fn exp_to_single<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     let shifted = x * LOG2_E + ROUND_F64;
     let r = x - (shifted - ROUND_F64) * LN_2;
-    let p = poly!(r; 1.0, 1.0, 0.500_000_006_798_155_3, 0.166_666_658_625_341_7, 0.041_666_293_776_347_396,
-        0.008_333_498_191_321_473, 0.001_394_474_994_221_722_7, 0.000_197_899_387_955_280_12);
+    let p = poly!(r; 1.0, 1.0, 0.499_999_934_005_873_6, 0.166_665_201_671_461_95, 0.041_668_399_003_846_605, 0.008_368_774_163_314_364, 0.001_381_411_631_077_458_9);
     p * power_of_two_f64(shifted)
 }
 

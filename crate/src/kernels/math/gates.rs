@@ -6,7 +6,10 @@
 
 use super::double::Sum;
 use super::erf::{normal_near_f64, normal_tail_f64};
-use super::exp::{exp_f32, exp_to_single, fraction_f32, power_of_two_f64, scale_f32, scale_f64, significand_f64};
+use super::exp::{
+    exp_to_single, fraction_of_any_f32, is_moderate, one_plus_exp_of_minus_f32, power_of_two_f64, scale_f32, scale_f64,
+    significand_f64,
+};
 use crate::kernels::lanes::{Lanes, Mask};
 
 /// x / (1 + e) to the right, x (1 + f) / (1 + e) 2^n to the left, for e = (1 + f) 2^n = e^-|v|. There f takes on what the
@@ -21,12 +24,17 @@ macro_rules! gated {
     }};
 }
 
-/// x σ(x).
+/// x σ(x) = x / (1 + e^-x), and by [`gated!`] where the exponential is no normal number.
 #[inline(always)]
 pub fn silu_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
-    let x = x.pmax(Lanes::splat(-110.0));
-    let (f, shifted) = fraction_f32((-x.abs()).pmax(Lanes::splat(-110.0)));
-    gated!(x, x.lt(Lanes::splat(0.0)), f, scale_f32(f + 1.0, shifted), scale_f32, shifted)
+    usual!(x, is_moderate, x / one_plus_exp_of_minus_f32(x), |x| gated_f32(x.pmax(Lanes::splat(-110.0)), x))
+}
+
+/// x σ(v), by [`gated!`].
+#[inline(always)]
+fn gated_f32<const N: usize>(x: Lanes<f32, N>, v: Lanes<f32, N>) -> Lanes<f32, N> {
+    let (f, shifted) = fraction_of_any_f32(-v.abs());
+    gated!(x, v.lt(Lanes::splat(0.0)), f, scale_f32(f + 1.0, shifted), scale_f32, shifted)
 }
 
 /// x σ(v).
@@ -44,11 +52,11 @@ pub fn logistic_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     gated_f64(Lanes::splat(1.0), Sum::from(x))
 }
 
-/// σ(x).
+/// σ(x), as [`silu_f32`].
 #[inline(always)]
 pub fn logistic_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
-    let e = exp_f32(-x.abs());
-    Lanes::select(x.lt(Lanes::splat(0.0)), e, Lanes::splat(1.0)) / (e + 1.0)
+    let y = Lanes::splat(1.0) / one_plus_exp_of_minus_f32(x);
+    usual!(x, is_moderate, y, |x| gated_f32(Lanes::splat(1.0), x))
 }
 
 /// x σ(x).
@@ -93,17 +101,17 @@ pub fn gelu_tanh_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
     })
 }
 
-/// x Φ(x), where Φ(-a) = e^(-a²/2) q(t) / (a + 3) with a polynomial in t = (a - 3) / (a + 3).
+/// x Φ(x) = max(x, 0) - a Φ(-a) for a = |x|, where Φ(-a) = e^(-a²/2) q(t) / (a + 3.25) with a polynomial in
+/// t = (a - 3.25) / (a + 3.25).
 #[inline(always)]
 pub fn gelu_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    const MIDDLE: f64 = 3.25;
     x.chunks::<4>(|x| {
-        let x = x.widen().pmax(Lanes::splat(-15.0));
-        let a = x.abs().pmin(Lanes::splat(15.0));
-        let s = Lanes::splat(1.0) / (a + 3.0);
-        let q = poly!((a - 3.0) * s; 0.729_083_690_371_292_4, -0.509_331_991_414_484_7, 0.230_017_699_816_283_26, -0.047_262_687_539_248_38, -0.010_462_518_419_161_177, 0.006_969_303_549_990_324, 0.001_024_776_079_574_626_4, -0.001_032_534_192_562_080_7, -0.000_244_747_173_089_909_2, 0.000_131_271_102_376_704_9, 5.446_223_325_441_351e-05);
+        let a = x.abs().pmin(Lanes::splat(15.0)).widen();
+        let s = Lanes::splat(1.0) / (a + MIDDLE);
+        let q = poly!((a - MIDDLE) * s; 0.737_438_400_014_515_8, -0.539_486_693_856_944, 0.274_453_919_160_294_7, -0.080_925_083_520_736_32, 0.001_096_363_589_165_449_7, 0.008_307_536_750_533_934, -0.001_157_710_979_741_036_3, -0.001_054_760_467_085_711_3, 0.000_132_024_331_905_295_95, 0.000_122_007_330_612_181_88);
         let below = exp_to_single(a * a * -0.5) * (q * s);
-        let gate = Lanes::select(x.gt(Lanes::splat(0.0)), Lanes::splat(1.0) - below, below);
-        (x * gate).narrow()
+        (x.pmax(Lanes::splat(0.0)).widen() - a * below).narrow()
     })
 }
 

@@ -6,7 +6,7 @@
 
 use super::double::Sum;
 use super::pow::ln_sum;
-use crate::kernels::lanes::Lanes;
+use crate::kernels::lanes::{Lanes, Mask};
 use std::f64::consts::{LOG10_2, LOG10_E};
 
 /// x = 2^k (1 + f), 1 + f in [√½, √2).
@@ -21,16 +21,31 @@ pub struct Split<V> {
 const SQRT_HALF_F32: i32 = 0x3f35_04f3;
 const SQRT_HALF_F64: i64 = 0x3fe6_a09e_667f_3bcd;
 
+/// Whether x is positive, finite and not denormal.
+#[inline(always)]
+fn is_normal<const N: usize>(x: Lanes<f32, N>) -> Mask<f32, N> {
+    const LOWEST: i32 = 0x0080_0000;
+    const INFINITY: i32 = 0x7f80_0000;
+    // Read without a sign, their bits less the lowest are those below a limit.
+    (x.to_bits() + i32::MIN.wrapping_sub(LOWEST)).lt(Lanes::splat(i32::MIN + (INFINITY - LOWEST))).cast()
+}
+
+/// Splits [normal](is_normal) x; anything for other x.
+#[inline(always)]
+fn split_normal_f32<const N: usize>(x: Lanes<f32, N>) -> Split<Lanes<f32, N>> {
+    let bits = x.to_bits() + (0x3f80_0000 - SQRT_HALF_F32);
+    // 2^23 + the biased exponent, as a number; the bias goes with 2^23
+    let k = Lanes::<f32, N>::from_bits((bits >> 23) | Lanes::splat(0x4b00_0000));
+    let m = Lanes::<f32, N>::from_bits((bits & Lanes::splat(0x007f_ffff)) + SQRT_HALF_F32);
+    Split { k: k - (8_388_608.0 + 127.0), f: m - 1.0 }
+}
+
 /// Splits positive finite x; anything for other x.
 #[inline(always)]
 pub fn split_f32<const N: usize>(x: Lanes<f32, N>) -> Split<Lanes<f32, N>> {
     let denormal = x.lt(Lanes::splat(f32::MIN_POSITIVE));
-    let bits = Lanes::select(denormal, x * 8_388_608.0, x).to_bits() + (0x3f80_0000 - SQRT_HALF_F32);
-    // 2^23 + the biased exponent, as a number; the bias goes with 2^23
-    let k = Lanes::<f32, N>::from_bits((bits >> 23) | Lanes::splat(0x4b00_0000));
-    let bias = Lanes::select(denormal, Lanes::splat(8_388_608.0 + 150.0), Lanes::splat(8_388_608.0 + 127.0));
-    let m = Lanes::<f32, N>::from_bits((bits & Lanes::splat(0x007f_ffff)) + SQRT_HALF_F32);
-    Split { k: k - bias, f: m - 1.0 }
+    let Split { k, f } = split_normal_f32(Lanes::select(denormal, x * 8_388_608.0, x));
+    Split { k: Lanes::select(denormal, k - 23.0, k), f }
 }
 
 /// Splits positive finite x; anything for other x.
@@ -95,7 +110,8 @@ macro_rules! edges {
 /// ln x.
 #[inline(always)]
 pub fn ln_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
-    edges!(f32, x, sum_f32(split_f32(x), Lanes::splat(0.0)))
+    let y = sum_f32(split_normal_f32(x), Lanes::splat(0.0));
+    usual!(x, is_normal, y, |x| edges!(f32, x, sum_f32(split_f32(x), Lanes::splat(0.0))))
 }
 
 /// ln x.

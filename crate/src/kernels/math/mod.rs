@@ -24,6 +24,21 @@ macro_rules! poly {
     };
 }
 
+/// y, and in lanes whose x is not usual, `rest` of x: for arguments so rare that the steps they need would be a loss for
+/// all others. Only vectors with such a lane pay for them, and no lane's result depends on its neighbours.
+macro_rules! usual {
+    ($x:expr, $is_usual:path, $y:expr, |$a:ident| $rest:expr) => {{
+        let (x, y) = ($x, $y);
+        if $is_usual(x).all() {
+            y
+        } else {
+            let mend = |$a: Lanes<f32, 4>, y| Lanes::select($is_usual($a), y, $rest);
+            let [_, y] = Lanes::lent([x, y], |lent| crate::kernels::math::mend(lent, mend));
+            y
+        }
+    }};
+}
+
 mod double;
 mod erf;
 mod exp;
@@ -41,6 +56,13 @@ mod tests;
 mod trig;
 
 use crate::kernels::lanes::Lanes;
+
+/// The path of [`usual!`] that is seldom taken, outside of the loops.
+#[cold]
+#[inline(never)]
+fn mend<const N: usize>([x, y]: &mut [Lanes<f32, N>; 2], f: fn(Lanes<f32, 4>, Lanes<f32, 4>) -> Lanes<f32, 4>) {
+    *y = x.chunks2::<4>(*y, f);
+}
 
 macro_rules! float {
     (

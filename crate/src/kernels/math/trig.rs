@@ -1,12 +1,12 @@
 //! sin, cos, tan.
 //!
 //! x = n π/2 + r, with π/2 subtracted in parts that n times is exact (Cody and Waite), then polynomials in r². Lanes
-//! beyond the range in which that holds go one by one through [`quarter_turns`]. Single precision is computed in double
-//! precision: fewer steps than compensated single ones, and right also beside the zeros. There sin and cos count half
+//! beyond the range in which that holds go one by one through [`quarter_turns`]. Single precision has so few bits that
+//! its own range is short: sin and cos beyond it, and tan, are computed in double precision, where sin and cos count half
 //! turns, and one polynomial up to π/2 does for both.
 
 use super::double::Sum;
-use super::exp::ROUND_F64;
+use super::exp::{ROUND_F32, ROUND_F64};
 use super::reduce::quarter_turns;
 use crate::kernels::lanes::{Lanes, Mask};
 use std::f64::consts::{FRAC_2_PI, FRAC_PI_2, PI};
@@ -96,16 +96,61 @@ fn sin_of_half_turns<const N: usize>((shifted, r): (Lanes<f64, N>, Lanes<f64, N>
     Lanes::from_bits((r * (z * p + 1.0)).to_bits() ^ sign)
 }
 
+/// x = n π/2 + r - c in single precision.
+struct Quarters<const N: usize> {
+    /// n + 1.5 · 2^23; only n mod 4 counts.
+    shifted: Lanes<f32, N>,
+    /// |r| <= π/4, -0 at -0.
+    r: Lanes<f32, N>,
+    /// The rounding error of r; 0 at 0.
+    c: Lanes<f32, N>,
+}
+
+impl<const N: usize> Quarters<N> {
+    /// Whether all is as said: n times the first two parts of π/2 is exact, and the error of the third small
+    /// beside the smallest r.
+    #[inline(always)]
+    fn suffice(x: Lanes<f32, N>) -> Mask<f32, N> {
+        x.abs().lt(Lanes::splat(400.0))
+    }
+
+    /// The argument reduction, for those that it [suffices](Self::suffice) for.
+    #[inline(always)]
+    fn of(x: Lanes<f32, N>) -> Self {
+        const PARTS: [f32; 3] = [1.570_770_3, 2.606_306_2e-5, 6.077_100_6e-11];
+        let shifted = x * FRAC_2_PI as f32 + ROUND_F32;
+        let n = shifted - ROUND_F32;
+        let first = x - n * PARTS[0];
+        let second = n * PARTS[1];
+        let r = first - second;
+        Self { shifted, r, c: (second - (first - r)) + n * PARTS[2] }
+    }
+
+    /// sin(x + quarters π/2).
+    #[inline(always)]
+    fn sin(self, quarters: i32) -> Lanes<f32, N> {
+        let Self { shifted, r, c } = self;
+        let n = shifted.to_bits() + quarters;
+        let z = r * r;
+        let sin = r - (r * z * poly!(z; 0.166_666_55, -0.008_332_189, 0.000_195_182_77) + c);
+        let q = poly!(z; 0.041_666_646, -0.001_388_731_3, 2.443_296_4e-5);
+        let cos = Lanes::splat(1.0) - (z * 0.5 - (z * z * q + r * c));
+        let odd = (n << 31).lt(Lanes::splat(0)).cast();
+        let sign = (n << 30) & Lanes::splat(i32::MIN);
+        Lanes::from_bits(Lanes::select(odd, cos, sin).to_bits() ^ sign)
+    }
+}
+
 /// sin x.
 #[inline(always)]
 pub fn sin_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
-    x.chunks::<4>(|x| sin_of_half_turns(turns(x, 2, 0)).narrow())
+    usual!(x, Quarters::suffice, Quarters::of(x).sin(0), |x| sin_of_half_turns(turns(x, 2, 0)).narrow())
 }
 
-/// cos x: cos((n + 1/2) π + r) = -(-1)^n sin r.
+/// cos x: far out cos((n + 1/2) π + r) = -(-1)^n sin r.
 #[inline(always)]
 pub fn cos_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
-    x.chunks::<4>(|x| {
+    usual!(x, Quarters::suffice, Quarters::of(x).sin(1), |x| {
         let (shifted, r) = turns(x, 2, 1);
         sin_of_half_turns((shifted, -r)).narrow()
     })
