@@ -48,11 +48,12 @@ impl<T: Sample> Stored<T> {
         let data = (0..=high - low).map(|_| T::sample(seed)).collect();
         Stored { data, start: low.unsigned_abs(), row, col }
     }
-    fn matrix(&self) -> Matrix<*const T> {
-        Matrix { data: self.data.as_ptr().wrapping_add(self.start), row: self.row, col: self.col }
+    fn matrix(&self) -> Operand<'static, T> {
+        let [row, col] = [self.row, self.col].map(Steps::even);
+        Matrix { data: self.data.as_ptr().wrapping_add(self.start), row, col }
     }
-    fn matrix_mut(&mut self) -> Matrix<*mut T> {
-        Matrix { data: self.data.as_mut_ptr().wrapping_add(self.start), row: self.row, col: self.col }
+    fn matrix_mut(&mut self) -> Target<'static, T> {
+        Matrix { data: self.data.as_mut_ptr().wrapping_add(self.start), row: self.row, col: Steps::even(self.col) }
     }
     fn place(&self, i: usize, j: usize) -> usize {
         self.start.wrapping_add_signed(i as isize * self.row + j as isize * self.col)
@@ -95,7 +96,7 @@ fn check<T: Sample>(
             assert!((sum.exact() - exact).abs() <= T::EPSILON * (k + 2) as f64 * size, "{m} {k} {n} at {i} {j}");
         }
     }
-    let mut pack = vec![T::ZERO; pack_len::<T>(m, k, n)];
+    let mut pack = vec![T::ZERO; pack_len::<T>([m, k, n], true)];
     // SAFETY: the matrices were made for these sizes.
     unsafe { gemm([m, k, n], a.matrix(), b.matrix(), c.matrix_mut(), accumulate, &mut pack) };
     let got = c.data.iter().map(|x| x.bits()).collect::<Vec<_>>();
@@ -216,9 +217,10 @@ fn every_edge_of_blocks() {
 fn nothing_is_skipped() {
     let (a, b) = ([0.0_f32, 0.0, 0.0, 0.0], [f32::NAN, f32::INFINITY, 0.0, -0.0]);
     let mut c = [7.0_f32; 4];
-    let (a, b) = (Matrix { data: a.as_ptr(), row: 2, col: 1 }, Matrix { data: b.as_ptr(), row: 2, col: 1 });
-    let to = Matrix { data: c.as_mut_ptr(), row: 2, col: 1 };
-    let mut pack = vec![0.0; pack_len::<f32>(2, 2, 2)];
+    let (row, col) = (Steps::even(2), Steps::even(1));
+    let (a, b) = (Matrix { data: a.as_ptr(), row, col }, Matrix { data: b.as_ptr(), row, col });
+    let to = Matrix { data: c.as_mut_ptr(), row: 2, col };
+    let mut pack = vec![0.0; pack_len::<f32>([2, 2, 2], true)];
     // SAFETY: three 2 x 2 matrices.
     unsafe { gemm([2, 2, 2], a, b, to, false, &mut pack) };
     assert!(c.iter().all(|x| x.is_nan()));
