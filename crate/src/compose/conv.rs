@@ -237,8 +237,6 @@ const CONVOLUTION: Spec = Spec {
 /// What pooling operations have in common.
 const POOL: Spec = Spec { inputs: &["x"], ..CONVOLUTION };
 
-type Sizes = SmallVec<[usize; 8]>;
-
 /// The product of sizes.
 fn product(sizes: &[usize]) -> usize {
     sizes.iter().product()

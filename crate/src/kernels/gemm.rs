@@ -18,9 +18,9 @@ mod tests;
 
 use super::copy::square::Square;
 use core::ops::{Add, Mul};
-use pack::{neighbours, pack_panels};
-use steps::Span;
+use pack::pack_panels;
 pub use steps::Steps;
+use steps::neighbours;
 
 /// Rows of the register tile.
 const TILE_M: usize = 4;
@@ -33,6 +33,9 @@ const BLOCK_N: usize = 128;
 /// Columns of B in a block when A is packed, which is done once for each (packed: at most 1 MiB).
 const BLOCK_N_WIDE: usize = 512;
 
+/// Most rows of A for which a B that does not lie by strides is read in place where whole vectors can be: a panel is used
+/// too seldom for packing to pay.
+const ROWS_M: usize = 32;
 /// Vectors of an operand that is small: 40 KiB.
 const SMALL: usize = 2560;
 /// The deepest block of k of any type.
@@ -113,7 +116,7 @@ pub trait GemmElem: Square + Add<Output = Self> + Mul<Output = Self> {
 
 /// A strip of C, as wide as the register tile and up to a block high:
 /// `C[rows, columns] (+)= A[rows, k] · B[k, columns]`.
-struct Strip<T> {
+struct Strip<'a, T> {
     /// Products in each sum.
     k: usize,
     /// The rows of A; `a.row` from row to row of a tile, `a.col` from product to product.
@@ -124,8 +127,9 @@ struct Strip<T> {
     rows: usize,
     /// The columns of B: whole vectors next to each other are read, `b_step` further for each product.
     b: *const T,
-    /// Elements from one row of B to the next.
+    /// Elements from one row of B to the next, or the distance of each row.
     b_step: isize,
+    b_rows: &'a [isize],
     /// The columns of the tile that belong to C, from `first` to before `end`.
     first: usize,
     end: usize,
@@ -145,7 +149,9 @@ struct Strip<T> {
 /// `rows` rows of A, `k` rows of `V * L` elements of B and the named part of C must be valid, and C apart from A and B.
 /// Packed rows of A are a multiple of 4.
 #[inline(never)]
-unsafe fn run_strip<T: GemmElem, const V: usize, const L: usize, const PACKED: bool>(strip: &Strip<T>) {
+unsafe fn run_strip<T: GemmElem, const V: usize, const L: usize, const PACKED: bool, const ROWS: bool>(
+    strip: &Strip<T>,
+) {
     let (row, step, b_step) =
         if PACKED { (1, TILE_M as isize, (V * L) as isize) } else { (strip.a.row, strip.a.col, strip.b_step) };
     let whole = strip.first == 0 && strip.end == V * L && neighbours(&strip.columns[..V * L]);
@@ -158,10 +164,14 @@ unsafe fn run_strip<T: GemmElem, const V: usize, const L: usize, const PACKED: b
         let last = if PACKED { TILE_M - 1 } else { rows - 1 };
         let mut a: [*const T; TILE_M] = core::array::from_fn(|r| panel.wrapping_offset(r.min(last) as isize * row));
         let mut b = strip.b;
+        let mut at = strip.b_rows.as_ptr();
         let mut sums = [[[T::ZERO; L]; V]; TILE_M];
         for _ in 0..strip.k {
             // SAFETY: the caller vouches for k steps of both panels.
-            let columns: [[T; L]; V] = unsafe { b.cast::<[[T; L]; V]>().read_unaligned() };
+            let columns: [[T; L]; V] = unsafe {
+                let row = if ROWS { b.wrapping_offset(*at) } else { b };
+                row.cast::<[[T; L]; V]>().read_unaligned()
+            };
             for r in 0..TILE_M {
                 // SAFETY: as above.
                 let factor = unsafe { *a[r] };
@@ -172,7 +182,11 @@ unsafe fn run_strip<T: GemmElem, const V: usize, const L: usize, const PACKED: b
                 }
                 a[r] = a[r].wrapping_offset(step);
             }
-            b = b.wrapping_offset(b_step);
+            if ROWS {
+                at = at.wrapping_add(1);
+            } else {
+                b = b.wrapping_offset(b_step);
+            }
         }
         // SAFETY: the caller vouches for C.
         unsafe {
@@ -317,36 +331,30 @@ unsafe fn product<T: GemmElem, const L: usize>(
     }
     let width = TILE_V * L;
     let depth = block_depth::<T>(k);
-    let a_in_place = a_even.filter(|&a| reads_a_in_place([m, k, n], a));
+    let a_in_place = a_even.filter(|&a| b_even.is_some() && reads_a_in_place([m, k, n], a));
     let b_in_place = b_even.filter(|&b| reads_b_in_place([m, k, n], b));
+    let b_by_rows = b_even.is_none() && m <= ROWS_M;
     let block_n = if a_in_place.is_some() { BLOCK_N } else { BLOCK_N_WIDE };
     for j0 in (0..n).step_by(block_n) {
         let nb = block_n.min(n - j0);
+        let b_columns = b_in_place.is_none().then(|| b.col.table(j0, nb));
+        let c_columns = c.col.as_even().is_none().then(|| c.col.table(j0, nb));
         for p0 in (0..k).step_by(depth) {
             let kb = depth.min(k - p0);
             let add = accumulate || p0 > 0;
             let b_pack = pack;
             let a_pack = pack.wrapping_add(kb * nb.next_multiple_of(width));
-            let terms = |steps| Span { steps, first: p0, len: kb };
-            if b_in_place.is_none() {
+            let b_rows = b_columns.is_some().then(|| b.row.table(p0, kb));
+            if let (Some(columns), Some(rows)) = (&b_columns, &b_rows) {
                 // SAFETY: the workspace holds a block of B.
-                unsafe {
-                    pack_panels::<T>(b_pack, width, b.data, Span { steps: b.col, first: j0, len: nb }, terms(b.row))
-                };
+                unsafe { pack_panels::<T>(b_pack, width, b.data, columns, rows, b_by_rows) };
             }
             for i0 in (0..m).step_by(BLOCK_M) {
                 let mb = BLOCK_M.min(m - i0);
                 if a_in_place.is_none() {
+                    let (rows, columns) = (a.row.table(i0, mb), a.col.table(p0, kb));
                     // SAFETY: the workspace holds a block of A after the block of B.
-                    unsafe {
-                        pack_panels::<T>(
-                            a_pack,
-                            TILE_M,
-                            a.data,
-                            Span { steps: a.row, first: i0, len: mb },
-                            terms(a.col),
-                        )
-                    };
+                    unsafe { pack_panels::<T>(a_pack, TILE_M, a.data, &rows, &columns, false) };
                 }
                 let (a_panels, a_tile) = match a_in_place {
                     Some(a) => (a.at(i0, p0), TILE_M as isize * a.row),
@@ -358,16 +366,21 @@ unsafe fn product<T: GemmElem, const L: usize>(
                 for j in (0..nb).step_by(width) {
                     let wide = width.min(nb - j);
                     let vectors = wide.div_ceil(L);
+                    let near = b_columns.as_ref().map(|at| &at[j..j + wide]);
+                    let by_rows = near.filter(|at| b_by_rows && wide == width && neighbours(at));
                     // In place, columns that are missing at the right are made up by columns at the left.
-                    let (first, b_data, b_step) = match b_in_place {
-                        Some(b) => {
+                    let (first, b_data, b_step) = match (b_in_place, by_rows) {
+                        (Some(b), _) => {
                             let first = vectors * L - wide;
                             (first, b.at(p0, j0 + j).data.wrapping_sub(first), b.row)
                         }
-                        None => (0, b_pack.wrapping_add(j * kb).cast_const(), width as isize),
+                        (None, Some(at)) => (0, b.data.wrapping_offset(at[0]), 0),
+                        (None, None) => (0, b_pack.wrapping_add(j * kb).cast_const(), width as isize),
                     };
                     let mut columns = [0; WIDTH];
-                    c.col.fill(j0 + j, &mut columns[..wide]);
+                    for (t, to) in columns.iter_mut().enumerate().take(wide) {
+                        *to = c_columns.as_ref().map_or_else(|| c.col.at(j0 + j + t), |at| at[j + t]);
+                    }
                     let strip = Strip {
                         k: kb,
                         a: a_panels,
@@ -375,6 +388,7 @@ unsafe fn product<T: GemmElem, const L: usize>(
                         rows: mb,
                         b: b_data,
                         b_step,
+                        b_rows: b_rows.as_deref().unwrap_or(&[]),
                         first,
                         end: first + wide,
                         c: c.data.wrapping_offset(i0 as isize * c.row),
@@ -385,9 +399,10 @@ unsafe fn product<T: GemmElem, const L: usize>(
                     // SAFETY: the panels lie in the operands or the workspace, the rows and columns in C.
                     unsafe {
                         match (vectors, a_in_place.is_some() || b_in_place.is_some()) {
-                            (TILE_V, false) => run_strip::<T, TILE_V, L, true>(&strip),
-                            (TILE_V, true) => run_strip::<T, TILE_V, L, false>(&strip),
-                            _ => run_strip::<T, 1, L, false>(&strip),
+                            (TILE_V, false) if by_rows.is_some() => run_strip::<T, TILE_V, L, true, true>(&strip),
+                            (TILE_V, false) => run_strip::<T, TILE_V, L, true, false>(&strip),
+                            (TILE_V, true) => run_strip::<T, TILE_V, L, false, false>(&strip),
+                            _ => run_strip::<T, 1, L, false, false>(&strip),
                         }
                     }
                 }

@@ -247,7 +247,8 @@ fn convolve<T: GemmElem + Elem>(slides: &Slides, x: &Array, w: &Array, out: Aval
     let channels = w.shape()[2];
     let most = |part: fn(&Phase) -> Range| phases.iter().filter_map(move |all| all.iter().map(|p| part(p).len).max());
     let (terms, columns) = (most(|p| p.element).product::<usize>(), most(|p| p.window).product::<usize>());
-    let mut pack = Array::new(Shape::of(&[gemm::pack_len::<T>([rows, channels * terms, n * columns], false)]), T::DTYPE)?;
+    let mut pack =
+        Array::new(Shape::of(&[gemm::pack_len::<T>([rows, channels * terms, n * columns], false)]), T::DTYPE)?;
     let first = |layout: &Layout, axis: usize, at: usize| at as isize * layout.strides()[axis];
     for index in 0..phases.iter().map(Vec::len).product::<usize>() {
         // One phase of each dimension.

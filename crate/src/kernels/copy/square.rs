@@ -6,7 +6,10 @@ pub const SIDE: usize = 4;
 /// Elements whose squares can be transposed.
 pub trait Square: Copy {
     /// An integer of the same size.
-    type Bits: Copy + core::ops::BitAnd<Output = Self::Bits> + core::ops::BitOr<Output = Self::Bits> + core::ops::Not<Output = Self::Bits>;
+    type Bits: Copy
+        + core::ops::BitAnd<Output = Self::Bits>
+        + core::ops::BitOr<Output = Self::Bits>
+        + core::ops::Not<Output = Self::Bits>;
 
     /// All ones where `set`, else zero.
     fn mask(set: bool) -> Self::Bits;

@@ -1,51 +1,45 @@
 //! Packing: panels of A and B copied into the order in which the register tile reads them.
 
-use super::steps::Span;
-use super::{BLOCK_N_WIDE, DEPTH};
+use super::steps::neighbours;
 use crate::kernels::copy::square::{SIDE, Square};
 
 /// Panels that are filled side by side.
 const PANELS: usize = 4;
 
-/// Packs the vectors of `across`, of the elements of `along` each, into panels `width` vectors wide: element p of vector
-/// i goes to `(i / width) * width * along.len + p * width + i % width`. A last panel that is not full repeats the last
-/// vector.
+/// Packs vectors into panels `width` vectors wide: element p of vector i, at the distance `across[i] + along[p]`, goes to
+/// `(i / width) * width * along.len + p * width + i % width`. A last panel that is not full repeats the last vector. With
+/// `leave`, whole panels of neighbours are left out: they will be read as they lie.
 ///
 /// # Safety
-/// `to` holds the panels; `from` is valid at the distance of every vector plus that of every element. There are at most
-/// [`BLOCK_N_WIDE`] vectors of at most [`DEPTH`] elements.
+/// `to` holds the panels; `from` is valid at all distances.
 #[inline(never)]
-pub(super) unsafe fn pack_panels<T: Square>(to: *mut T, width: usize, from: *const T, across: Span, along: Span) {
-    let (mut vectors, mut elements) = ([0; BLOCK_N_WIDE], [0; DEPTH]);
-    let (Some(vectors), Some(elements)) = (vectors.get_mut(..across.len), elements.get_mut(..along.len)) else {
-        return;
-    };
-    across.steps.fill(across.first, vectors);
-    along.steps.fill(along.first, elements);
-    let (mut rest, elements): (&[isize], &[isize]) = (vectors, elements);
-    let mut to = to;
+pub(super) unsafe fn pack_panels<T: Square>(
+    mut to: *mut T,
+    width: usize,
+    from: *const T,
+    across: &[isize],
+    along: &[isize],
+    leave: bool,
+) {
+    let mut rest = across;
     while !rest.is_empty() {
         // Neighbours across go into several panels at once, so that a line of memory is read once.
-        let panels = if rest.len() >= PANELS * width && neighbours(&rest[..PANELS * width]) { PANELS } else { 1 };
+        let side_by_side = !leave && rest.len() >= PANELS * width && neighbours(&rest[..PANELS * width]);
+        let panels = if side_by_side { PANELS } else { 1 };
         let (vectors, others) = rest.split_at((panels * width).min(rest.len()));
         // SAFETY: the panels' part of both sides.
         unsafe {
             match (panels, width) {
-                (PANELS, 4) => copy_rows::<T, 4>(to, from.wrapping_offset(vectors[0]), elements),
-                (PANELS, _) => copy_rows::<T, 8>(to, from.wrapping_offset(vectors[0]), elements),
-                (_, 4) => pack_panel::<T, 4>(to, from, vectors, elements),
-                _ => pack_panel::<T, 8>(to, from, vectors, elements),
+                (PANELS, 4) => copy_rows::<T, 4>(to, from.wrapping_offset(vectors[0]), along),
+                (PANELS, _) => copy_rows::<T, 8>(to, from.wrapping_offset(vectors[0]), along),
+                _ if leave && vectors.len() == width && neighbours(vectors) => {}
+                (_, 4) => pack_panel::<T, 4>(to, from, vectors, along),
+                _ => pack_panel::<T, 8>(to, from, vectors, along),
             }
         }
-        to = to.wrapping_add(panels * width * elements.len());
+        to = to.wrapping_add(panels * width * along.len());
         rest = others;
     }
-}
-
-/// Whether elements lie next to each other, in order.
-#[inline(always)]
-pub(super) fn neighbours(at: &[isize]) -> bool {
-    at.windows(2).all(|pair| pair[1] == pair[0] + 1)
 }
 
 /// [`PANELS`] whole panels of neighbours.

@@ -51,8 +51,12 @@ impl<'a> Steps<'a> {
         at
     }
 
-    /// The distances of the elements from `first` on.
-    pub(super) fn fill(self, mut first: usize, mut to: &mut [isize]) {
+    /// The distances of elements `first` to before `first + len`.
+    #[inline(never)]
+    pub(super) fn table(self, first: usize, len: usize) -> Table {
+        let mut table = Table { at: [0; TABLE], len: len.min(TABLE) };
+        let mut to = &mut table.at[..table.len];
+        let mut first = first;
         while !to.is_empty() {
             let (run, rest) = to.split_at_mut((self.run - first % self.run).min(to.len()));
             let start = self.at(first);
@@ -62,13 +66,30 @@ impl<'a> Steps<'a> {
             first += run.len();
             to = rest;
         }
+        table
     }
 }
 
-/// Elements `first` to before `first + len` along one side of a matrix.
-#[derive(Clone, Copy)]
-pub(super) struct Span<'a> {
-    pub steps: Steps<'a>,
-    pub first: usize,
-    pub len: usize,
+/// Elements along the longest side of a block.
+const TABLE: usize = 512;
+const _: () = assert!(TABLE >= super::BLOCK_N_WIDE && TABLE >= super::BLOCK_M && TABLE >= super::DEPTH);
+
+/// Distances of some elements along a side, one by one.
+pub(super) struct Table {
+    at: [isize; TABLE],
+    len: usize,
+}
+
+impl std::ops::Deref for Table {
+    type Target = [isize];
+    #[inline(always)]
+    fn deref(&self) -> &[isize] {
+        &self.at[..self.len]
+    }
+}
+
+/// Whether elements lie next to each other, in order.
+#[inline(always)]
+pub(super) fn neighbours(at: &[isize]) -> bool {
+    at.windows(2).all(|pair| pair[1] == pair[0] + 1)
 }
