@@ -11,6 +11,7 @@
 //! `A · B` and `(Bᵀ · Aᵀ)ᵀ` was asked for. Nothing is skipped: zero times infinity is NaN here too.
 
 mod matvec;
+mod narrow;
 mod pack;
 mod steps;
 #[cfg(test)]
@@ -33,6 +34,8 @@ const BLOCK_N: usize = 128;
 /// Columns of B in a block when A is packed, which is done once for each (packed: at most 1 MiB).
 const BLOCK_N_WIDE: usize = 512;
 
+/// Most rows of A that are multiplied row by row where B does not lie by strides: most of a tile would be wasted.
+const NARROW_M: usize = 2;
 /// Most rows of A for which a B that does not lie by strides is read in place where whole vectors can be: a panel is used
 /// too seldom for packing to pay.
 const ROWS_M: usize = 32;
@@ -328,6 +331,10 @@ unsafe fn product<T: GemmElem, const L: usize>(
         let c = Matrix { data: c.data, row: c.row, col: 1 };
         // SAFETY: what the caller vouches for.
         return unsafe { matvec::matvec(m, k, a, b, c, accumulate) };
+    }
+    if m <= NARROW_M && b_even.is_none() && b.col.neighbours(0) >= L {
+        // SAFETY: what the caller vouches for.
+        return unsafe { narrow::narrow::<T, L>([m, k, n], a, b, c, accumulate) };
     }
     let width = TILE_V * L;
     let depth = block_depth::<T>(k);

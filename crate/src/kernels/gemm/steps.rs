@@ -51,6 +51,11 @@ impl<'a> Steps<'a> {
         at
     }
 
+    /// How many elements from element `i` on are known to lie next to each other, at least 1.
+    pub(super) fn neighbours(self, i: usize) -> usize {
+        if self.step == 1 { self.run - i % self.run } else { 1 }
+    }
+
     /// The distances of elements `first` to before `first + len`.
     #[inline(never)]
     pub(super) fn table(self, first: usize, len: usize) -> Table {
