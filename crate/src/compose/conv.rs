@@ -378,6 +378,10 @@ fn conv_transpose<'t>(c: &mut Call<'_, 't>, d: usize) -> Result<Var<'t>> {
     let dilation = c.sizes("dilation", d, 1)?.unwrap_or_else(|| vec![1; d]);
     let groups = groups(c, &[shape[1]])?;
     let each = windows(&w[2..], &stride, &dilation);
+    if shape[2..].contains(&0) {
+        let sentence = format!("x must have at least one element along each dimension of the kernel, got {shape}");
+        return c.refuse(Code::Shape, sentence);
+    }
     let mut sizes: SmallVec<[usize; 3]> = SmallVec::new();
     let mut slides = Slides::new();
     for (k, e) in each.iter().enumerate() {
