@@ -59,7 +59,8 @@ impl Convolve {
         let turned = |((s, &count), &k): ((&Slide, &usize), &usize)| Slide {
             stride: s.spread,
             spread: s.stride,
-            before: (k as isize - 1) * s.dilation as isize - s.before,
+            // Only around a result without elements can it overflow.
+            before: (k as isize - 1).wrapping_mul(s.dilation as isize).wrapping_sub(s.before),
             count,
             ..*s
         };
@@ -240,6 +241,10 @@ fn surrounded(x: &Array, phases: &[Vec<Phase>]) -> Result<(Array, SmallVec<[isiz
 /// [`Convolve::eval`]: for each group, and each phase of the windows, a product of `[out, (in, k..)]` with
 /// `[(in, k..), (n, windows..)]`.
 fn convolve<T: GemmElem + Elem>(slides: &Slides, x: &Array, w: &Array, out: Aval) -> Result<Array> {
+    if out.shape.contains(&0) {
+        // The other sizes of nothing may be beyond any memory.
+        return Array::new(out.shape, out.dtype);
+    }
     let phases: Vec<Vec<Phase>> = slides.iter().zip(&w.shape()[LEAD..]).map(|(s, &k)| Phase::all(s, k)).collect();
     let (x, moved) = surrounded(x, &phases)?;
     let y = Array::new(out.shape, out.dtype)?;
@@ -249,7 +254,6 @@ fn convolve<T: GemmElem + Elem>(slides: &Slides, x: &Array, w: &Array, out: Aval
     let (terms, columns) = (most(|p| p.element).product::<usize>(), most(|p| p.window).product::<usize>());
     let mut pack =
         Array::new(Shape::of(&[gemm::pack_len::<T>([rows, channels * terms, n * columns], false)]), T::DTYPE)?;
-    let first = |layout: &Layout, axis: usize, at: usize| at as isize * layout.strides()[axis];
     for index in 0..phases.iter().map(Vec::len).product::<usize>() {
         // One phase of each dimension.
         let mut rest = index;
@@ -277,7 +281,7 @@ fn convolve<T: GemmElem + Elem>(slides: &Slides, x: &Array, w: &Array, out: Aval
         for group in 0..groups {
             let start = |layout: &Layout, axis: usize, of: &dyn Fn(usize, &Phase) -> isize| {
                 let inside = phase().map(|(axis, p)| of(axis - LEAD, p) * layout.strides()[axis]).sum::<isize>();
-                layout.offset as isize + first(layout, axis, group) + inside
+                layout.offset as isize + group as isize * layout.strides()[axis] + inside
             };
             let a = start(&w.layout, 0, &|_, p| p.element.start as isize);
             let b = start(&x.layout, 1, &|d, p| p.at + moved[d]);
