@@ -15,6 +15,7 @@ use crate::ops::cast::Cast;
 use crate::ops::cholesky::Cholesky;
 use crate::ops::compare::Compare;
 use crate::ops::concat::Concat;
+use crate::ops::convolve::Convolve;
 use crate::ops::cumsum::Cumsum;
 use crate::ops::custom::Custom;
 use crate::ops::determinant::Determinant;
@@ -324,6 +325,7 @@ primitives!(
     ScatterAdd,
     Iota,
     Random,
+    Convolve,
     Windows,
     Fold,
     Ravel,

@@ -5,10 +5,10 @@ use smallvec::SmallVec;
 use crate::call::{Attr, Call, Kind, NONE, Operand, SAME, Sample, Spec, native, notes, option, param};
 use crate::error::{Code, Result};
 use crate::op::same_dtype;
+use crate::ops::convolve::{Convolve, Slide, Slides, turned};
 use crate::ops::extremum::Extremum;
 use crate::ops::pad::{Margin, Pad};
-use crate::ops::slice::{Range, Slice};
-use crate::ops::windows::{Each, Fold, Window, Windows};
+use crate::ops::windows::{Each, Window, Windows};
 use crate::real::Real;
 use crate::shape::{AxisSet, Shape};
 use crate::var::Var;
@@ -237,8 +237,6 @@ const CONVOLUTION: Spec = Spec {
 /// What pooling operations have in common.
 const POOL: Spec = Spec { inputs: &["x"], ..CONVOLUTION };
 
-type Sizes = SmallVec<[usize; 8]>;
-
 /// The product of sizes.
 fn product(sizes: &[usize]) -> usize {
     sizes.iter().product()
@@ -255,23 +253,25 @@ fn windows(kernel: &[usize], stride: &[usize], dilation: &[usize]) -> Each {
     each.map(|((&size, &stride), &dilation)| Window { size, stride, dilation }).collect()
 }
 
-/// The spatial dimensions of `x` (its last ones) with margins: those given, or what keeps ceil(size / stride) windows.
-fn padded<'t>(x: Var<'t>, each: &Each, padding: Option<&[usize]>, value: f64) -> Result<Var<'t>> {
-    let lead = x.shape().ndim() - each.len();
-    let margin = |k: usize| {
-        let (w, n) = (each[k], x.shape()[lead + k]);
-        let [before, after] = match padding {
-            Some(padding) => [padding[k]; 2],
-            None => {
-                let total =
-                    ((n.div_ceil(w.stride).saturating_sub(1) * w.stride).saturating_add(w.span())).saturating_sub(n);
-                [total / 2, total - total / 2]
-            }
-        };
-        Margin { before, after, between: 0 }
+/// What is added to a dimension of `n` elements: the padding given, or what keeps ceil(n / stride) windows.
+fn margin(w: Window, n: usize, padding: Option<usize>) -> Margin {
+    let [before, after] = match padding {
+        Some(padding) => [padding; 2],
+        None => {
+            let last = n.div_ceil(w.stride).saturating_sub(1) * w.stride;
+            let total = last.saturating_add(w.span()).saturating_sub(n);
+            [total / 2, total - total / 2]
+        }
     };
-    let margins: SmallVec<[Margin; 4]> =
-        (0..lead).map(|_| Margin::default()).chain((0..each.len()).map(margin)).collect();
+    Margin { before, after, between: 0 }
+}
+
+/// The spatial dimensions of `x` (its last ones) with the margins of [`margin`].
+fn padded<'t>(x: Var<'t>, each: &Each, padding: Option<&[usize]>, value: f64) -> Result<Var<'t>> {
+    let shape = x.shape();
+    let lead = shape.ndim() - each.len();
+    let around = each.iter().enumerate().map(|(k, &w)| margin(w, shape[lead + k], padding.map(|p| p[k])));
+    let margins: SmallVec<[Margin; 4]> = std::iter::repeat_n(Margin::default(), lead).chain(around).collect();
     if margins.iter().all(|m| *m == Margin::default()) {
         return Ok(x);
     }
@@ -333,22 +333,34 @@ fn conv<'t>(c: &mut Call<'_, 't>, d: usize) -> Result<Var<'t>> {
         return c.refuse(Code::Shape, sentence);
     }
     let each = windows(&w[2..], &stride, &dilation);
-    let x = padded(x, &each, padding.as_deref(), 0.0)?;
-    let out: Sizes = each.iter().zip(&x.shape()[2..]).map(|(e, &n)| e.count(n)).collect();
-    let columns = columns(x, &each, groups)?;
-    let rows = c.x[1].reshape(Shape::of(&[groups, w[0] / groups, w[1] * product(&w[2..])]));
-    finished(c, rows.matmul(columns).reshape(shape_of(&[&[shape[0], w[0]], &out])), with_batch)
+    let mut slides = Slides::new();
+    for (k, (e, &n)) in each.iter().zip(&shape[2..]).enumerate() {
+        let Margin { before, after, .. } = margin(*e, n, padding.as_ref().map(|p| p[k]));
+        let whole = n.saturating_add(before).saturating_add(after);
+        let count = e.count(whole);
+        if count == 0 {
+            let sentence =
+                format!("a kernel that spans {} elements must fit into the {whole} that are there", e.span());
+            return c.refuse(Code::Shape, sentence);
+        }
+        slides.push(Slide { stride: e.stride, dilation: e.dilation, spread: 1, before: before as isize, count });
+    }
+    let y = grouped(c, x, c.x[1].reshape(of_groups(w, groups)), groups, Convolve { slides })?;
+    finished(c, y, with_batch)
 }
 
-/// The windows over `[n, in, s..]` as the columns of matrices: `[n, groups, in / groups · kernel, windows]`.
-fn columns<'t>(x: Var<'t>, each: &Each, groups: usize) -> Result<Var<'t>> {
-    let (shape, d) = (x.shape(), each.len());
-    let rows = x.reshape(shape_of(&[&[shape[0] * shape[1]], &shape[2..]]));
-    let y = x.tape().record(Windows { each: each.clone() }, &[rows])?;
-    let (out, kernel) = (product(&y.shape()[1..=d]), product(&y.shape()[d + 1..]));
-    // Windows last: they are the neighbours in memory.
-    let axes: Vec<usize> = std::iter::once(0).chain(d + 1..=2 * d).chain(1..=d).collect();
-    Ok(y.permute(&axes).reshape(Shape::of(&[shape[0], groups, shape[1] / groups * kernel, out])))
+/// `[groups · out, in, k..]` as `[groups, out, in, k..]`.
+fn of_groups(w: Shape, groups: usize) -> Shape {
+    shape_of(&[&[groups, w[0] / groups], &w[1..]])
+}
+
+/// The convolution of `[n, groups · in, s..]` with a kernel `[groups, out, in, k..]`: `[n, groups · out, ..]`.
+fn grouped<'t>(c: &Call<'_, 't>, x: Var<'t>, w: Var<'t>, groups: usize, op: Convolve) -> Result<Var<'t>> {
+    let shape = x.shape();
+    let x = x.reshape(shape_of(&[&[shape[0], groups, shape[1] / groups], &shape[2..]]));
+    let y = c.tape.record(op, &[x, w])?;
+    let out = y.shape();
+    Ok(y.reshape(shape_of(&[&[out[0], out[1] * out[2]], &out[3..]])))
 }
 
 fn conv_transpose<'t>(c: &mut Call<'_, 't>, d: usize) -> Result<Var<'t>> {
@@ -366,36 +378,27 @@ fn conv_transpose<'t>(c: &mut Call<'_, 't>, d: usize) -> Result<Var<'t>> {
     let dilation = c.sizes("dilation", d, 1)?.unwrap_or_else(|| vec![1; d]);
     let groups = groups(c, &[shape[1]])?;
     let each = windows(&w[2..], &stride, &dilation);
-    // From the first to the last element of the windows.
-    let spread = |k: usize| shape[k + 2].saturating_sub(1).saturating_mul(stride[k]).saturating_add(each[k].span());
-    let mut whole: SmallVec<[usize; 3]> = SmallVec::new();
-    let mut inside: SmallVec<[Range; 4]> = SmallVec::new();
-    for k in 0..d {
-        let full = spread(k).saturating_add(output_padding[k]);
+    if shape[2..].contains(&0) {
+        let sentence = format!("x must have at least one element along each dimension of the kernel, got {shape}");
+        return c.refuse(Code::Shape, sentence);
+    }
+    let mut sizes: SmallVec<[usize; 3]> = SmallVec::new();
+    let mut slides = Slides::new();
+    for (k, e) in each.iter().enumerate() {
+        // From the first to the last element of the windows of the convolution that this is the transpose of.
+        let spread = shape[k + 2].saturating_sub(1).saturating_mul(stride[k]).saturating_add(e.span());
+        let full = spread.saturating_add(output_padding[k]);
         if output_padding[k] >= stride[k].max(dilation[k]) || padding[k] >= full.div_ceil(2) {
             let sentence = "outputPadding must be below stride or dilation, and padding leave something of the result";
             return c.refuse(Code::Argument, format!("{sentence}, got {output_padding:?} and {padding:?}"));
         }
-        whole.push(full);
-        inside.push(Range { start: padding[k], len: full - 2 * padding[k], step: 1 });
+        sizes.push(full - 2 * padding[k]);
+        let before = padding[k] as isize;
+        slides.push(Slide { stride: e.stride, dilation: e.dilation, spread: 1, before, count: shape[k + 2] });
     }
-    // The transposed product, and what it gives for each element of a window goes to its place.
-    let (per_group, kernel, n) = (w[1], product(&w[2..]), product(&shape[2..]));
-    let rows = c.x[1].reshape(Shape::of(&[groups, shape[1] / groups, per_group * kernel])).transpose_last();
-    let columns = rows.matmul(x.reshape(Shape::of(&[shape[0], groups, shape[1] / groups, n])));
-    let lead = shape[0] * groups * per_group;
-    let columns = columns.reshape(shape_of(&[&[lead], &w[2..], &shape[2..]]));
-    let axes: Vec<usize> = std::iter::once(0).chain(d + 1..=2 * d).chain(1..=d).collect();
-    // Rows that outputPadding adds, and what dilation leaves over, are in no window: they stay zero.
-    let fitting: SmallVec<[usize; 3]> = (0..d).map(spread).collect();
-    Shape::new(c.op, &[&[shape[0], groups * w[1]], &whole[..]].concat())?;
-    let y = columns.permute(&axes).apply(Fold { each, sizes: fitting.clone() });
-    let y = y.reshape(shape_of(&[&[shape[0], groups * per_group], &fitting]));
-    let margins = |k: usize| Margin { before: 0, after: if k < 2 { 0 } else { output_padding[k - 2] }, between: 0 };
-    let y = if whole == fitting { y } else { y.apply(Pad { margins: (0..d + 2).map(margins).collect(), value: 0.0 }) };
-    let all = |len: usize| Range { start: 0, len, step: 1 };
-    let ranges: SmallVec<[Range; 4]> = [all(shape[0]), all(groups * per_group)].into_iter().chain(inside).collect();
-    let y = if padding.iter().all(|&p| p == 0) { y } else { y.apply(Slice { ranges }) };
+    Shape::new(c.op, &[&[shape[0], groups * w[1]], &sizes[..]].concat())?;
+    let op = Convolve { slides }.transposed(&sizes, &w[2..]);
+    let y = grouped(c, x, turned(c.x[1].reshape(of_groups(w, groups))), groups, op)?;
     finished(c, y, with_batch)
 }
 

@@ -11,13 +11,17 @@
 //! `A · B` and `(Bᵀ · Aᵀ)ᵀ` was asked for. Nothing is skipped: zero times infinity is NaN here too.
 
 mod matvec;
+mod narrow;
 mod pack;
+mod steps;
 #[cfg(test)]
 mod tests;
 
 use super::copy::square::Square;
 use core::ops::{Add, Mul};
 use pack::pack_panels;
+pub use steps::Steps;
+use steps::neighbours;
 
 /// Rows of the register tile.
 const TILE_M: usize = 4;
@@ -30,25 +34,47 @@ const BLOCK_N: usize = 128;
 /// Columns of B in a block when A is packed, which is done once for each (packed: at most 1 MiB).
 const BLOCK_N_WIDE: usize = 512;
 
+/// Most rows of A that are multiplied row by row where B does not lie by strides: most of a tile would be wasted.
+const NARROW_M: usize = 2;
+/// Most rows of A for which a B that does not lie by strides is read in place where whole vectors can be: a panel is used
+/// too seldom for packing to pay.
+const ROWS_M: usize = 32;
 /// Vectors of an operand that is small: 40 KiB.
 const SMALL: usize = 2560;
+/// The deepest block of k of any type.
+const DEPTH: usize = 512;
+/// The widest register tile of any type, in elements.
+const WIDTH: usize = 8;
 
-/// A matrix in memory: a pointer to element (0, 0), and the strides in elements (negative and zero strides are allowed
-/// in operands).
+/// A matrix in memory: a pointer to element (0, 0), and how its rows and columns lie: `isize` is a stride in elements,
+/// [`Steps`] are any distances (negative and zero ones are allowed in operands).
 #[derive(Clone, Copy, Debug)]
-pub struct Matrix<P> {
+pub struct Matrix<P, R = isize, C = R> {
     /// Pointer to element (0, 0).
     pub data: P,
-    /// Elements from one row to the next.
-    pub row: isize,
-    /// Elements from one column to the next.
-    pub col: isize,
+    /// From one row to the next.
+    pub row: R,
+    /// From one column to the next.
+    pub col: C,
 }
 
-impl<P> Matrix<P> {
+/// An operand of a product: rows and columns lie at any distances.
+pub type Operand<'a, T> = Matrix<*const T, Steps<'a>>;
+/// The result of a product: columns lie at any distances.
+pub type Target<'a, T> = Matrix<*mut T, isize, Steps<'a>>;
+
+impl<P, R, C> Matrix<P, R, C> {
     /// The same elements with rows and columns exchanged.
-    fn transposed(self) -> Self {
+    fn transposed(self) -> Matrix<P, C, R> {
         Matrix { data: self.data, row: self.col, col: self.row }
+    }
+}
+
+impl<P: Copy> Matrix<P, Steps<'_>> {
+    /// The same matrix by its strides, where that can be.
+    #[inline(always)]
+    fn as_even(&self) -> Option<Matrix<P>> {
+        Some(Matrix { data: self.data, row: self.row.as_even()?, col: self.col.as_even()? })
     }
 }
 
@@ -83,9 +109,9 @@ pub trait GemmElem: Square + Add<Output = Self> + Mul<Output = Self> {
     /// As [`gemm`]; m, k and n are not 0.
     unsafe fn product(
         dims: [usize; 3],
-        a: Matrix<*const Self>,
-        b: Matrix<*const Self>,
-        c: Matrix<*mut Self>,
+        a: Operand<Self>,
+        b: Operand<Self>,
+        c: Target<Self>,
         accumulate: bool,
         pack: *mut Self,
     );
@@ -93,7 +119,7 @@ pub trait GemmElem: Square + Add<Output = Self> + Mul<Output = Self> {
 
 /// A strip of C, as wide as the register tile and up to a block high:
 /// `C[rows, columns] (+)= A[rows, k] · B[k, columns]`.
-struct Strip<T> {
+struct Strip<'a, T> {
     /// Products in each sum.
     k: usize,
     /// The rows of A; `a.row` from row to row of a tile, `a.col` from product to product.
@@ -104,13 +130,16 @@ struct Strip<T> {
     rows: usize,
     /// The columns of B: whole vectors next to each other are read, `b_step` further for each product.
     b: *const T,
-    /// Elements from one row of B to the next.
+    /// Elements from one row of B to the next, or the distance of each row.
     b_step: isize,
+    b_rows: &'a [isize],
     /// The columns of the tile that belong to C, from `first` to before `end`.
     first: usize,
     end: usize,
-    /// The place of row 0 and of column 0 of the tile.
-    c: Matrix<*mut T>,
+    /// The place of row 0 of C, elements from one row to the next, and the distances of the columns from `first` on.
+    c: *mut T,
+    c_row: isize,
+    columns: [isize; WIDTH],
     /// Add to C rather than replace it.
     accumulate: bool,
 }
@@ -123,12 +152,14 @@ struct Strip<T> {
 /// `rows` rows of A, `k` rows of `V * L` elements of B and the named part of C must be valid, and C apart from A and B.
 /// Packed rows of A are a multiple of 4.
 #[inline(never)]
-unsafe fn run_strip<T: GemmElem, const V: usize, const L: usize, const PACKED: bool>(strip: &Strip<T>) {
+unsafe fn run_strip<T: GemmElem, const V: usize, const L: usize, const PACKED: bool, const ROWS: bool>(
+    strip: &Strip<T>,
+) {
     let (row, step, b_step) =
         if PACKED { (1, TILE_M as isize, (V * L) as isize) } else { (strip.a.row, strip.a.col, strip.b_step) };
-    let whole = strip.first == 0 && strip.end == V * L && strip.c.col == 1;
+    let whole = strip.first == 0 && strip.end == V * L && neighbours(&strip.columns[..V * L]);
     let mut panel = strip.a.data;
-    let mut to = strip.c.data;
+    let mut to = strip.c;
     let mut left = strip.rows;
     while left > 0 {
         let rows = left.min(TILE_M);
@@ -136,10 +167,14 @@ unsafe fn run_strip<T: GemmElem, const V: usize, const L: usize, const PACKED: b
         let last = if PACKED { TILE_M - 1 } else { rows - 1 };
         let mut a: [*const T; TILE_M] = core::array::from_fn(|r| panel.wrapping_offset(r.min(last) as isize * row));
         let mut b = strip.b;
+        let mut at = strip.b_rows.as_ptr();
         let mut sums = [[[T::ZERO; L]; V]; TILE_M];
         for _ in 0..strip.k {
             // SAFETY: the caller vouches for k steps of both panels.
-            let columns: [[T; L]; V] = unsafe { b.cast::<[[T; L]; V]>().read_unaligned() };
+            let columns: [[T; L]; V] = unsafe {
+                let row = if ROWS { b.wrapping_offset(*at) } else { b };
+                row.cast::<[[T; L]; V]>().read_unaligned()
+            };
             for r in 0..TILE_M {
                 // SAFETY: as above.
                 let factor = unsafe { *a[r] };
@@ -150,12 +185,16 @@ unsafe fn run_strip<T: GemmElem, const V: usize, const L: usize, const PACKED: b
                 }
                 a[r] = a[r].wrapping_offset(step);
             }
-            b = b.wrapping_offset(b_step);
+            if ROWS {
+                at = at.wrapping_add(1);
+            } else {
+                b = b.wrapping_offset(b_step);
+            }
         }
         // SAFETY: the caller vouches for C.
         unsafe {
             if whole && rows == TILE_M {
-                store(sums, to, strip.c.row, strip.accumulate);
+                store(sums, to.wrapping_offset(strip.columns[0]), strip.c_row, strip.accumulate);
             } else {
                 // A copy, so that the sums themselves stay in registers.
                 let sums = sums;
@@ -163,7 +202,7 @@ unsafe fn run_strip<T: GemmElem, const V: usize, const L: usize, const PACKED: b
             }
         }
         panel = panel.wrapping_offset(strip.a_tile);
-        to = to.wrapping_offset(TILE_M as isize * strip.c.row);
+        to = to.wrapping_offset(TILE_M as isize * strip.c_row);
         left -= rows;
     }
 }
@@ -197,25 +236,25 @@ unsafe fn store<T: GemmElem, const V: usize, const L: usize>(
     }
 }
 
-/// [`store`] for tiles that C cuts off, and for a C of any strides: `sums` are the rows of the tile.
+/// [`store`] for tiles that C cuts off, and for columns that are no neighbours: `sums` are the rows of the tile.
 ///
 /// # Safety
 /// The first `rows` rows, and the strip's columns, are valid in C.
 #[inline(never)]
 unsafe fn store_part<T: GemmElem>(sums: &[T], to: *mut T, rows: usize, strip: &Strip<T>) {
-    let c = Matrix { data: to, ..strip.c };
     for (i, row) in sums.chunks_exact(sums.len() / TILE_M).enumerate().take(rows) {
-        for (j, &sum) in row.iter().enumerate().take(strip.end).skip(strip.first) {
-            let to = c.at(i, j).data;
+        let to = to.wrapping_offset(i as isize * strip.c_row);
+        for (&sum, &at) in row[..strip.end].iter().skip(strip.first).zip(&strip.columns) {
+            let to = to.wrapping_offset(at);
             // SAFETY: row i < rows and column first <= j < end are the tile's.
             unsafe { *to = if strip.accumulate { *to + sum } else { sum } };
         }
     }
 }
 
-/// Elements of workspace that [`gemm`] needs for a product of these sizes.
-pub fn pack_len<T: GemmElem>(m: usize, k: usize, n: usize) -> usize {
-    if m <= 1 || n <= 1 || k == 0 {
+/// Elements of workspace that [`gemm`] needs for a product of these sizes; `even` when the operands lie by strides.
+pub fn pack_len<T: GemmElem>([m, k, n]: [usize; 3], even: bool) -> usize {
+    if even && (m <= 1 || n <= 1) || k == 0 {
         return 0;
     }
     let width = TILE_V * T::LANES;
@@ -232,14 +271,14 @@ pub fn pack_len<T: GemmElem>(m: usize, k: usize, n: usize) -> usize {
 /// be distinct, and apart from A's, B's and `pack`'s. `pack` holds at least [`pack_len`] elements.
 pub unsafe fn gemm<T: GemmElem>(
     dims: [usize; 3],
-    a: Matrix<*const T>,
-    b: Matrix<*const T>,
-    c: Matrix<*mut T>,
+    a: Operand<T>,
+    b: Operand<T>,
+    c: Target<T>,
     accumulate: bool,
     pack: &mut [T],
 ) {
     let [m, k, n] = dims;
-    debug_assert!(pack.len() >= pack_len::<T>(m, k, n));
+    debug_assert!(pack.len() >= pack_len::<T>(dims, a.as_even().is_some() && b.as_even().is_some()));
     if m == 0 || n == 0 {
         return;
     }
@@ -248,7 +287,7 @@ pub unsafe fn gemm<T: GemmElem>(
             for i in 0..m {
                 for j in 0..n {
                     // SAFETY: element (i, j) of C.
-                    unsafe { *c.at(i, j).data = T::ZERO };
+                    unsafe { *c.data.wrapping_offset(i as isize * c.row + c.col.at(j)) = T::ZERO };
                 }
             }
         }
@@ -256,13 +295,15 @@ pub unsafe fn gemm<T: GemmElem>(
     }
     // Tiles write vectors along C's rows; a product with one row is a product with one column, seen from the other
     // side.
-    let flip = n > 1 && (m == 1 || (c.col != 1 && c.row == 1));
+    let flip = c.col.as_even().filter(|&col| n > 1 && (m == 1 || (col != 1 && c.row == 1)));
     // SAFETY: what the caller vouches for; the transposed product reads and writes the same elements.
     unsafe {
-        if flip {
-            T::product([n, k, m], b.transposed(), a.transposed(), c.transposed(), accumulate, pack.as_mut_ptr());
-        } else {
-            T::product(dims, a, b, c, accumulate, pack.as_mut_ptr());
+        match flip {
+            Some(row) => {
+                let c = Matrix { data: c.data, row, col: Steps::even(c.row) };
+                T::product([n, k, m], b.transposed(), a.transposed(), c, accumulate, pack.as_mut_ptr());
+            }
+            None => T::product(dims, a, b, c, accumulate, pack.as_mut_ptr()),
         }
     }
 }
@@ -279,57 +320,74 @@ fn block_depth<T: GemmElem>(k: usize) -> usize {
 /// As [`gemm`]; m, k and n are not 0.
 unsafe fn product<T: GemmElem, const L: usize>(
     [m, k, n]: [usize; 3],
-    a: Matrix<*const T>,
-    b: Matrix<*const T>,
-    c: Matrix<*mut T>,
+    a: Operand<T>,
+    b: Operand<T>,
+    c: Target<T>,
     accumulate: bool,
     pack: *mut T,
 ) {
-    if n == 1 {
+    let (a_even, b_even) = (a.as_even(), b.as_even());
+    if let (1, Some(a), Some(b)) = (n, a_even, b_even) {
+        let c = Matrix { data: c.data, row: c.row, col: 1 };
         // SAFETY: what the caller vouches for.
         return unsafe { matvec::matvec(m, k, a, b, c, accumulate) };
     }
+    if m <= NARROW_M && b_even.is_none() && b.col.neighbours(0) >= L {
+        // SAFETY: what the caller vouches for.
+        return unsafe { narrow::narrow::<T, L>([m, k, n], a, b, c, accumulate) };
+    }
     let width = TILE_V * L;
     let depth = block_depth::<T>(k);
-    let b_in_place = reads_b_in_place([m, k, n], b);
-    let a_in_place = reads_a_in_place([m, k, n], a);
-    let block_n = if a_in_place { BLOCK_N } else { BLOCK_N_WIDE };
+    let a_in_place = a_even.filter(|&a| b_even.is_some() && reads_a_in_place([m, k, n], a));
+    let b_in_place = b_even.filter(|&b| reads_b_in_place([m, k, n], b));
+    let b_by_rows = b_even.is_none() && m <= ROWS_M;
+    let block_n = if a_in_place.is_some() { BLOCK_N } else { BLOCK_N_WIDE };
     for j0 in (0..n).step_by(block_n) {
         let nb = block_n.min(n - j0);
+        let b_columns = b_in_place.is_none().then(|| b.col.table(j0, nb));
+        let c_columns = c.col.as_even().is_none().then(|| c.col.table(j0, nb));
         for p0 in (0..k).step_by(depth) {
             let kb = depth.min(k - p0);
             let add = accumulate || p0 > 0;
-            let b_block = b.at(p0, j0);
             let b_pack = pack;
             let a_pack = pack.wrapping_add(kb * nb.next_multiple_of(width));
-            if !b_in_place {
+            let b_rows = b_columns.is_some().then(|| b.row.table(p0, kb));
+            if let (Some(columns), Some(rows)) = (&b_columns, &b_rows) {
                 // SAFETY: the workspace holds a block of B.
-                unsafe { pack_panels::<T>(b_pack, width, nb, kb, b_block.data, b_block.col, b_block.row) };
+                unsafe { pack_panels::<T>(b_pack, width, b.data, columns, rows, b_by_rows) };
             }
             for i0 in (0..m).step_by(BLOCK_M) {
                 let mb = BLOCK_M.min(m - i0);
-                let a_block = a.at(i0, p0);
-                if !a_in_place {
+                if a_in_place.is_none() {
+                    let (rows, columns) = (a.row.table(i0, mb), a.col.table(p0, kb));
                     // SAFETY: the workspace holds a block of A after the block of B.
-                    unsafe { pack_panels::<T>(a_pack, TILE_M, mb, kb, a_block.data, a_block.row, a_block.col) };
+                    unsafe { pack_panels::<T>(a_pack, TILE_M, a.data, &rows, &columns, false) };
                 }
-                for j in (0..nb).step_by(width) {
-                    let columns = width.min(nb - j);
-                    let vectors = columns.div_ceil(L);
-                    // In place, columns that are missing at the right are made up by columns at the left.
-                    let first = if b_in_place { vectors * L - columns } else { 0 };
-                    let (b_data, b_step) = if b_in_place {
-                        (b_block.at(0, j).data.wrapping_sub(first), b.row)
-                    } else {
-                        (b_pack.wrapping_add(j * kb).cast_const(), width as isize)
-                    };
-                    let (a_panels, a_tile) = if a_in_place {
-                        (a_block, TILE_M as isize * a.row)
-                    } else {
+                let (a_panels, a_tile) = match a_in_place {
+                    Some(a) => (a.at(i0, p0), TILE_M as isize * a.row),
+                    None => {
                         let data = a_pack.cast_const();
                         (Matrix { data, row: 1, col: TILE_M as isize }, (TILE_M * kb) as isize)
+                    }
+                };
+                for j in (0..nb).step_by(width) {
+                    let wide = width.min(nb - j);
+                    let vectors = wide.div_ceil(L);
+                    let near = b_columns.as_ref().map(|at| &at[j..j + wide]);
+                    let by_rows = near.filter(|at| b_by_rows && wide == width && neighbours(at));
+                    // In place, columns that are missing at the right are made up by columns at the left.
+                    let (first, b_data, b_step) = match (b_in_place, by_rows) {
+                        (Some(b), _) => {
+                            let first = vectors * L - wide;
+                            (first, b.at(p0, j0 + j).data.wrapping_sub(first), b.row)
+                        }
+                        (None, Some(at)) => (0, b.data.wrapping_offset(at[0]), 0),
+                        (None, None) => (0, b_pack.wrapping_add(j * kb).cast_const(), width as isize),
                     };
-                    let corner = c.at(i0, j0 + j);
+                    let mut columns = [0; WIDTH];
+                    for (t, to) in columns.iter_mut().enumerate().take(wide) {
+                        *to = c_columns.as_ref().map_or_else(|| c.col.at(j0 + j + t), |at| at[j + t]);
+                    }
                     let strip = Strip {
                         k: kb,
                         a: a_panels,
@@ -337,17 +395,21 @@ unsafe fn product<T: GemmElem, const L: usize>(
                         rows: mb,
                         b: b_data,
                         b_step,
+                        b_rows: b_rows.as_deref().unwrap_or(&[]),
                         first,
-                        end: first + columns,
-                        c: Matrix { data: corner.data.wrapping_offset(-(first as isize) * c.col), ..corner },
+                        end: first + wide,
+                        c: c.data.wrapping_offset(i0 as isize * c.row),
+                        c_row: c.row,
+                        columns,
                         accumulate: add,
                     };
                     // SAFETY: the panels lie in the operands or the workspace, the rows and columns in C.
                     unsafe {
-                        match (vectors, a_in_place || b_in_place) {
-                            (TILE_V, false) => run_strip::<T, TILE_V, L, true>(&strip),
-                            (TILE_V, true) => run_strip::<T, TILE_V, L, false>(&strip),
-                            _ => run_strip::<T, 1, L, false>(&strip),
+                        match (vectors, a_in_place.is_some() || b_in_place.is_some()) {
+                            (TILE_V, false) if by_rows.is_some() => run_strip::<T, TILE_V, L, true, true>(&strip),
+                            (TILE_V, false) => run_strip::<T, TILE_V, L, true, false>(&strip),
+                            (TILE_V, true) => run_strip::<T, TILE_V, L, false, false>(&strip),
+                            _ => run_strip::<T, 1, L, false, false>(&strip),
                         }
                     }
                 }
@@ -377,9 +439,9 @@ macro_rules! gemm_elem {
             const DEPTH: usize = $depth;
             unsafe fn product(
                 dims: [usize; 3],
-                a: Matrix<*const Self>,
-                b: Matrix<*const Self>,
-                c: Matrix<*mut Self>,
+                a: Operand<Self>,
+                b: Operand<Self>,
+                c: Target<Self>,
                 accumulate: bool,
                 pack: *mut Self,
             ) {

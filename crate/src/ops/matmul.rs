@@ -7,7 +7,7 @@ use crate::batch::Batched;
 use crate::blocks;
 use crate::call::{Operand, Sample, Spec, native, notes};
 use crate::error::{Code, Error, Result};
-use crate::kernels::gemm::{self, GemmElem, Matrix};
+use crate::kernels::gemm::{self, GemmElem, Matrix, Steps};
 use crate::layout::Layout;
 use crate::op::{Arrays, Aval, Op, Primitive, broadcast, need_float, same_dtype};
 use crate::shape::Shape;
@@ -122,7 +122,7 @@ fn product<T: GemmElem + Elem>(a: &Array, b: &Array, y: &Array, accumulate: bool
     let leading = shape.ndim() - 2;
     let (m, n) = (shape[leading], shape[leading + 1]);
     let k = a.shape()[a.shape().ndim() - 1];
-    let mut pack = Array::new(Shape::of(&[gemm::pack_len::<T>(m, k, n)]), T::DTYPE)?;
+    let mut pack = Array::new(Shape::of(&[gemm::pack_len::<T>([m, k, n], true)]), T::DTYPE)?;
     // The strides of the matrices, and the layouts of their first elements over the leading dimensions.
     let split = |x: &Array| -> ((isize, isize), Layout) {
         let own = x.shape().ndim() - 2;
@@ -136,15 +136,15 @@ fn product<T: GemmElem + Elem>(a: &Array, b: &Array, y: &Array, accumulate: bool
     let to: *mut T = y.address().cast();
     let matrix = |data: *const T, at: usize, step: isize, i: usize, strides: (isize, isize)| Matrix {
         data: data.wrapping_add(at).wrapping_offset(step * i as isize),
-        row: strides.0,
-        col: strides.1,
+        row: Steps::even(strides.0),
+        col: Steps::even(strides.1),
     };
     walk.each(|at| {
         for i in 0..walk.len {
             let a = matrix(from_a, at[1], walk.steps[1], i, a_strides);
             let b = matrix(from_b, at[2], walk.steps[2], i, b_strides);
             let data = to.wrapping_add(at[0] - y.layout.offset).wrapping_offset(walk.steps[0] * i as isize);
-            let c = Matrix { data, row: y_strides.0, col: y_strides.1 };
+            let c = Matrix { data, row: y_strides.0, col: Steps::even(y_strides.1) };
             // SAFETY: the layouts lie in their buffers; y's buffer has one owner and is none of the inputs'.
             unsafe { gemm::gemm::<T>([m, k, n], a, b, c, accumulate, pack.values_mut::<T>()) };
         }

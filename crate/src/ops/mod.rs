@@ -6,6 +6,7 @@ pub mod cast;
 pub mod cholesky;
 pub mod compare;
 pub mod concat;
+pub mod convolve;
 pub mod cumsum;
 pub mod custom;
 pub mod determinant;

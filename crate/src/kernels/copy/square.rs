@@ -5,11 +5,26 @@ pub const SIDE: usize = 4;
 
 /// Elements whose squares can be transposed.
 pub trait Square: Copy {
-    /// `to[i * to_row + j] = from[j * from_row + i]` for i and j below [`SIDE`].
+    /// An integer of the same size.
+    type Bits: Copy
+        + core::ops::BitAnd<Output = Self::Bits>
+        + core::ops::BitOr<Output = Self::Bits>
+        + core::ops::Not<Output = Self::Bits>;
+
+    /// All ones where `set`, else zero.
+    fn mask(set: bool) -> Self::Bits;
+
+    /// `to[i * to_row + j] = from[j][i]` for i and j below [`SIDE`].
     ///
     /// # Safety
     /// Both sides are valid there, and do not overlap.
-    unsafe fn square(from: *const Self, from_row: isize, to: *mut Self, to_row: isize);
+    unsafe fn square(from: [*const Self; SIDE], to: *mut Self, to_row: isize);
+}
+
+/// The rows of a square that are `row` elements apart.
+#[inline(always)]
+pub fn rows<E>(from: *const E, row: isize) -> [*const E; SIDE] {
+    std::array::from_fn(|j| from.wrapping_offset(j as isize * row))
 }
 
 /// A square, element by element.
@@ -17,11 +32,11 @@ pub trait Square: Copy {
 /// # Safety
 /// As [`Square::square`].
 #[inline(always)]
-unsafe fn plain<E: Copy>(from: *const E, from_row: isize, to: *mut E, to_row: isize) {
-    for i in 0..SIDE as isize {
-        for j in 0..SIDE as isize {
+unsafe fn plain<E: Copy>(from: [*const E; SIDE], to: *mut E, to_row: isize) {
+    for i in 0..SIDE {
+        for (j, from) in from.iter().enumerate() {
             // SAFETY: element (i, j) of the square.
-            unsafe { *to.wrapping_offset(i * to_row + j) = *from.wrapping_offset(j * from_row + i) };
+            unsafe { *to.wrapping_offset(i as isize * to_row).add(j) = *from.add(i) };
         }
     }
 }
@@ -29,10 +44,15 @@ unsafe fn plain<E: Copy>(from: *const E, from_row: isize, to: *mut E, to_row: is
 macro_rules! squares {
     ($($t:ty as $bits:ty => $square:path;)*) => {$(
         impl Square for $t {
+            type Bits = $bits;
             #[inline(always)]
-            unsafe fn square(from: *const Self, from_row: isize, to: *mut Self, to_row: isize) {
+            fn mask(set: bool) -> $bits {
+                if set { <$bits>::MAX } else { 0 }
+            }
+            #[inline(always)]
+            unsafe fn square(from: [*const Self; SIDE], to: *mut Self, to_row: isize) {
                 // SAFETY: the caller's promise.
-                unsafe { $square(from.cast::<$bits>(), from_row, to.cast::<$bits>(), to_row) }
+                unsafe { $square(from.map(|row| row.cast::<$bits>()), to.cast::<$bits>(), to_row) }
             }
         }
     )*};
@@ -66,10 +86,10 @@ mod simd {
     /// # Safety
     /// As [`super::Square::square`].
     #[inline(always)]
-    pub unsafe fn square_u32(from: *const u32, from_row: isize, to: *mut u32, to_row: isize) {
+    pub unsafe fn square_u32(from: [*const u32; 4], to: *mut u32, to_row: isize) {
         // SAFETY: four neighbours in each row.
         unsafe {
-            let [a, b, c, d] = [0, 1, 2, 3].map(|j| v128_load(from.wrapping_offset(j * from_row).cast()));
+            let [a, b, c, d] = from.map(|row| v128_load(row.cast()));
             let (ab_low, ab_high) = (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<2, 6, 3, 7>(a, b));
             let (cd_low, cd_high) = (i32x4_shuffle::<0, 4, 1, 5>(c, d), i32x4_shuffle::<2, 6, 3, 7>(c, d));
             let columns = [
@@ -89,14 +109,14 @@ mod simd {
     /// # Safety
     /// As [`super::Square::square`].
     #[inline(always)]
-    pub unsafe fn square_u64(from: *const u64, from_row: isize, to: *mut u64, to_row: isize) {
+    pub unsafe fn square_u64(from: [*const u64; 4], to: *mut u64, to_row: isize) {
         // SAFETY: four neighbours in each row.
         unsafe {
             for (i, j) in [(0, 0), (0, 2), (2, 0), (2, 2)] {
-                let row = |q: isize| -> v128 { v128_load(from.wrapping_offset((j + q) * from_row + i).cast()) };
-                let (a, b) = (row(0), row(1));
-                v128_store(to.wrapping_offset(i * to_row + j).cast(), i64x2_shuffle::<0, 2>(a, b));
-                v128_store(to.wrapping_offset((i + 1) * to_row + j).cast(), i64x2_shuffle::<1, 3>(a, b));
+                let [a, b]: [v128; 2] = [from[j], from[j + 1]].map(|row| v128_load(row.add(i).cast()));
+                let to = to.wrapping_offset(i as isize * to_row).add(j);
+                v128_store(to.cast(), i64x2_shuffle::<0, 2>(a, b));
+                v128_store(to.wrapping_offset(to_row).cast(), i64x2_shuffle::<1, 3>(a, b));
             }
         }
     }

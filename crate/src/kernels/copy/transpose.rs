@@ -1,6 +1,6 @@
 //! Transposes of planes, by squares in registers and blocks in the cache.
 
-use super::square::{SIDE, Square};
+use super::square::{self, SIDE, Square};
 
 /// Elements along the side of a block: its lines of memory, and the pages on which they lie, are few enough to stay
 /// near.
@@ -41,7 +41,7 @@ unsafe fn block<E: Square>(from: *const E, from_row: isize, to: *mut E, to_row: 
         unsafe {
             if i < down && i % SIDE == 0 {
                 for j in (0..across).step_by(SIDE) {
-                    E::square(from.wrapping_offset(j as isize * from_row), from_row, to.add(j), to_row);
+                    E::square(square::rows(from.wrapping_offset(j as isize * from_row), from_row), to.add(j), to_row);
                 }
             }
             for j in (if i < down { across } else { 0 })..columns {

@@ -1,12 +1,10 @@
 //! Matrix times vector, in the order of sums of [`super::gemm`].
 
-use super::{GemmElem, Matrix, block_depth};
+use super::{DEPTH, GemmElem, Matrix, block_depth};
 use crate::kernels::copy::square::SIDE;
 
 /// Elements of y in one strip when A's columns are contiguous.
 const STRIP: usize = 512;
-/// The deepest block of k of any type.
-const DEPTH: usize = 512;
 /// Rows whose dot products are summed side by side.
 const ROWS: usize = 8;
 
@@ -164,8 +162,7 @@ unsafe fn dots<T: GemmElem, const EACH: bool>(
                     core::array::from_fn(|q| a[q] * x[q])
                 });
                 let mut columns = [[T::ZERO; SIDE]; SIDE];
-                let side = SIDE as isize;
-                T::square(products.as_ptr().cast(), side, columns.as_mut_ptr().cast(), side);
+                T::square(products.each_ref().map(|row| row.as_ptr()), columns.as_mut_ptr().cast(), SIDE as isize);
                 for column in columns {
                     *sums = core::array::from_fn(|l| sums[l] + column[l]);
                 }

@@ -48,11 +48,12 @@ impl<T: Sample> Stored<T> {
         let data = (0..=high - low).map(|_| T::sample(seed)).collect();
         Stored { data, start: low.unsigned_abs(), row, col }
     }
-    fn matrix(&self) -> Matrix<*const T> {
-        Matrix { data: self.data.as_ptr().wrapping_add(self.start), row: self.row, col: self.col }
+    fn matrix(&self) -> Operand<'static, T> {
+        let [row, col] = [self.row, self.col].map(Steps::even);
+        Matrix { data: self.data.as_ptr().wrapping_add(self.start), row, col }
     }
-    fn matrix_mut(&mut self) -> Matrix<*mut T> {
-        Matrix { data: self.data.as_mut_ptr().wrapping_add(self.start), row: self.row, col: self.col }
+    fn matrix_mut(&mut self) -> Target<'static, T> {
+        Matrix { data: self.data.as_mut_ptr().wrapping_add(self.start), row: self.row, col: Steps::even(self.col) }
     }
     fn place(&self, i: usize, j: usize) -> usize {
         self.start.wrapping_add_signed(i as isize * self.row + j as isize * self.col)
@@ -95,7 +96,7 @@ fn check<T: Sample>(
             assert!((sum.exact() - exact).abs() <= T::EPSILON * (k + 2) as f64 * size, "{m} {k} {n} at {i} {j}");
         }
     }
-    let mut pack = vec![T::ZERO; pack_len::<T>(m, k, n)];
+    let mut pack = vec![T::ZERO; pack_len::<T>([m, k, n], true)];
     // SAFETY: the matrices were made for these sizes.
     unsafe { gemm([m, k, n], a.matrix(), b.matrix(), c.matrix_mut(), accumulate, &mut pack) };
     let got = c.data.iter().map(|x| x.bits()).collect::<Vec<_>>();
@@ -216,10 +217,90 @@ fn every_edge_of_blocks() {
 fn nothing_is_skipped() {
     let (a, b) = ([0.0_f32, 0.0, 0.0, 0.0], [f32::NAN, f32::INFINITY, 0.0, -0.0]);
     let mut c = [7.0_f32; 4];
-    let (a, b) = (Matrix { data: a.as_ptr(), row: 2, col: 1 }, Matrix { data: b.as_ptr(), row: 2, col: 1 });
-    let to = Matrix { data: c.as_mut_ptr(), row: 2, col: 1 };
-    let mut pack = vec![0.0; pack_len::<f32>(2, 2, 2)];
+    let (row, col) = (Steps::even(2), Steps::even(1));
+    let (a, b) = (Matrix { data: a.as_ptr(), row, col }, Matrix { data: b.as_ptr(), row, col });
+    let to = Matrix { data: c.as_mut_ptr(), row: 2, col };
+    let mut pack = vec![0.0; pack_len::<f32>([2, 2, 2], true)];
     // SAFETY: three 2 x 2 matrices.
     unsafe { gemm([2, 2, 2], a, b, to, false, &mut pack) };
     assert!(c.iter().all(|x| x.is_nan()));
+}
+
+/// The number of elements along nested dimensions, and the distances of the nearest and the farthest.
+fn extent(dims: &[(usize, isize)]) -> (usize, isize, isize) {
+    dims.iter().fold((1, 0, 0), |(n, low, high), &(size, stride)| {
+        let reach = (size as isize - 1) * stride;
+        (n * size, low + reach.min(0), high + reach.max(0))
+    })
+}
+
+/// `sides` are the rows of A, its columns, the rows of B, its columns, and the columns of C.
+fn check_nested<T: Sample>(sides: [&[(usize, isize)]; 5], accumulate: bool, seed: &mut u32) {
+    let [(m, ..), (k, ..), _, (n, ..), _] = sides.map(extent);
+    let [a_row, a_col, b_row, b_col, c_col] = sides.map(Steps::nested);
+    let store = |row: &[(usize, isize)], col: &[(usize, isize)], seed: &mut u32| {
+        let ((_, r_low, r_high), (_, c_low, c_high)) = (extent(row), extent(col));
+        let data: Vec<T> = (0..=r_high + c_high - r_low - c_low).map(|_| T::sample(seed)).collect();
+        (data, (-r_low - c_low) as usize)
+    };
+    let (a, a_start) = store(sides[0], sides[1], seed);
+    let (b, b_start) = store(sides[2], sides[3], seed);
+    let c_row = extent(sides[4]).2 - extent(sides[4]).1 + 2;
+    let (mut c, c_start) = store(&[(m, c_row)], sides[4], seed);
+    let place = |start: usize, distance: isize| start.wrapping_add_signed(distance);
+    let mut expected = c.clone();
+    for i in 0..m {
+        for j in 0..n {
+            let to = place(c_start, i as isize * c_row + c_col.at(j));
+            let a = |p: usize| a[place(a_start, a_row.at(i) + a_col.at(p))];
+            let b = |p: usize| b[place(b_start, b_row.at(p) + b_col.at(j))];
+            expected[to] = promised(k, a, b, accumulate.then(|| c[to]));
+        }
+    }
+    let mut pack = vec![T::ZERO; pack_len::<T>([m, k, n], false)];
+    let a = Matrix { data: a.as_ptr().wrapping_add(a_start), row: a_row, col: a_col };
+    let b = Matrix { data: b.as_ptr().wrapping_add(b_start), row: b_row, col: b_col };
+    let to = Matrix { data: c.as_mut_ptr().wrapping_add(c_start), row: c_row, col: c_col };
+    // SAFETY: the matrices were made for these sizes.
+    unsafe { gemm([m, k, n], a, b, to, accumulate, &mut pack) };
+    let bits = |x: &[T]| x.iter().map(|x| x.bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&c), bits(&expected), "{sides:?}, accumulate {accumulate}");
+}
+
+fn nested<T: Sample>() {
+    let seed = &mut 4;
+    // Windows over rows of 5 to 30 elements, at every width of what is left at the end of a row, near and apart,
+    // and backwards.
+    for m in [1, 2, 4, 7, ROWS_M as isize, ROWS_M as isize + 5] {
+        for (width, kernel, step, apart) in
+            [(30, 3, 1, 1), (11, 4, 1, 2), (10, 1, 1, 1), (29, 2, 2, 1), (9, 5, 1, 1), (5, 5, 1, 1), (13, 3, 3, 2)]
+        {
+            let count = (width - (kernel - 1) * apart - 1) / step + 1;
+            let (row, plane) = (width, width * width);
+            let terms = [(2, plane), (kernel as usize, apart * row), (kernel as usize, apart)];
+            let columns = [(3, 2 * plane), (count as usize, step * row), (count as usize, step)];
+            let pixels = count * count;
+            let dense = [(3, 9 * pixels), (pixels as usize, 1)];
+            let spread = [(3, 40 * pixels), (count as usize, 6 * count), (count as usize, 2)];
+            let k = 2 * kernel * kernel;
+            let backwards = [(2, k), ((k / 2) as usize, -1)];
+            for accumulate in [false, true] {
+                check_nested::<T>([&[(m as usize, k)], &[(k as usize, 1)], &terms, &columns, &dense], accumulate, seed);
+                check_nested::<T>([&[(m as usize, k + 1)], &backwards, &terms, &columns, &spread], accumulate, seed);
+                // The same windows as rows of B's terms: those of a gradient by the kernel.
+                let g = [(3, m * pixels), (pixels as usize, 1)];
+                check_nested::<T>(
+                    [&[(m as usize, pixels)], &g, &columns, &terms, &[(k as usize, 1)]],
+                    accumulate,
+                    seed,
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn nested_dimensions_are_rows_and_columns() {
+    nested::<f32>();
+    nested::<f64>();
 }

@@ -1,0 +1,181 @@
+//! Convolution against its definition, for every way in which windows can lie: strides, dilations, spreads, margins of
+//! both signs, groups. All numbers are small and whole, so every sum is exact in any order.
+
+mod common;
+
+use common::{Rng, array, numbers};
+use smallvec::SmallVec;
+use wengert::array::Array;
+use wengert::buffer;
+use wengert::diff;
+use wengert::dtype::DType;
+use wengert::ops::convolve::{Convolve, Slide};
+use wengert::tape::Tape;
+use wengert::var::Var;
+
+fn whole(dims: &[usize], dtype: DType, rng: &mut Rng) -> Array {
+    let values: Vec<f64> = (0..dims.iter().product()).map(|_| rng.below(7) as f64 - 3.0).collect();
+    array(dims, dtype, &values)
+}
+
+/// All indices below some sizes, in row-major order.
+fn indices(sizes: &[usize]) -> Vec<Vec<usize>> {
+    sizes.iter().fold(vec![vec![]], |all, &size| {
+        let longer = |index: Vec<usize>| (0..size).map(move |i| index.iter().copied().chain([i]).collect());
+        all.into_iter().flat_map(longer).collect()
+    })
+}
+
+fn at(index: &[usize], sizes: &[usize]) -> usize {
+    index.iter().zip(sizes).fold(0, |at, (i, size)| at * size + i)
+}
+
+/// The definition: `y[n, g, o, i..] = Σ w[g, o, c, k..] x̃[n, g, c, i · stride + k · dilation - before ..]`.
+fn plain(op: &Convolve, x: &Array, w: &Array) -> Vec<f64> {
+    let (sx, sw, vx, vw) = (x.shape(), w.shape(), numbers(x), numbers(w));
+    let counts: Vec<usize> = op.slides.iter().map(|s| s.count).collect();
+    let taps = indices(&sw[2..]);
+    let result = |y: Vec<usize>| {
+        let (n, g, o, window) = (y[0], y[1], y[2], &y[3..]);
+        let term = |tap: &Vec<usize>| {
+            let mut index = vec![n, g, tap[0]];
+            for (d, s) in op.slides.iter().enumerate() {
+                let place = (window[d] * s.stride + tap[d + 1] * s.dilation) as isize - s.before;
+                if place < 0 || place % s.spread as isize != 0 || place / s.spread as isize >= sx[d + 3] as isize {
+                    return 0.0;
+                }
+                index.push(place as usize / s.spread);
+            }
+            vx[at(&index, &sx)] * vw[at(&[&[g, o], &tap[..]].concat(), &sw)]
+        };
+        taps.iter().map(term).sum()
+    };
+    indices(&[&[sx[0], sx[1], sw[1]], &counts[..]].concat()).into_iter().map(result).collect()
+}
+
+/// A convolution, its operands, and others of the same shapes.
+struct Sample {
+    op: Convolve,
+    x: Array,
+    w: Array,
+    g: Array,
+}
+
+/// Convolutions whose geometry is drawn. Sizes go beyond two register tiles now and then, and down to nothing.
+fn samples(count: usize, seed: u64) -> impl Iterator<Item = Sample> {
+    (0..count).map(move |i| {
+        let mut rng = Rng(seed + i as u64);
+        let dtype = [DType::Float32, DType::Float64][i % 2];
+        let d = 1 + rng.below(3);
+        let longest = [40, 9, 5][d - 1];
+        let sizes: Vec<usize> = (0..d).map(|_| rng.below(longest + 1)).collect();
+        let kernel: Vec<usize> = (0..d).map(|_| 1 + rng.below([5, 3, 2][d - 1])).collect();
+        let slides: SmallVec<[Slide; 3]> = (0..d)
+            .map(|_| Slide {
+                stride: 1 + rng.below(3) * rng.below(2),
+                dilation: 1 + rng.below(3) * rng.below(2),
+                spread: 1 + rng.below(4) * rng.below(2),
+                before: rng.below(7) as isize - 3,
+                count: 1 + rng.below(longest),
+            })
+            .collect();
+        let [n, groups, out, channels] = [1 + rng.below(3), 1 + rng.below(3), 1 + rng.below(9), 1 + rng.below(3)];
+        let counts: Vec<usize> = slides.iter().map(|s| s.count).collect();
+        Sample {
+            x: whole(&[&[n, groups, channels], &sizes[..]].concat(), dtype, &mut rng),
+            w: whole(&[&[groups, out, channels], &kernel[..]].concat(), dtype, &mut rng),
+            g: whole(&[&[n, groups, out], &counts[..]].concat(), dtype, &mut rng),
+            op: Convolve { slides },
+        }
+    })
+}
+
+fn evaluate<'t>(tape: &'t Tape, y: Var<'t>) -> Vec<f64> {
+    tape.take_failure().unwrap();
+    tape.settle(&[y]).unwrap();
+    numbers(&tape.read(y).unwrap())
+}
+
+#[test]
+fn every_geometry_is_its_definition() {
+    for (i, s) in samples(600, 1).enumerate() {
+        let tape = Tape::new();
+        let y = tape.apply(s.op.clone(), &[tape.leaf(s.x.clone()), tape.leaf(s.w.clone())]);
+        assert_eq!(
+            evaluate(&tape, y),
+            plain(&s.op, &s.x, &s.w),
+            "sample {i}: {:?} {:?} {:?}",
+            s.op,
+            s.x.layout,
+            s.w.layout
+        );
+    }
+}
+
+#[test]
+fn operands_lie_in_any_order() {
+    for (i, s) in samples(200, 1000).enumerate() {
+        let tape = Tape::new();
+        // Dimensions in reverse order of memory, and the last one backwards.
+        let laid = |x: &Array| {
+            let ndim = x.shape().ndim();
+            let reversed: Vec<usize> = (0..ndim).rev().collect();
+            let stored = x.view(x.layout.permute(&reversed)).contiguous().unwrap();
+            let layout = stored.layout.permute(&reversed);
+            let last = layout.shape[ndim - 1];
+            stored.view(layout.slice(ndim - 1, last.saturating_sub(1), last, -1))
+        };
+        let (x, w) = (laid(&s.x), laid(&s.w));
+        let y = tape.apply(s.op.clone(), &[tape.leaf(x.clone()), tape.leaf(w.clone())]);
+        assert_eq!(evaluate(&tape, y), plain(&s.op, &x, &w), "sample {i}: {:?}", s.op);
+    }
+}
+
+/// `<convolution of x and w, g>` is linear in each of three, so its derivatives are itself with others in their places.
+#[test]
+fn derivatives_are_the_same_sum_with_other_operands() {
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    for (i, s) in samples(300, 2000).enumerate() {
+        let mut rng = Rng(i as u64);
+        let (u, v) = (whole(&s.x.shape(), s.x.dtype, &mut rng), whole(&s.w.shape(), s.x.dtype, &mut rng));
+        let tape = Tape::new();
+        tape.begin();
+        let [x, w, g, u_, v_] = [&s.x, &s.w, &s.g, &u, &v].map(|x| tape.leaf(x.clone()));
+        let y = tape.apply(s.op.clone(), &[x, w]);
+        let first = diff::vjp(&tape, &[y], &[g], &[x, w]).unwrap();
+        let (by_x, by_w) = (first[0].unwrap(), first[1].unwrap());
+        // The derivative of <by_x, u> by w, and of <by_w, v> by x and g.
+        let by_xw = diff::vjp(&tape, &[by_x], &[u_], &[w]).unwrap()[0].unwrap();
+        let by_wx = diff::vjp(&tape, &[by_w], &[v_], &[x, g]).unwrap();
+        let ends = [by_x, by_w, by_xw, by_wx[0].unwrap(), by_wx[1].unwrap()];
+        tape.end(&ends).unwrap();
+        let [by_x, by_w, by_xw, by_wx, by_wg] = ends.map(|y| numbers(&tape.read(y).unwrap()));
+        let (vx, vw, vg, vu, vv) = (numbers(&s.x), numbers(&s.w), numbers(&s.g), numbers(&u), numbers(&v));
+        let what = format!("sample {i}: {:?} {:?} {:?}", s.op, s.x.layout, s.w.layout);
+        let value = dot(&plain(&s.op, &s.x, &s.w), &vg);
+        assert_eq!([dot(&by_x, &vx), dot(&by_w, &vw)], [value; 2], "{what}");
+        let (with_u, with_v) = (plain(&s.op, &u, &s.w), plain(&s.op, &s.x, &v));
+        assert_eq!([dot(&by_x, &vu), dot(&by_w, &vv)], [dot(&with_u, &vg), dot(&with_v, &vg)], "{what}");
+        assert_eq!(dot(&by_xw, &vw), dot(&with_u, &vg), "{what}");
+        assert_eq!(dot(&by_wx, &vx), dot(&with_v, &vg), "{what}");
+        assert_eq!(by_wg, with_v, "{what}");
+    }
+}
+
+/// Windows of 9 elements over 100 x 100 numbers would be 9 times those; what is there is the result, x with its margins,
+/// and the panels of a matrix product.
+#[test]
+fn windows_take_no_memory() {
+    let mut rng = Rng(5);
+    let (x, w) =
+        (whole(&[4, 1, 8, 100, 100], DType::Float32, &mut rng), whole(&[1, 8, 8, 3, 3], DType::Float32, &mut rng));
+    let bytes = 4 * x.shape().size();
+    let slide = Slide { stride: 1, dilation: 1, spread: 1, before: 1, count: 100 };
+    let tape = Tape::new();
+    let (x, w) = (tape.leaf(x), tape.leaf(w));
+    let watch = buffer::watch_peak();
+    let y = tape.apply(Convolve { slides: SmallVec::from_slice(&[slide, slide]) }, &[x, w]);
+    tape.settle(&[y]).unwrap();
+    assert!(watch.peak() > bytes, "the result alone is {bytes} bytes, the peak was {}", watch.peak());
+    assert!(watch.peak() < 3 * bytes, "operands of {bytes} bytes, and {} more at the peak", watch.peak());
+}
