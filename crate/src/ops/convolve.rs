@@ -108,7 +108,7 @@ impl Primitive for Convolve {
         2.0 * out.shape.size() as f64 * x[1].shape[2..].iter().product::<usize>() as f64
     }
 
-    fn eval(&self, x: Arrays, out: Aval) -> Result<Array> {
+    fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         with_float!(out.dtype, T => convolve::<T>(&self.slides, &x[0], &x[1], out), else Ok(x[0].clone()))
     }
 
@@ -235,7 +235,7 @@ fn surrounded(x: &Array, phases: &[Vec<Phase>]) -> Result<(Array, SmallVec<[isiz
     let margins = std::iter::repeat_n(Margin::default(), LEAD).chain(around).collect();
     let pad = Pad { margins, value: 0.0 };
     let out = pad.infer(&[Aval::new(x.shape(), x.dtype)])?;
-    Ok((pad.eval(Arrays::from_iter([x.clone()]), out)?, moved))
+    Ok((pad.eval(&mut Arrays::from_iter([x.clone()]), out)?, moved))
 }
 
 /// [`Convolve::eval`]: for each group, and each phase of the windows, a product of `[out, (in, k..)]` with
