@@ -30,7 +30,7 @@ export async function build() {
 async function wasm() {
   const folder = join(root, "build/wasm");
   rmSync(folder, { recursive: true, force: true });
-  await must("wasm-pack", ["build", "crate", "--mode", "no-install", "--target", "web", "--release", "--no-pack",
+  await must("wasm-pack", ["build", "crate", "--mode", "no-install", "--target", "bundler", "--release", "--no-pack",
     "--out-dir", folder, "--out-name", "wengert", "--", "--locked"], { env: wasmEnv });
   await must(process.execPath, [join(root, "node_modules/binaryen/bin/wasm-opt"), ...wasmFlags,
     join(folder, "wengert_bg.wasm"), "-o", join(folder, "wengert.wasm")]);

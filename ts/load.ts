@@ -1,36 +1,44 @@
 // Bringing the core to life: from wengert.wasm to the functions of the boundary. The hosts differ only in how they come
-// by the file, which is said in entry/.
-import {
-  apply, apply1, apply2, backward, batch, begin, checkpoint, clock, compile as make_plan, connect, create, custom, data, end,
-  error, example, forget, get_grad, graph, info, initSync, jvp, placeholder, plan, record, release, replay, reset_peak, same,
-  scratch, set, update, usage, variable, vjp, watch,
-} from "../build/wasm/wengert.js";
+// by the file and by threads, which is said in entry/.
+import * as glue from "../build/wasm/wengert_bg.js";
 
-const functions = {
-  apply, apply1, apply2, backward, batch, begin, checkpoint, clock, compile: make_plan, connect, create, custom, data, end,
-  error, example, forget, get_grad, graph, info, jvp, placeholder, plan, record, release, replay, reset_peak, same,
-  scratch, set, update, usage, variable, vjp, watch,
-};
+/** What the Rust core exports: crate/src/wasm.rs says what each function does. */
+export type Exports = typeof import("../build/wasm/wengert_bg.wasm");
 
-/** What the Rust core exports (crate/src/wasm.rs says what each function does) and its linear memory. */
-export type Exports = typeof functions & { readonly memory: WebAssembly.Memory };
+/** The bytes of a wasm file, or its compiled module. */
+export type Wasm = BufferSource | WebAssembly.Module;
 
-/** Instantiates the core from the bytes of wengert.wasm or from the compiled module, at once. */
-export function instantiate(module: BufferSource | WebAssembly.Module): Exports {
-  const { memory } = initSync({ module });
-  return { ...functions, memory };
+/** Instantiates the core, at once; `memory` is for one that does not bring its own (see shared-memory.ts). */
+export function instantiate(wasm: Wasm, memory?: WebAssembly.Memory): Exports {
+  const module = wasm instanceof WebAssembly.Module ? wasm : new WebAssembly.Module(wasm);
+  const own = memory === undefined ? {} : { env: { memory } };
+  const { exports } = new WebAssembly.Instance(module, { "./wengert_bg.js": { ...glue }, ...own });
+  glue.__wbg_set_wasm(exports);
+  const core = exports as Exports;
+  core.__wbindgen_start();
+  return core;
 }
 
-/** Compiles wengert.wasm while it arrives; from its bytes where the server does not call it application/wasm. */
-export async function compile(url: URL): Promise<WebAssembly.Module> {
+/** The answer of a server to the request of a wasm file. */
+async function request(url: URL): Promise<Response> {
   const response = await fetch(url);
   const type = response.headers.get("content-type") ?? "";
-  if (!response.ok || type.startsWith("text/html")) {
-    throw new Error(
-      `wengert: its wasm file must be served at ${url.href}, got ${response.ok ? type : response.status}; ` +
-        `copy it there from wengert/dist, or import "wengert/inline", which needs no file`,
-    );
-  }
+  if (response.ok && !type.startsWith("text/html")) return response;
+  throw new Error(
+    `wengert: its wasm file must be served at ${url.href}, got ${response.ok ? type : response.status}; ` +
+      `copy it there from wengert/dist, or import "wengert/inline", which needs no file`,
+  );
+}
+
+/** Compiles a wasm file while it arrives; from its bytes where the server does not call it application/wasm. */
+export async function compile(url: URL): Promise<WebAssembly.Module> {
+  const response = await request(url);
+  const type = response.headers.get("content-type") ?? "";
   if (type.startsWith("application/wasm")) return WebAssembly.compileStreaming(response);
   return WebAssembly.compile(await response.arrayBuffer());
+}
+
+/** The bytes of a wasm file. */
+export async function bytes(url: URL): Promise<ArrayBuffer> {
+  return (await request(url)).arrayBuffer();
 }

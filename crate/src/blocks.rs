@@ -3,6 +3,7 @@
 //! An operand whose neighbours are apart is copied in short blocks that stay in cache, so no kernel knows strides.
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use crate::array::Array;
 use smallvec::SmallVec;
@@ -10,6 +11,7 @@ use smallvec::SmallVec;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::kernels::map::{Kernel, MAX_OPERANDS, Operand, Operands};
+use crate::kernels::split::{ELEMENTS, Shared, split};
 use crate::layout::Layout;
 use crate::op::Aval;
 use crate::shape::Shape;
@@ -70,21 +72,23 @@ impl Elementwise {
 /// The value of an elementwise operation, whose kernel fits these operands and the result. Errors: `memory`.
 pub fn map(operation: &Elementwise, x: &[Array], out: Aval) -> Result<Array> {
     let y = result(x, out.shape, out.dtype)?;
-    let (to, size) = (y.address(), out.dtype.size());
-    each(out.shape, x, &|len, given, at| {
+    let size = out.dtype.size();
+    // SAFETY: the address of the result, where each thread writes its own elements.
+    let to = unsafe { Shared::new(y.address()) };
+    each(out.shape, x, &|len, given, at, _| {
         // SAFETY: `each` gives operands of `len` elements, and has as many places from `at` on in a result of this shape.
-        unsafe { (operation.kernel)(len, &operation.placed(given), to.wrapping_add(at * size)) }
+        unsafe { (operation.kernel)(len, &operation.placed(given), to.get().wrapping_add(at * size)) }
     });
     Ok(y)
 }
 
-/// What [`each`] calls: `run(len, operands, at)` for `len` elements of the result from position `at` on.
-type Run<'a> = dyn Fn(usize, &Operands, usize) + 'a;
+/// What [`each`] calls: `run(len, operands, at, thread)` for `len` elements of the result from position `at` on.
+type Run<'a> = dyn Fn(usize, &Operands, usize, usize) + Sync + 'a;
 
 const NO_OPERANDS: Operands = [Operand::ZERO; MAX_OPERANDS];
 
-/// Calls `run(len, operands, at)` over runs that together make up the row-major elements of a shape, with the inputs (at
-/// most [`MAX_OPERANDS`]) broadcast to it. What is written from `at` on may be one of the inputs.
+/// Calls `run(len, operands, at, thread)` over runs that together make up the row-major elements of a shape, with the inputs (at
+/// most [`MAX_OPERANDS`]) broadcast to it. What is written from `at` on may be one of the inputs. Threads divide the elements.
 ///
 /// One function for all kernels: they are passed by reference, so that no operation brings a copy of this loop.
 pub fn each(shape: Shape, x: &[Array], run: &Run<'_>) {
@@ -93,18 +97,31 @@ pub fn each(shape: Shape, x: &[Array], run: &Run<'_>) {
     if n == 0 {
         return;
     }
-    if x.iter().all(|a| plain(a, shape)) {
-        let mut operands = NO_OPERANDS;
-        for (operand, a) in operands.iter_mut().zip(x) {
-            *operand = Operand::run(a.address(), n > 1 && a.shape().size() == n);
-        }
-        return run(n, &operands, 0);
+    // SAFETY: the threads read layouts and addresses, and copy elements to blocks of their own.
+    let x = unsafe { Shared::new(x) };
+    if x.get().iter().all(|a| plain(a, shape)) {
+        return split(n, ELEMENTS, &|range, thread| {
+            let mut operands = NO_OPERANDS;
+            for (operand, a) in operands.iter_mut().zip(x.get()) {
+                let slice = n > 1 && a.shape().size() == n;
+                let skip = if slice { range.start * a.dtype.size() } else { 0 };
+                *operand = Operand::run(a.address().wrapping_add(skip), slice);
+            }
+            run(range.len(), &operands, range.start, thread);
+        });
     }
     let out = Layout::contiguous(shape);
-    let expanded: SmallVec<[Layout; 4]> = x.iter().map(|a| a.layout.expand(shape)).collect();
+    let expanded: SmallVec<[Layout; 4]> = x.get().iter().map(|a| a.layout.expand(shape)).collect();
     let layouts: SmallVec<[&Layout; 5]> = std::iter::once(&out).chain(&expanded).collect();
     let walk = Walk::new(&layouts);
-    if walk.len <= SHORT { short_runs(shape, x, &walk, run) } else { long_runs(x, &walk, run) }
+    split(n, ELEMENTS, &|range, thread| {
+        let run = &|len: usize, operands: &Operands, at: usize| run(len, operands, at, thread);
+        if walk.len <= SHORT {
+            short_runs(shape, x.get(), &walk, range, run)
+        } else {
+            long_runs(x.get(), &walk, range, run)
+        }
+    });
 }
 
 /// Whether an operand needs no walk: all its elements lie as those of the result, or it is one value.
@@ -120,11 +137,15 @@ fn base(a: &Array) -> *const u8 {
 /// Room for a block of every operand.
 type Scratch = [MaybeUninit<[u64; BLOCK]>; MAX_OPERANDS];
 
-/// Many short runs: as many as a block holds are copied together, and `run` is called for the block.
-fn short_runs(out: Shape, x: &[Array], walk: &Walk, run: &Run<'_>) {
+/// What is called for the elements of one thread: `run(len, operands, at)`.
+type OwnRun<'a> = dyn Fn(usize, &Operands, usize) + 'a;
+
+/// A range of the elements in many short runs: as many as a block holds are copied together, and `run` is called for the
+/// block.
+fn short_runs(out: Shape, x: &[Array], walk: &Walk, range: Range<usize>, run: &OwnRun<'_>) {
     let mut scratch: Scratch = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
     let mut operands = NO_OPERANDS;
-    let (mut filled, mut done) = (0, 0);
+    let (mut filled, mut done) = (0, range.start);
     let mut flush = |filled: usize, done: usize, scratch: &mut Scratch| {
         for (k, a) in x.iter().enumerate() {
             operands[k] = if !plain(a, out) {
@@ -136,8 +157,8 @@ fn short_runs(out: Shape, x: &[Array], walk: &Walk, run: &Run<'_>) {
         }
         run(filled, &operands, done);
     };
-    walk.each(|at| {
-        if filled + walk.len > BLOCK {
+    walk.each_in(range, &mut |at, len| {
+        if filled + len > BLOCK {
             flush(filled, done, &mut scratch);
             done += filled;
             filled = 0;
@@ -147,22 +168,23 @@ fn short_runs(out: Shape, x: &[Array], walk: &Walk, run: &Run<'_>) {
             let block = scratch[k].as_mut_ptr().cast::<u8>().wrapping_add(filled * size);
             // SAFETY: the walk stays inside the layouts, which stay inside their buffers; a block has room for BLOCK
             // elements of the widest type.
-            unsafe { gather(base(a), at[k + 1], walk.steps[k + 1], size, walk.len, block) };
+            unsafe { gather(base(a), at[k + 1], walk.steps[k + 1], size, len, block) };
         }
-        filled += walk.len;
+        filled += len;
     });
     flush(filled, done, &mut scratch);
 }
 
-/// Long runs: `run` is called for each; where neighbours are apart, for one block of copies after the other.
-fn long_runs(x: &[Array], walk: &Walk, run: &Run<'_>) {
+/// A range of the elements in long runs: `run` is called for each; where neighbours are apart, for one block of copies
+/// after the other.
+fn long_runs(x: &[Array], walk: &Walk, range: Range<usize>, run: &OwnRun<'_>) {
     let mut scratch: Scratch = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
     let mut operands = NO_OPERANDS;
     let strided = walk.steps[1..=x.len()].iter().any(|&step| step != 0 && step != 1);
-    walk.each(|at| {
+    walk.each_in(range, &mut |at, all| {
         let mut done = 0;
-        while done < walk.len {
-            let len = if strided { BLOCK.min(walk.len - done) } else { walk.len };
+        while done < all {
+            let len = if strided { BLOCK.min(all - done) } else { all };
             for (k, a) in x.iter().enumerate() {
                 let (size, step) = (a.dtype.size(), walk.steps[k + 1]);
                 let first = at[k + 1].wrapping_add_signed(step * done as isize);

@@ -16,6 +16,7 @@ mod pack;
 mod tests;
 
 use super::copy::square::Square;
+use super::split::{self, Shared, split};
 use core::ops::{Add, Mul};
 use pack::pack_panels;
 
@@ -29,6 +30,9 @@ const BLOCK_M: usize = 128;
 const BLOCK_N: usize = 128;
 /// Columns of B in a block when A is packed, which is done once for each (packed: at most 1 MiB).
 const BLOCK_N_WIDE: usize = 512;
+
+/// Floating-point operations that are worth a thread's while: some microseconds.
+pub const FLOP: usize = 1 << 19;
 
 /// Vectors of an operand that is small: 40 KiB.
 const SMALL: usize = 2560;
@@ -213,8 +217,19 @@ unsafe fn store_part<T: GemmElem>(sums: &[T], to: *mut T, rows: usize, strip: &S
     }
 }
 
+/// Whether [`gemm`] divides a product of these sizes among threads.
+pub fn divides([m, k, n]: [usize; 3]) -> bool {
+    split::threads() > 1 && m.saturating_mul(k).saturating_mul(n) >= FLOP
+}
+
 /// Elements of workspace that [`gemm`] needs for a product of these sizes.
 pub fn pack_len<T: GemmElem>(m: usize, k: usize, n: usize) -> usize {
+    let threads = if divides([m, k, n]) { split::threads() } else { 1 };
+    threads * own_pack_len::<T>(m, k, n)
+}
+
+/// Elements of workspace for one thread.
+fn own_pack_len<T: GemmElem>(m: usize, k: usize, n: usize) -> usize {
     if m <= 1 || n <= 1 || k == 0 {
         return 0;
     }
@@ -257,14 +272,47 @@ pub unsafe fn gemm<T: GemmElem>(
     // Tiles write vectors along C's rows; a product with one row is a product with one column, seen from the other
     // side.
     let flip = n > 1 && (m == 1 || (c.col != 1 && c.row == 1));
-    // SAFETY: what the caller vouches for; the transposed product reads and writes the same elements.
-    unsafe {
-        if flip {
-            T::product([n, k, m], b.transposed(), a.transposed(), c.transposed(), accumulate, pack.as_mut_ptr());
-        } else {
-            T::product(dims, a, b, c, accumulate, pack.as_mut_ptr());
-        }
+    let own = own_pack_len::<T>(m, k, n);
+    if flip {
+        let (a, b, c) = (b.transposed(), a.transposed(), c.transposed());
+        // SAFETY: what the caller vouches for; the transposed product reads and writes the same elements.
+        return unsafe { by_threads([n, k, m], a, b, c, accumulate, pack, own) };
     }
+    // SAFETY: what the caller vouches for.
+    unsafe { by_threads(dims, a, b, c, accumulate, pack, own) }
+}
+
+/// [`gemm`] by products of some columns of B or some rows of A, whichever there are more of. Each thread has `own` elements
+/// of the workspace.
+///
+/// # Safety
+/// As [`gemm`]; m, k and n are not 0.
+unsafe fn by_threads<T: GemmElem>(
+    [m, k, n]: [usize; 3],
+    a: Matrix<*const T>,
+    b: Matrix<*const T>,
+    c: Matrix<*mut T>,
+    accumulate: bool,
+    pack: &mut [T],
+    own: usize,
+) {
+    let columns = n >= m;
+    let (units, flop) = if columns { (n, 2 * m * k) } else { (m, 2 * n * k) };
+    // Every part packs the operand that is not divided.
+    let [a_in_place, b_in_place] = [reads_a_in_place([m, k, n], a), reads_b_in_place([m, k, n], b)];
+    let again = if columns { !a_in_place } else { !b_in_place };
+    let few = if again { units.div_ceil(split::threads()).next_multiple_of(BLOCK_M / 4) } else { BLOCK_M };
+    let least =
+        if divides([m, k, n]) { few.max(FLOP.div_ceil(flop).next_multiple_of(TILE_V * T::LANES)) } else { units };
+    // SAFETY: operands are read; each thread writes its own elements of C and has a workspace of its own.
+    let shared = unsafe { Shared::new((a, b, c, pack.as_mut_ptr())) };
+    split(units, least, &|range, thread| {
+        let (a, b, c, pack) = shared.get();
+        let (i, j) = if columns { (0, range.start) } else { (range.start, 0) };
+        let dims = if columns { [m, k, range.len()] } else { [range.len(), k, n] };
+        // SAFETY: what the caller vouches for, some rows or columns of it.
+        unsafe { T::product(dims, a.at(i, 0), b.at(0, j), c.at(i, j), accumulate, pack.wrapping_add(thread * own)) };
+    });
 }
 
 /// The blocks of k: how many products each sum takes before it is added to C. All are equal but the last, and depend
