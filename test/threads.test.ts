@@ -1,22 +1,25 @@
-// `init`: cores with several threads, and from modules. Each test is a process of its own, for a process has one core.
+// `init`: cores with several threads, with relaxed SIMD, from modules. Each test is a process of its own, for a process has one
+// core.
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
+import { node } from "./packaging/install.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** What a program in JavaScript prints, as JSON; `w` is the package. It must end by itself. */
-async function run(program: string): Promise<unknown> {
+async function run(program: string, by = process.execPath): Promise<unknown> {
   const text = `import * as w from "wengert";
     const refusal = async (f) => { try { await f(); return "none"; } catch (e) { return \`\${e.name} \${e.code} \${e.message}\`; } };
     const print = (value) => console.log(JSON.stringify(value));
     ${program}`;
-  const { stdout } = await execute("--input-type=module", "--eval", text);
-  return JSON.parse(stdout);
+  const { stdout, stderr } = await execute(by, "--input-type=module", "--eval", text);
+  const answer = JSON.parse(stdout) as unknown;
+  return stderr === "" ? answer : { answer, stderr };
 }
 
-const execute = (...args: string[]) => promisify(execFile)(process.execPath, args, { cwd: root, timeout: 50_000 });
+const execute = (program: string, ...args: string[]) => promisify(execFile)(program, args, { cwd: root, timeout: 50_000 });
 
 interface Results {
   readonly running: unknown;
@@ -25,7 +28,7 @@ interface Results {
 }
 
 async function results(threads: number): Promise<Results> {
-  const { stdout } = await execute("test/threads/results.mjs", String(threads));
+  const { stdout } = await execute(process.execPath, "test/threads/results.mjs", String(threads));
   return JSON.parse(stdout) as Results;
 }
 
@@ -38,7 +41,7 @@ describe("any number of threads", () => {
 
   it.each([1, 2, 3, 4])("gives the same bits and holds as many bytes: %i", async (threads) => {
     const { running, ...rest } = await results(threads);
-    expect(running).toEqual({ threads });
+    expect(running).toEqual({ threads, relaxed: false });
     expect(rest).toEqual({ results: plain.results, memory: plain.memory });
   });
 
@@ -69,11 +72,9 @@ describe("any number of threads", () => {
 
 describe("init", () => {
   it("without options, or with one thread, leaves a core on one thread", async () => {
-    expect(await run(`print([await w.init(), await w.init({ threads: 1 }), w.ones([2]).toArray()])`)).toEqual([
-      { threads: 1 },
-      { threads: 1 },
-      [1, 1],
-    ]);
+    const one = { threads: 1, relaxed: false };
+    const program = `print([await w.init(), await w.init({ threads: 1, relaxed: false }), w.ones([2]).toArray()])`;
+    expect(await run(program)).toEqual([one, one, [1, 1]]);
   });
 
   it("shares a promise among calls with the same options, and replaces a core that was not used", async () => {
@@ -81,7 +82,7 @@ describe("init", () => {
       const all = await Promise.all([w.init({ threads: 2 }), w.init({ threads: 2 }), w.init({ threads: 3 }), w.init()]);
       print([all, w.ones([2]).toArray()])`;
     const counts = [2, 2, 3, 1];
-    expect(await run(program)).toEqual([counts.map((threads) => ({ threads })), [1, 1]]);
+    expect(await run(program)).toEqual([counts.map((threads) => ({ threads, relaxed: false })), [1, 1]]);
   });
 
   it("takes the bytes of a module, and its compiled module for one thread", async () => {
@@ -89,8 +90,8 @@ describe("init", () => {
       import { readFileSync } from "node:fs";
       const bytes = readFileSync("dist/wengert.wasm");
       const [a, b] = [await w.init({ module: bytes, threads: 2 }), await w.init({ module: new WebAssembly.Module(bytes) })];
-      print([a, b, w.ones([2]).toArray()])`;
-    expect(await run(program)).toEqual([{ threads: 2 }, { threads: 1 }, [1, 1]]);
+      print([a.threads, b.threads, w.ones([2]).toArray()])`;
+    expect(await run(program)).toEqual([2, 1, [1, 1]]);
   });
 
   it("refuses what cannot be, and the core that was there goes on", async () => {
@@ -98,7 +99,7 @@ describe("init", () => {
       const empty = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
       const given = [
         { threads: 0 }, { threads: 1.5 }, { threads: 1e9 }, { threads: "4" }, { threads: NaN }, { workers: 2 }, 4, null,
-        { module: "wengert.wasm" }, { module: {} }, { module: empty }, { module: empty, threads: 2 },
+        { relaxed: 1 }, { module: "wengert.wasm" }, { module: {} }, { module: empty }, { module: empty, threads: 2 },
         { module: new Uint8Array(9) }, { module: new Uint8Array(9), threads: 2 },
         { module: new WebAssembly.Module(empty), threads: 2 },
       ];
@@ -109,21 +110,22 @@ describe("init", () => {
     const number = (got: string) => `TensorError argument init: threads must be a whole number from 1 to 64, got ${got}`;
     const module = (got: string) =>
       `TensorError argument init: module must be the bytes of wengert.wasm or its WebAssembly.Module, got ${got}`;
-    expect(all.slice(0, 10)).toEqual([
+    expect(all.slice(0, 11)).toEqual([
       number("0"),
       number("1.5"),
       number("1000000000"),
       number('"4"'),
       number("NaN"),
-      'TensorError argument init: the options are module and threads, got "workers"',
+      'TensorError argument init: the options are module, threads and relaxed, got "workers"',
       "TensorError argument init: the options must be an object, got 4",
       "TensorError argument init: the options must be an object, got null",
+      "TensorError argument init: relaxed must be true or false, got 1",
       module('"wengert.wasm"'),
       module("an object (Object)"),
     ]);
-    for (const sentence of all.slice(10, 14)) expect(sentence).toMatch(/^TensorError argument init: module must be wengert\.wasm/);
-    expect(all[14]).toMatch(/^TensorError argument init: module must be the bytes of wengert\.wasm where there are several/);
-    expect(all[15]).toEqual([1, 1]);
+    for (const sentence of all.slice(11, 15)) expect(sentence).toMatch(/^TensorError argument init: module must be wengert\.wasm/);
+    expect(all[15]).toMatch(/^TensorError argument init: module must be the bytes of wengert\.wasm where there are several/);
+    expect(all[16]).toEqual([1, 1]);
   });
 
   it("refuses when a tensor was made before, even while it was at work", async () => {
@@ -135,6 +137,48 @@ describe("init", () => {
     expect(before).toMatch(sentence);
     expect(meanwhile).toMatch(sentence);
     expect(value).toEqual([2, 4]);
+  });
+});
+
+describe("relaxed SIMD", () => {
+  /** Products as numbers, with these options; integers whose products and sums are exact come last. */
+  const products = (options: string) => `
+    const running = await w.init(${options});
+    const key = w.random.key(1);
+    const a = w.random.normal(key, [150, 700]), b = w.random.normal(key, [700, 130]);
+    const both = [a, a.to("float64")].map((x) => x.matmul(b.to(x.dtype)).data());
+    const exact = w.arange(600).reshape([20, 30]).matmul(w.arange(600).reshape([30, 20])).sum().item();
+    print([running, ...both.map((x) => Array.from(x)), exact]);`;
+
+  type Products = [running: unknown, float32: number[], float64: number[], exact: number];
+
+  function expectClose(actual: number[], expected: number[], tolerance: number): void {
+    expect(actual.length).toBe(expected.length);
+    expect(Math.max(...actual.map((x, i) => Math.abs(x - (expected[i] ?? NaN))))).toBeLessThan(tolerance);
+  }
+
+  it("gives the same products up to rounding where the host knows it, with threads too", async () => {
+    const program = node(24);
+    const [, single, double, exact] = (await run(products("{}"), program)) as Products;
+    const [running, ...relaxed] = (await run(products("{ relaxed: true }"), program)) as Products;
+    expect(running).toEqual({ threads: 1, relaxed: true });
+    // Sums of 700 products of size 1.
+    expectClose(relaxed[0], single, 700 * 2 ** -23);
+    expectClose(relaxed[1], double, 700 * 2 ** -52);
+    expect(relaxed[2]).toBe(exact);
+    const [both, ...threaded] = (await run(products("{ relaxed: true, threads: 3 }"), program)) as Products;
+    expect(both).toEqual({ threads: 3, relaxed: true });
+    expect(threaded).toEqual(relaxed);
+  });
+
+  it("is ignored with a note where the host does not know it", async () => {
+    const { answer, stderr } = (await run(products("{ relaxed: true, threads: 2 }"), node(20))) as {
+      answer: Products;
+      stderr: string;
+    };
+    expect(stderr).toBe("wengert: this host does not know relaxed SIMD; products are computed without it\n");
+    expect(answer[0]).toEqual({ threads: 2, relaxed: false });
+    expect(answer.slice(1)).toEqual(((await run(products("{}"))) as Products).slice(1));
   });
 });
 

@@ -11,8 +11,10 @@ let unusable = new TensorError("memory", "wengert", "the core must be loaded bef
 export const host = {
   /** Takes the handles of a node and of its gradient to that of the gradient which goes on; 0 for a failure. */
   hook: (_node: number, gradient: number): number => gradient,
-  /** Runs so many parts of a kernel; a core with one thread has no parts. */
-  divide: (_parts: number): void => undefined,
+  /** Runs so many parts of a kernel on all threads. */
+  divide: (parts: number): void => {
+    threads.divide(parts);
+  },
 };
 
 /** The threads that a core has beside the calling one. */
@@ -24,7 +26,7 @@ export interface Threads {
   stop(): void;
 }
 
-const alone: Threads = { count: 1, divide: host.divide, stop: () => undefined };
+const alone: Threads = { count: 1, divide: () => undefined, stop: () => undefined };
 let threads = alone;
 
 /** Connects the layer to the core that an entry of the package has brought to life. */
@@ -36,9 +38,6 @@ export function attach(exports: Exports): void {
 export function replace(exports: Exports, own = alone): void {
   threads.stop();
   threads = own;
-  host.divide = (parts) => {
-    own.divide(parts);
-  };
   slots = new Float64Array(0);
   wasm = exports;
   exports.connect(host, own.count);

@@ -8,11 +8,13 @@ export type Exports = typeof import("../build/wasm/wengert_bg.wasm");
 /** The bytes of a wasm file, or its compiled module. */
 export type Wasm = BufferSource | WebAssembly.Module;
 
-/** Instantiates the core, at once; `memory` is for one that does not bring its own (see shared-memory.ts). */
+/** Instantiates the core, at once; `memory` is for one that does not bring its own (see outside-memory.ts). */
 export function instantiate(wasm: Wasm, memory?: WebAssembly.Memory): Exports {
   const module = wasm instanceof WebAssembly.Module ? wasm : new WebAssembly.Module(wasm);
   const own = memory === undefined ? {} : { env: { memory } };
   const { exports } = new WebAssembly.Instance(module, { "./wengert_bg.js": { ...glue }, ...own });
+  // Whether the functions are there is known by the last ones; what they import has been looked at above.
+  if (!("part" in exports)) throw new WebAssembly.LinkError("none of the functions of the core");
   glue.__wbg_set_wasm(exports);
   const core = exports as Exports;
   core.__wbindgen_start();

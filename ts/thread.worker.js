@@ -1,13 +1,13 @@
 // A thread: takes parts of kernels until there are none, looks for more for a while, then sleeps until it is woken. It has
 // an instance of the core of its own, with the memory of all and a stack of its own. Not a module: threads.ts starts it
 // from its text, in every kind of host.
-/* global require, self */
+/* global self */
 const port = typeof require === "function" ? require("node:worker_threads").parentPort : self;
 
 /** Times that a thread looks for work before it sleeps, which is some tens of microseconds: waking it takes longer. */
 const patience = 20_000;
 
-port.onmessage = ({ data: { module, memory, cells, slots, stack, thread } }) => {
+port.onmessage = ({ data: { module, relaxed, memory, cells, slots, stack, thread } }) => {
   const imports = {};
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     const refuse = () => {
@@ -16,7 +16,15 @@ port.onmessage = ({ data: { module, memory, cells, slots, stack, thread } }) => 
     (imports[from] ??= {})[name] = kind === "memory" ? memory : refuse;
   }
   const { exports } = new WebAssembly.Instance(module, imports);
-  exports.__stack_pointer.value = stack;
+  exports.__stack_pointer.value = stack.top;
+  if (relaxed !== null) {
+    // As in relaxed.ts, with a stack below the other.
+    const kernels = new WebAssembly.Instance(relaxed, { env: { memory } }).exports;
+    kernels.__stack_pointer.value = stack.middle;
+    const first = exports.__indirect_function_table.grow(2);
+    exports.__indirect_function_table.set(first, kernels.float32);
+    exports.__indirect_function_table.set(first + 1, kernels.float64);
+  }
   port.postMessage("ready");
   for (let idle = 0; ; idle++) {
     const left = Atomics.load(cells, slots.left);

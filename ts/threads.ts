@@ -4,7 +4,8 @@
 import type { Threads } from "./core.js";
 import { Stopped, TensorError } from "./errors.js";
 import { type Exports, instantiate } from "./load.js";
-import { maxPages, withSharedMemory } from "./shared-memory.js";
+import { maxPages, withOutsideMemory } from "./outside-memory.js";
+import { relax } from "./relaxed.js";
 import source from "./thread.worker.js";
 
 /** A worker of the host. */
@@ -28,8 +29,8 @@ const slots = {
   failed: 48,
 } as const;
 
-/** Pages of 64 KiB in the stack of a worker; kernels keep some blocks of numbers there. */
-const stackPages = 16;
+/** Pages of 64 KiB in the stacks of a worker, for kernels keep some blocks of numbers there; of those for relaxed ones. */
+const stackPages = { all: 16, relaxed: 2 } as const;
 
 /** Milliseconds after which a part that somebody took counts as lost. */
 const patience = 30_000;
@@ -44,7 +45,7 @@ export interface Threaded extends Threads {
 
 /** Throws where the host cannot share memory. */
 function needSharedMemory(): void {
-  if (typeof SharedArrayBuffer === "function" && globalThis.crossOriginIsolated !== false) return;
+  if (typeof SharedArrayBuffer === "function" && Reflect.get(globalThis, "crossOriginIsolated") !== false) return;
   const headers = "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp";
   const sentence = `threads need shared memory, which this page may not use; serve it with the headers ${headers}`;
   throw new TensorError("argument", "init", sentence);
@@ -53,14 +54,16 @@ function needSharedMemory(): void {
 /** Brings a core with `threads` threads to life; `ended` is called when a worker ends by itself while it is in use. */
 export async function startThreads(
   wasm: BufferSource,
+  relaxed: BufferSource | null,
   threads: number,
   spawn: Spawn,
   ended: (reason: string) => void,
 ): Promise<Threaded> {
   needSharedMemory();
-  const { bytes, pages } = withSharedMemory(wasm);
+  const { bytes, pages } = withOutsideMemory(wasm, true);
   const module = await WebAssembly.compile(bytes);
-  const memory = reserve(pages + (threads - 1) * stackPages);
+  const kernels = relaxed === null ? null : await WebAssembly.compile(withOutsideMemory(relaxed, true).bytes);
+  const memory = reserve(pages + (threads - 1) * stackPages.all);
   const cells = new Int32Array(new SharedArrayBuffer(256));
   const workers: Worker[] = [];
   let running = false;
@@ -71,19 +74,21 @@ export async function startThreads(
   // An instance writes the module's data to the memory when it is made: the one that works with them comes last.
   const started = Array.from({ length: threads - 1 }, (_, k) => {
     // Stacks lie behind what the module was linked for, and grow down.
-    const stack = (pages + (k + 1) * stackPages) * 65536;
+    const bottom = pages + k * stackPages.all;
+    const stack = { top: (bottom + stackPages.all) * 65536, middle: (bottom + stackPages.relaxed) * 65536 };
     return new Promise<void>((ready, failed) => {
       const worker = spawn(source, ready, (reason) => {
         failed(new TensorError("argument", "init", `a thread could not be started: ${reason}`));
         if (running) ended(reason);
       });
       workers.push(worker);
-      worker.post({ module, memory, cells, slots, stack, thread: k + 1 });
+      worker.post({ module, relaxed: kernels, memory, cells, slots, stack, thread: k + 1 });
     });
   });
   try {
     await Promise.all(started);
     const exports = instantiate(module, memory);
+    if (kernels !== null) relax(exports, kernels);
     running = true;
     return { exports, count: threads, divide: (parts) => { divide(cells, parts, exports); }, stop };
   } catch (error) {

@@ -15,7 +15,7 @@ use crate::call;
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::graph;
-use crate::kernels::split;
+use crate::kernels::{gemm, split};
 use crate::ops::custom::Rule;
 use crate::plan::Plan;
 use crate::shape::Shape;
@@ -486,6 +486,12 @@ pub fn connect(host: Host, threads: u32) {
 #[wasm_bindgen]
 pub fn part(number: u32, thread: u32) {
     split::part(number as usize, thread as usize);
+}
+
+/// Lets what the host gave for imports from `relaxed` compute matrix products.
+#[wasm_bindgen]
+pub fn relax() {
+    gemm::relax();
 }
 
 /// Begins (1) or ends (0) to look for the first NaN or infinity; the handle of the result at fault, 0 when there is none.

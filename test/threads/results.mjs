@@ -29,6 +29,16 @@ const row = numbers([1031]);
 const column = numbers([517, 1]);
 const long = numbers([1_000_003]);
 
+/** What a function gives when it is compiled; the plan, with its workspace for each thread, is gone then. */
+function compiled(f, ...args) {
+  const ready = w.compile(f);
+  try {
+    return ready(...args);
+  } finally {
+    ready.dispose();
+  }
+}
+
 const cases = {
   product: () => w.matmul(matrix, numbers([1031, 389])),
   "product, wide": () => w.matmul(numbers([7, 300]), numbers([300, 2003])),
@@ -72,13 +82,13 @@ const cases = {
     w.grad((k) => w.conv2d(numbers([4, 8, 37, 41]), k).square().sum())(numbers([12, 8, 3, 3])),
   "gradient of an expression": () => w.grad((x) => w.sum(w.mul(w.tanh(x), w.exp(w.neg(x)))))(matrix),
   "second derivative": () => w.hvp((x) => w.sum(w.sigmoid(x)), [row], [row])[0],
-  "compiled expression": () => w.compile((x, y) => w.relu(x.mul(y).add(x).sub(y)).mul(x))(matrix, row),
-  "compiled, results in their places": () => w.compile((x) => [x.exp().add(1), x.exp().mul(x)])(long)[1],
-  "compiled, with scalars": () => w.compile((x, y) => x.mul(y).add(3).tanh().mul(y))(long, w.tensor(0.5)),
-  "compiled, transposed": () => w.compile((x, y) => x.add(y).sigmoid().mul(x))(matrix, numbers([1031, 517]).transpose()),
-  "compiled softmax": () => w.compile((x) => w.softmax(x))(matrix),
-  "compiled layer norm": () => w.compile((x, g) => w.layerNorm(x, g))(matrix, row),
-  "compiled row sums": () => w.compile((x) => x.square().sum(1))(matrix),
+  "compiled expression": () => compiled((x, y) => w.relu(x.mul(y).add(x).sub(y)).mul(x), matrix, row),
+  "compiled, results in their places": () => compiled((x) => [x.exp().add(1), x.exp().mul(x)], long)[1],
+  "compiled, with scalars": () => compiled((x, y) => x.mul(y).add(3).tanh().mul(y), long, w.tensor(0.5)),
+  "compiled, transposed": () => compiled((x, y) => x.add(y).sigmoid().mul(x), matrix, numbers([1031, 517]).transpose()),
+  "compiled softmax": () => compiled((x) => w.softmax(x), matrix),
+  "compiled layer norm": () => compiled((x, g) => w.layerNorm(x, g), matrix, row),
+  "compiled row sums": () => compiled((x) => x.square().sum(1), matrix),
   "random numbers": () => w.random.normal(w.random.key(3), [517, 300]),
   training: () => {
     const optimizer = adam({ lr: 1e-2 });
@@ -89,6 +99,7 @@ const cases = {
     const loss = ({ a, b, c }) => w.crossEntropy(w.relu(w.matmul(x, a).add(b)).matmul(c), labels);
     const step = w.compile((params, state) => optimizer.update(w.grad(loss)(params), state, params));
     for (let i = 0; i < 5; i++) [params, state] = step(params, state);
+    step.dispose();
     return params.a;
   },
 };

@@ -7,9 +7,10 @@ import { provide } from "../init.js";
 import { instantiate } from "../load.js";
 import { nodeWorker } from "./worker.js";
 
-const bytes = () => readFileSync(join(__dirname, "../wengert.wasm"));
+const read = (name: string) => readFileSync(join(__dirname, "..", name));
+const bytes = () => read("wengert.wasm");
 
 attach(instantiate(bytes()));
-provide({ bytes, spawn: nodeWorker(threads) });
+provide({ bytes, relaxed: () => read("wengert-relaxed.wasm"), spawn: nodeWorker(threads) });
 
 export * from "../index.js";

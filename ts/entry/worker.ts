@@ -28,7 +28,8 @@ export const webWorker: Spawn = (source, ready, ended) => {
 export const nodeWorker =
   (threads: typeof import("node:worker_threads")): Spawn =>
   (source, ready, ended) => {
-    const worker = new threads.Worker(source, { eval: true });
+    // Without the flags of the process: some make the source a module, or load what only the program needs.
+    const worker = new threads.Worker(source, { eval: true, execArgv: [] });
     let over = false;
     const end = (reason: string) => {
       if (!over) ended(reason);

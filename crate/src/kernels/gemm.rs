@@ -17,7 +17,8 @@ mod tests;
 
 use super::copy::square::Square;
 use super::split::{self, Shared, split};
-use core::ops::{Add, Mul};
+use core::ops::{Add, Mul, Range};
+use core::sync::atomic::{AtomicBool, Ordering};
 use pack::pack_panels;
 
 /// Rows of the register tile.
@@ -31,8 +32,8 @@ const BLOCK_N: usize = 128;
 /// Columns of B in a block when A is packed, which is done once for each (packed: at most 1 MiB).
 const BLOCK_N_WIDE: usize = 512;
 
-/// Floating-point operations that are worth a thread's while: some microseconds.
-pub const FLOP: usize = 1 << 19;
+/// Products of two elements that are worth a thread's while: some microseconds.
+pub const PRODUCTS: usize = 1 << 18;
 
 /// Vectors of an operand that is small: 40 KiB.
 const SMALL: usize = 2560;
@@ -81,18 +82,41 @@ pub trait GemmElem: Square + Add<Output = Self> + Mul<Output = Self> {
     /// Most products that are added in one chain before their sum is added to C: panels of A and B of this depth stay
     /// in the first-level cache together.
     const DEPTH: usize;
-    /// The product of matrices that are not empty: [`gemm`] with the width of its vectors known.
+    /// `sums[l] + factor · columns[l]`, in place. The one thing that differs with relaxed SIMD: there the machine may round
+    /// once.
+    fn add_products<const L: usize>(sums: &mut [Self; L], factor: Self, columns: &[Self; L]);
+    /// Computes a part of a product.
     ///
     /// # Safety
-    /// As [`gemm`]; m, k and n are not 0.
-    unsafe fn product(
-        dims: [usize; 3],
-        a: Matrix<*const Self>,
-        b: Matrix<*const Self>,
-        c: Matrix<*mut Self>,
-        accumulate: bool,
-        pack: *mut Self,
-    );
+    /// As [`gemm`]; the part ends inside C, and the workspace is for one thread.
+    unsafe fn run(task: &Task<Self>);
+    /// The same by the build with relaxed SIMD, which the host has beside this one.
+    ///
+    /// # Safety
+    /// As [`GemmElem::run`].
+    unsafe fn run_relaxed(task: &Task<Self>);
+}
+
+/// Some rows and columns of a product of matrices that are not empty. The build with relaxed SIMD reads it too.
+#[derive(Clone, Debug)]
+pub struct Task<T> {
+    /// The rows and the columns; they begin at multiples of the tile's.
+    part: [Range<usize>; 2],
+    /// m, k and n of the whole product.
+    dims: [usize; 3],
+    a: Matrix<*const T>,
+    b: Matrix<*const T>,
+    c: Matrix<*mut T>,
+    accumulate: bool,
+    pack: *mut T,
+}
+
+/// Whether the build with relaxed SIMD computes products.
+static RELAXED: AtomicBool = AtomicBool::new(false);
+
+/// Lets the build with relaxed SIMD compute products from now on; the host has one.
+pub fn relax() {
+    RELAXED.store(true, Ordering::Relaxed);
 }
 
 /// A strip of C, as wide as the register tile and up to a block high:
@@ -148,9 +172,7 @@ unsafe fn run_strip<T: GemmElem, const V: usize, const L: usize, const PACKED: b
                 // SAFETY: as above.
                 let factor = unsafe { *a[r] };
                 for v in 0..V {
-                    for l in 0..L {
-                        sums[r][v][l] = sums[r][v][l] + factor * columns[v][l];
-                    }
+                    T::add_products(&mut sums[r][v], factor, &columns[v]);
                 }
                 a[r] = a[r].wrapping_offset(step);
             }
@@ -219,7 +241,7 @@ unsafe fn store_part<T: GemmElem>(sums: &[T], to: *mut T, rows: usize, strip: &S
 
 /// Whether [`gemm`] divides a product of these sizes among threads.
 pub fn divides([m, k, n]: [usize; 3]) -> bool {
-    split::threads() > 1 && m.saturating_mul(k).saturating_mul(n) >= FLOP
+    split::threads() > 1 && m.saturating_mul(k).saturating_mul(n) >= 2 * PRODUCTS
 }
 
 /// Elements of workspace that [`gemm`] needs for a product of these sizes.
@@ -282,8 +304,8 @@ pub unsafe fn gemm<T: GemmElem>(
     unsafe { by_threads(dims, a, b, c, accumulate, pack, own) }
 }
 
-/// [`gemm`] by products of some columns of B or some rows of A, whichever there are more of. Each thread has `own` elements
-/// of the workspace.
+/// [`gemm`] by parts: some columns of C or some of its rows, whichever there are more of. Each thread has `own` elements of
+/// the workspace.
 ///
 /// # Safety
 /// As [`gemm`]; m, k and n are not 0.
@@ -297,21 +319,23 @@ unsafe fn by_threads<T: GemmElem>(
     own: usize,
 ) {
     let columns = n >= m;
-    let (units, flop) = if columns { (n, 2 * m * k) } else { (m, 2 * n * k) };
+    let units = if columns { n } else { m };
     // Every part packs the operand that is not divided.
     let [a_in_place, b_in_place] = [reads_a_in_place([m, k, n], a), reads_b_in_place([m, k, n], b)];
     let again = if columns { !a_in_place } else { !b_in_place };
     let few = if again { units.div_ceil(split::threads()).next_multiple_of(BLOCK_M / 4) } else { BLOCK_M };
-    let least =
-        if divides([m, k, n]) { few.max(FLOP.div_ceil(flop).next_multiple_of(TILE_V * T::LANES)) } else { units };
+    let each = k.saturating_mul(if columns { m } else { n });
+    let worth = PRODUCTS.div_ceil(each).next_multiple_of(TILE_V * T::LANES);
+    let least = if divides([m, k, n]) { few.max(worth) } else { units };
+    let run = if RELAXED.load(Ordering::Relaxed) { T::run_relaxed } else { T::run };
     // SAFETY: operands are read; each thread writes its own elements of C and has a workspace of its own.
     let shared = unsafe { Shared::new((a, b, c, pack.as_mut_ptr())) };
     split(units, least, &|range, thread| {
         let (a, b, c, pack) = shared.get();
-        let (i, j) = if columns { (0, range.start) } else { (range.start, 0) };
-        let dims = if columns { [m, k, range.len()] } else { [range.len(), k, n] };
-        // SAFETY: what the caller vouches for, some rows or columns of it.
-        unsafe { T::product(dims, a.at(i, 0), b.at(0, j), c.at(i, j), accumulate, pack.wrapping_add(thread * own)) };
+        let part = if columns { [0..m, range] } else { [range, 0..n] };
+        let task = Task { part, dims: [m, k, n], a, b, c, accumulate, pack: pack.wrapping_add(thread * own) };
+        // SAFETY: what the caller vouches for; `least` is a multiple of the tile's rows and columns.
+        unsafe { run(&task) };
     });
 }
 
@@ -321,29 +345,23 @@ fn block_depth<T: GemmElem>(k: usize) -> usize {
     k.div_ceil(k.div_ceil(T::DEPTH).max(1)).max(1)
 }
 
-/// [`gemm`] for vectors of `L` lanes.
+/// [`GemmElem::run`] for vectors of `L` lanes.
 ///
 /// # Safety
-/// As [`gemm`]; m, k and n are not 0.
-unsafe fn product<T: GemmElem, const L: usize>(
-    [m, k, n]: [usize; 3],
-    a: Matrix<*const T>,
-    b: Matrix<*const T>,
-    c: Matrix<*mut T>,
-    accumulate: bool,
-    pack: *mut T,
-) {
+/// As there.
+unsafe fn product<T: GemmElem, const L: usize>(task: &Task<T>) {
+    let &Task { part: [ref rows, ref columns], dims: [m, k, n], a, b, c, accumulate, pack } = task;
     if n == 1 {
         // SAFETY: what the caller vouches for.
-        return unsafe { matvec::matvec(m, k, a, b, c, accumulate) };
+        return unsafe { matvec::matvec(rows.len(), k, a.at(rows.start, 0), b, c.at(rows.start, 0), accumulate) };
     }
     let width = TILE_V * L;
     let depth = block_depth::<T>(k);
     let b_in_place = reads_b_in_place([m, k, n], b);
     let a_in_place = reads_a_in_place([m, k, n], a);
     let block_n = if a_in_place { BLOCK_N } else { BLOCK_N_WIDE };
-    for j0 in (0..n).step_by(block_n) {
-        let nb = block_n.min(n - j0);
+    for j0 in columns.clone().step_by(block_n) {
+        let nb = block_n.min(columns.end - j0);
         for p0 in (0..k).step_by(depth) {
             let kb = depth.min(k - p0);
             let add = accumulate || p0 > 0;
@@ -354,8 +372,8 @@ unsafe fn product<T: GemmElem, const L: usize>(
                 // SAFETY: the workspace holds a block of B.
                 unsafe { pack_panels::<T>(b_pack, width, nb, kb, b_block.data, b_block.col, b_block.row) };
             }
-            for i0 in (0..m).step_by(BLOCK_M) {
-                let mb = BLOCK_M.min(m - i0);
+            for i0 in rows.clone().step_by(BLOCK_M) {
+                let mb = BLOCK_M.min(rows.end - i0);
                 let a_block = a.at(i0, p0);
                 if !a_in_place {
                     // SAFETY: the workspace holds a block of A after the block of B.
@@ -418,24 +436,50 @@ fn reads_a_in_place<T: GemmElem>([m, k, n]: [usize; 3], a: Matrix<*const T>) -> 
 }
 
 macro_rules! gemm_elem {
-    ($t:ty, $lanes:literal, $depth:literal) => {
+    ($t:ident, $lanes:literal, $depth:literal, $name:ident, $splat:ident, $madd:ident) => {
         impl GemmElem for $t {
             const ZERO: Self = 0.0;
             const LANES: usize = $lanes;
             const DEPTH: usize = $depth;
-            unsafe fn product(
-                dims: [usize; 3],
-                a: Matrix<*const Self>,
-                b: Matrix<*const Self>,
-                c: Matrix<*mut Self>,
-                accumulate: bool,
-                pack: *mut Self,
-            ) {
+            #[cfg(not(target_feature = "relaxed-simd"))]
+            #[inline(always)]
+            fn add_products<const L: usize>(sums: &mut [Self; L], factor: Self, columns: &[Self; L]) {
+                for l in 0..L {
+                    sums[l] = sums[l] + factor * columns[l];
+                }
+            }
+            #[cfg(target_feature = "relaxed-simd")]
+            #[inline(always)]
+            fn add_products<const L: usize>(sums: &mut [Self; L], factor: Self, columns: &[Self; L]) {
+                use core::arch::wasm32::{v128, $madd, $splat};
+                const { assert!(L == $lanes) };
+                let (sums, columns) = (sums.as_mut_ptr().cast::<v128>(), columns.as_ptr().cast::<v128>());
+                // SAFETY: both are 128 bits.
+                unsafe {
+                    sums.write_unaligned($madd($splat(factor), columns.read_unaligned(), sums.read_unaligned()));
+                }
+            }
+            unsafe fn run(task: &Task<Self>) {
                 // SAFETY: what the caller vouches for.
-                unsafe { product::<Self, $lanes>(dims, a, b, c, accumulate, pack) }
+                unsafe { product::<Self, $lanes>(task) }
+            }
+            #[cfg(target_arch = "wasm32")]
+            unsafe fn run_relaxed(task: &Task<Self>) {
+                #[link(wasm_import_module = "relaxed")]
+                unsafe extern "C" {
+                    fn $name(task: *const core::ffi::c_void);
+                }
+                // SAFETY: what the caller vouches for. The same compiler has made both builds of this file, so they know
+                // a task by the same layout.
+                unsafe { $name((&raw const *task).cast()) }
+            }
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe fn run_relaxed(task: &Task<Self>) {
+                // SAFETY: what the caller vouches for. There is one build here.
+                unsafe { Self::run(task) }
             }
         }
     };
 }
-gemm_elem!(f32, 4, 512);
-gemm_elem!(f64, 2, 256);
+gemm_elem!(f32, 4, 512, float32, f32x4_splat, f32x4_relaxed_madd);
+gemm_elem!(f64, 2, 256, float64, f64x2_splat, f64x2_relaxed_madd);

@@ -140,9 +140,10 @@ fn product<T: GemmElem + Elem>(a: &Array, b: &Array, y: &Array, accumulate: bool
         col: strides.1,
     };
     // Products that are divided by themselves go one after the other; of others, each thread takes some.
-    let (own, flop) = (gemm::pack_len::<T>(m, k, n), m.saturating_mul(k).saturating_mul(n));
+    let (own, products) = (gemm::pack_len::<T>(m, k, n), m.saturating_mul(k).saturating_mul(n));
     let alone = gemm::divides([m, k, n]);
-    let (least, packs) = if alone { (walk.size(), 1) } else { (gemm::FLOP.div_ceil(flop.max(1)), split::threads()) };
+    let (least, packs) =
+        if alone { (walk.size(), 1) } else { (gemm::PRODUCTS.div_ceil(products.max(1)), split::threads()) };
     let mut pack = Array::new(Shape::of(&[packs * own]), T::DTYPE)?;
     // SAFETY: each thread writes its own matrices of y, and has a workspace of its own.
     let shared = unsafe { Shared::new((from_a, from_b, to, pack.values_mut::<T>().as_mut_ptr())) };
