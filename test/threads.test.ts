@@ -1,6 +1,8 @@
 // `init`: cores with several threads, with relaxed SIMD, from modules. Each test is a process of its own, for a process has one
 // core.
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -124,7 +126,7 @@ describe("init", () => {
       module("an object (Object)"),
     ]);
     for (const sentence of all.slice(11, 15)) expect(sentence).toMatch(/^TensorError argument init: module must be wengert\.wasm/);
-    expect(all[15]).toMatch(/^TensorError argument init: module must be the bytes of wengert\.wasm where there are several/);
+    expect(all[15]).toMatch(/^TensorError argument init: module must be the bytes of wengert\.wasm for several threads or relaxed SIMD/);
     expect(all[16]).toEqual([1, 1]);
   });
 
@@ -138,6 +140,14 @@ describe("init", () => {
     expect(meanwhile).toMatch(sentence);
     expect(value).toEqual([2, 4]);
   });
+});
+
+it("the example of the guide runs", async () => {
+  const guide = readFileSync(join(root, "docs/guide/8-threads.md"), "utf8");
+  const example = /```ts\n([^]*?)```/.exec(guide)?.[1] ?? "";
+  const { stdout } = await execute(process.execPath, "--input-type=module", "--eval", example);
+  expect(stdout.split("\n")).toEqual([...example.matchAll(/console\.log\(.*\/\/ (.*)/g)].map(([, value]) => value).concat(""));
+  expect(stdout.split("\n")).toHaveLength(3);
 });
 
 describe("relaxed SIMD", () => {

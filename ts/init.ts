@@ -2,13 +2,11 @@
 import { die, replace, used } from "./core.js";
 import { checkOptions, describe, TensorError } from "./errors.js";
 import { instantiate } from "./load.js";
-import { withOutsideMemory } from "./outside-memory.js";
-import { relax } from "./relaxed.js";
 import { type Spawn, startThreads } from "./threads.js";
 
 /** Which core `init` brings to life. */
 export interface InitOptions {
-  /** The bytes of `wengert.wasm`, an ArrayBuffer or a view of one; for one thread also its compiled WebAssembly.Module. */
+  /** The bytes of `wengert.wasm`, an ArrayBuffer or a view of one; without other options also its WebAssembly.Module. */
   readonly module?: object;
   /** Threads that divide the work of large operations, the calling one included: 1 to 64, 1 by default. */
   readonly threads?: number;
@@ -93,7 +91,8 @@ function read(options: InitOptions): Settings {
   if (module === null || isBytes(module)) return { module, threads, relaxed };
   if (!(module instanceof WebAssembly.Module))
     throw mustBe("module", "the bytes of wengert.wasm or its WebAssembly.Module", module);
-  if (threads > 1) throw mustBe("module", "the bytes of wengert.wasm where there are several threads", module);
+  if (threads > 1 || relaxed)
+    throw mustBe("module", "the bytes of wengert.wasm for several threads or relaxed SIMD", module);
   return { module, threads, relaxed };
 }
 
@@ -111,12 +110,10 @@ async function start({ module, threads, relaxed }: Settings): Promise<Running> {
   const wasm = module ?? (await host.bytes());
   const kernels = relaxed ? known(await host.relaxed()) : null;
   try {
-    if (threads === 1 || wasm instanceof WebAssembly.Module) {
-      const compiled = wasm instanceof WebAssembly.Module ? wasm : await WebAssembly.compile(wasm);
-      const core = instantiate(compiled);
-      if (kernels !== null) relax(core, await WebAssembly.compile(withOutsideMemory(kernels, false).bytes));
+    if (wasm instanceof WebAssembly.Module || (threads === 1 && kernels === null)) {
+      const module = wasm instanceof WebAssembly.Module ? wasm : await WebAssembly.compile(wasm);
       refuseUsed();
-      replace(core);
+      replace(instantiate(module));
     } else {
       const core = await startThreads(wasm, kernels, threads, host.spawn, (reason) => die(`a thread ended: ${reason}`));
       try {

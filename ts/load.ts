@@ -8,16 +8,34 @@ export type Exports = typeof import("../build/wasm/wengert_bg.wasm");
 /** The bytes of a wasm file, or its compiled module. */
 export type Wasm = BufferSource | WebAssembly.Module;
 
-/** Instantiates the core, at once; `memory` is for one that does not bring its own (see outside-memory.ts). */
-export function instantiate(wasm: Wasm, memory?: WebAssembly.Memory): Exports {
+/** Matrix products with relaxed SIMD (crate/relaxed), for the core to call; the address of a task goes in. */
+export type Kernels = Record<"float32" | "float64", (task: number) => void>;
+
+const refuse = (): never => {
+  throw new Error("there are no kernels with relaxed SIMD");
+};
+
+/** Instantiates a module of such kernels, which work in the memory of the core. */
+export function kernelsIn(memory: WebAssembly.Memory, module: WebAssembly.Module): Kernels {
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  return exports as Kernels;
+}
+
+/**
+ * Instantiates the core, at once. `memory` is for one that does not bring its own (see outside-memory.ts), `kernels` take the
+ * place of the core's.
+ */
+export function instantiate(wasm: Wasm, memory?: WebAssembly.Memory, kernels?: Kernels): Exports {
   const module = wasm instanceof WebAssembly.Module ? wasm : new WebAssembly.Module(wasm);
   const own = memory === undefined ? {} : { env: { memory } };
-  const { exports } = new WebAssembly.Instance(module, { "./wengert_bg.js": { ...glue }, ...own });
-  // Whether the functions are there is known by the last ones; what they import has been looked at above.
+  const relaxed = { ...(kernels ?? { float32: refuse, float64: refuse }) };
+  const { exports } = new WebAssembly.Instance(module, { "./wengert_bg.js": { ...glue }, relaxed, ...own });
+  // What the module imports has been looked at above, so one of its functions tells enough.
   if (!("part" in exports)) throw new WebAssembly.LinkError("none of the functions of the core");
   glue.__wbg_set_wasm(exports);
   const core = exports as Exports;
   core.__wbindgen_start();
+  if (kernels !== undefined) core.relax();
   return core;
 }
 

@@ -7,24 +7,21 @@ const port = typeof require === "function" ? require("node:worker_threads").pare
 /** Times that a thread looks for work before it sleeps, which is some tens of microseconds: waking it takes longer. */
 const patience = 20_000;
 
-port.onmessage = ({ data: { module, relaxed, memory, cells, slots, stack, thread } }) => {
-  const imports = {};
+port.onmessage = ({ data: { module, relaxed, memory, cells, slots, stacks, thread } }) => {
+  const imports = { env: { memory } };
+  if (relaxed !== null) {
+    imports.relaxed = new WebAssembly.Instance(relaxed, { env: { memory } }).exports;
+    imports.relaxed.__stack_pointer.value = stacks.relaxed;
+  }
+  // Of what the core imports besides, parts of kernels call nothing.
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
-    const refuse = () => {
+    if (kind !== "function" || (imports[from] ??= {})[name] !== undefined) continue;
+    imports[from][name] = () => {
       throw new Error(`a thread called ${name}`);
     };
-    (imports[from] ??= {})[name] = kind === "memory" ? memory : refuse;
   }
   const { exports } = new WebAssembly.Instance(module, imports);
-  exports.__stack_pointer.value = stack.top;
-  if (relaxed !== null) {
-    // As in relaxed.ts, with a stack below the other.
-    const kernels = new WebAssembly.Instance(relaxed, { env: { memory } }).exports;
-    kernels.__stack_pointer.value = stack.middle;
-    const first = exports.__indirect_function_table.grow(2);
-    exports.__indirect_function_table.set(first, kernels.float32);
-    exports.__indirect_function_table.set(first + 1, kernels.float64);
-  }
+  exports.__stack_pointer.value = stacks.core;
   port.postMessage("ready");
   for (let idle = 0; ; idle++) {
     const left = Atomics.load(cells, slots.left);

@@ -3,9 +3,8 @@
 // until the last ones are done.
 import type { Threads } from "./core.js";
 import { Stopped, TensorError } from "./errors.js";
-import { type Exports, instantiate } from "./load.js";
+import { type Exports, instantiate, kernelsIn } from "./load.js";
 import { maxPages, withOutsideMemory } from "./outside-memory.js";
-import { relax } from "./relaxed.js";
 import source from "./thread.worker.js";
 
 /** A worker of the host. */
@@ -45,13 +44,17 @@ export interface Threaded extends Threads {
 
 /** Throws where the host cannot share memory. */
 function needSharedMemory(): void {
-  if (typeof SharedArrayBuffer === "function" && Reflect.get(globalThis, "crossOriginIsolated") !== false) return;
+  const isolated = !("crossOriginIsolated" in globalThis) || globalThis.crossOriginIsolated; // Node has nothing to isolate
+  if (typeof SharedArrayBuffer === "function" && isolated) return;
   const headers = "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp";
   const sentence = `threads need shared memory, which this page may not use; serve it with the headers ${headers}`;
   throw new TensorError("argument", "init", sentence);
 }
 
-/** Brings a core with `threads` threads to life; `ended` is called when a worker ends by itself while it is in use. */
+/**
+ * Brings a core with `threads` threads to life, and `relaxed` kernels if there are any; `ended` is called when a worker ends by
+ * itself while the core is in use.
+ */
 export async function startThreads(
   wasm: BufferSource,
   relaxed: BufferSource | null,
@@ -59,12 +62,13 @@ export async function startThreads(
   spawn: Spawn,
   ended: (reason: string) => void,
 ): Promise<Threaded> {
-  needSharedMemory();
-  const { bytes, pages } = withOutsideMemory(wasm, true);
+  const shared = threads > 1;
+  if (shared) needSharedMemory();
+  const { bytes, pages } = withOutsideMemory(wasm, shared);
   const module = await WebAssembly.compile(bytes);
-  const kernels = relaxed === null ? null : await WebAssembly.compile(withOutsideMemory(relaxed, true).bytes);
-  const memory = reserve(pages + (threads - 1) * stackPages.all);
-  const cells = new Int32Array(new SharedArrayBuffer(256));
+  const kernels = relaxed === null ? null : await WebAssembly.compile(withOutsideMemory(relaxed, shared).bytes);
+  const memory = reserve(pages + (threads - 1) * stackPages.all, shared);
+  const cells = new Int32Array(shared ? new SharedArrayBuffer(256) : 64);
   const workers: Worker[] = [];
   let running = false;
   const stop = () => {
@@ -75,20 +79,19 @@ export async function startThreads(
   const started = Array.from({ length: threads - 1 }, (_, k) => {
     // Stacks lie behind what the module was linked for, and grow down.
     const bottom = pages + k * stackPages.all;
-    const stack = { top: (bottom + stackPages.all) * 65536, middle: (bottom + stackPages.relaxed) * 65536 };
+    const stacks = { core: (bottom + stackPages.all) * 65536, relaxed: (bottom + stackPages.relaxed) * 65536 };
     return new Promise<void>((ready, failed) => {
       const worker = spawn(source, ready, (reason) => {
         failed(new TensorError("argument", "init", `a thread could not be started: ${reason}`));
         if (running) ended(reason);
       });
       workers.push(worker);
-      worker.post({ module, relaxed: kernels, memory, cells, slots, stack, thread: k + 1 });
+      worker.post({ module, relaxed: kernels, memory, cells, slots, stacks, thread: k + 1 });
     });
   });
   try {
     await Promise.all(started);
-    const exports = instantiate(module, memory);
-    if (kernels !== null) relax(exports, kernels);
+    const exports = instantiate(module, memory, kernels === null ? undefined : kernelsIn(memory, kernels));
     running = true;
     return { exports, count: threads, divide: (parts) => { divide(cells, parts, exports); }, stop };
   } catch (error) {
@@ -97,12 +100,12 @@ export async function startThreads(
   }
 }
 
-function reserve(initial: number): WebAssembly.Memory {
+function reserve(initial: number, shared: boolean): WebAssembly.Memory {
   try {
-    return new WebAssembly.Memory({ initial, maximum: maxPages, shared: true });
+    return new WebAssembly.Memory({ initial, maximum: maxPages, shared });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new TensorError("memory", "init", "4 GiB of addresses for a shared memory could not be reserved");
+    throw new TensorError("memory", "init", "4 GiB of addresses for the memory could not be reserved");
   }
 }
 

@@ -116,9 +116,9 @@ describe.skipIf(executablePath === "")("Chromium", () => {
     expect(await visit(`${url}/inline.html`, "page")).toEqual([gradient]);
   });
 
-  it.each(["index", "inline"])("has threads in a page that may share memory: %s", async (entry) => {
+  it.each(["index", "inline"])("has threads and relaxed SIMD in a page that may share memory: %s", async (entry) => {
     const url = await serve(installed.folder, "application/wasm", isolation);
-    expect(await visit(`${url}/threads.html?entry=${entry}`, "page")).toEqual([[2, 512]]);
+    expect(await visit(`${url}/threads.html?entry=${entry}`, "page")).toEqual([[{ threads: 2, relaxed: true }, 512]]);
   });
 
   it("says which headers a page lacks for threads, and goes on without", async () => {
