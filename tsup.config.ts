@@ -3,7 +3,7 @@
 import { defineConfig, type Options } from "tsup";
 
 const paths = { optim: "ts/optim.ts", graph: "ts/graph.ts", testing: "ts/testing.ts" };
-const shared: Options = { splitting: true, target: "es2022", loader: { ".wasm": "binary" }, silent: true };
+const shared: Options = { splitting: true, target: "es2022", loader: { ".wasm": "binary", ".worker.js": "text" }, silent: true };
 
 export default defineConfig([
   {

@@ -9,6 +9,7 @@ import { digits } from "./report.mjs";
 const looks = {
   wengert: { color: palette.mainLight, shape: "circle" },
   "wengert-compiled": { color: palette.main, shape: "circle" },
+  "wengert-threads": { color: "#1a3a5c", shape: "triangle-right" },
   "plain-js": { color: palette.other, shape: "square" },
   "tfjs-wasm": { color: "#2f855a", shape: "diamond" },
   "tfjs-cpu": { color: "#9ad0b0", shape: "diamond" },

@@ -1,5 +1,5 @@
 /** What was measured, as a table for people and as JSON for programs. */
-import { isOurs, title } from "./peers/peer.mjs";
+import { isCompared, isOurs, title } from "./peers/peer.mjs";
 import { best, inUnit, speedup } from "./workloads/cases.mjs";
 
 /**
@@ -49,7 +49,7 @@ export const bests = (figures) => Object.fromEntries(Object.entries(figures).map
  * @param {Pick<Row, "unit" | "figures">} row
  */
 export function duel({ unit, figures }) {
-  const [ours, other] = [best(unit, bests(figures), isOurs), best(unit, bests(figures), (peer) => !isOurs(peer))];
+  const [ours, other] = [best(unit, bests(figures), isCompared), best(unit, bests(figures), (peer) => !isOurs(peer))];
   return ours === null || other === null ? null : { ours, other, ratio: speedup(unit, ours.figure, other.figure) };
 }
 
@@ -78,7 +78,7 @@ export function table(family, peers) {
   return {
     /** @param {Row} row */
     print({ name, unit, figures, targets, left }) {
-      const ours = best(unit, bests(figures), isOurs);
+      const ours = best(unit, bests(figures), isCompared);
       const ratio = (/** @type {string} */ peer) =>
         figures[peer] === undefined || ours === null ? null : speedup(unit, ours.figure, figures[peer].best);
       const cell = (/** @type {string} */ peer) => (figures[peer] === undefined ? "" : `${digits(figures[peer].best)} (${digits(figures[peer].median)})`);

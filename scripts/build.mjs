@@ -1,4 +1,4 @@
-// Makes the package: crate/ to build/wasm, the description of the ops to ts/ops.gen.ts, ts/ to dist/. Each step is left
+// Makes the package: crate/ and crate/relaxed to build/wasm, the description of the ops to ts/ops.gen.ts, ts/ to dist/. Each step is left
 // out when nothing that it reads has changed.
 import { copyFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -16,7 +16,7 @@ const wasmFlags = [
 
 /** What of the build is out of date, after set-up; the caller holds the lock. */
 export async function build() {
-  const rust = ["crate/src", "crate/Cargo.toml", "Cargo.toml", "Cargo.lock", ".cargo", "rust-toolchain.toml"];
+  const rust = ["crate/src", "crate/relaxed", "crate/Cargo.toml", "Cargo.toml", "Cargo.lock", ".cargo", "rust-toolchain.toml"];
   const scripts = ["scripts/build.mjs", "scripts/setup.mjs", "package-lock.json"];
   const sources = ["ts", "build/wasm", "package.json", "tsup.config.ts", "tsconfig.json"];
   const generated = readdirSync(join(root, "ts")).filter((name) => name.endsWith(".gen.ts"));
@@ -30,10 +30,26 @@ export async function build() {
 async function wasm() {
   const folder = join(root, "build/wasm");
   rmSync(folder, { recursive: true, force: true });
-  await must("wasm-pack", ["build", "crate", "--mode", "no-install", "--target", "web", "--release", "--no-pack",
+  await must("wasm-pack", ["build", "crate", "--mode", "no-install", "--target", "bundler", "--release", "--no-pack",
     "--out-dir", folder, "--out-name", "wengert", "--", "--locked"], { env: wasmEnv });
-  await must(process.execPath, [join(root, "node_modules/binaryen/bin/wasm-opt"), ...wasmFlags,
-    join(folder, "wengert_bg.wasm"), "-o", join(folder, "wengert.wasm")]);
+  await optimised(join(folder, "wengert_bg.wasm"), join(folder, "wengert.wasm"));
+  await relaxed(folder);
+}
+
+async function optimised(from, to, ...more) {
+  await must(process.execPath, [join(root, "node_modules/binaryen/bin/wasm-opt"), ...wasmFlags, ...more, from, "-o", to]);
+}
+
+/** The kernels that are built once more: a small module, which brings nothing of the core but them. */
+async function relaxed(folder) {
+  // What it keeps in the memory of the core is above its own stack and below 128 KiB, see crate/relaxed/src/lib.rs.
+  const link = ["--export=__stack_pointer", "-zstack-size=65536"].map((flag) => `-Clink-arg=${flag}`);
+  const env = { ...wasmEnv, RUSTFLAGS: ["-Ctarget-feature=+simd128,+relaxed-simd", ...link].join(" ") };
+  const target = "wasm32-unknown-unknown";
+  const args = ["build", "--locked", "--release", "-p", "wengert-relaxed", "--target", target, "--target-dir", "target/relaxed"];
+  await must("cargo", args, { env });
+  const built = join(root, "target/relaxed", target, "release/wengert_relaxed.wasm");
+  await optimised(built, join(folder, "wengert-relaxed.wasm"), "--enable-relaxed-simd");
 }
 
 async function ops() {
@@ -43,7 +59,7 @@ async function ops() {
 async function dist() {
   rmSync(join(root, "dist"), { recursive: true, force: true });
   await must(process.execPath, ["node_modules/tsup/dist/cli-default.js"]);
-  copyFileSync(join(root, "build/wasm/wengert.wasm"), join(root, "dist/wengert.wasm"));
+  for (const name of ["wengert.wasm", "wengert-relaxed.wasm"]) copyFileSync(join(root, "build/wasm", name), join(root, "dist", name));
   // Node's ES modules are the CommonJS ones under another name: one core and one Tensor class, however they are loaded.
   const require = createRequire(import.meta.url);
   for (const name of ["index", "inline", "optim", "graph", "testing"]) {

@@ -1,7 +1,7 @@
 // The Rust core as the rest of the layer sees it: its functions, guarded, the scratch area, and its last error.
 // What each function does is said at crate/src/wasm.rs.
 import { type DType, type TensorData, viewOf } from "./dtype.js";
-import { fromJson, TensorError } from "./errors.js";
+import { fromJson, Stopped, TensorError } from "./errors.js";
 import type { Exports } from "./load.js";
 
 let wasm: Exports | null = null;
@@ -11,13 +11,41 @@ let unusable = new TensorError("memory", "wengert", "the core must be loaded bef
 export const host = {
   /** Takes the handles of a node and of its gradient to that of the gradient which goes on; 0 for a failure. */
   hook: (_node: number, gradient: number): number => gradient,
+  /** Runs so many parts of a kernel on all threads. */
+  divide: (parts: number): void => {
+    threads.divide(parts);
+  },
 };
 
-/** Connects the layer to an instantiated core; done once, by the entry of the package. */
+/** The threads that a core has beside the calling one. */
+export interface Threads {
+  /** All of them, the calling one included. */
+  readonly count: number;
+  /** See `host.divide`. */
+  divide(parts: number): void;
+  stop(): void;
+}
+
+const alone: Threads = { count: 1, divide: () => undefined, stop: () => undefined };
+let threads = alone;
+
+/** Connects the layer to the core that an entry of the package has brought to life. */
 export function attach(exports: Exports): void {
-  if (wasm !== null) return; // handles belong to one core, so the first stays
+  if (wasm === null) replace(exports, alone); // handles belong to one core, so the first stays
+}
+
+/** Connects the layer to another core; `used` must say that there is nothing to lose. */
+export function replace(exports: Exports, own = alone): void {
+  threads.stop();
+  threads = own;
+  slots = new Float64Array(0);
   wasm = exports;
-  exports.connect(host);
+  exports.connect(host, own.count);
+}
+
+/** Whether the core has been called for a tensor, or is dead. */
+export function used(): boolean {
+  return wasm === null || wasm.clock() !== 0;
 }
 
 function live(): Exports {
@@ -25,14 +53,18 @@ function live(): Exports {
   return wasm;
 }
 
-/** After a trap the state of the core is anyone's guess: it is declared dead, and every later call says so. */
-function trapped(error: unknown): unknown {
-  if (!(error instanceof WebAssembly.RuntimeError)) return error;
-  const cause = `${error.message}; a call stack that overflows inside it, by endless recursion, does that`;
-  const sentence = `the core stopped (${cause}) and all tensors are lost; load wengert anew`;
+/** Declares the core dead, since its state is anyone's guess: every later call says so. */
+export function die(cause: string): TensorError {
   wasm = null;
-  unusable = new TensorError("memory", "wengert", sentence);
-  return new TensorError("memory", "wengert", sentence);
+  unusable = new TensorError("memory", "wengert", `the core stopped (${cause}) and all tensors are lost; load wengert anew`);
+  threads.stop();
+  return new TensorError("memory", "wengert", unusable.message.slice("wengert: ".length));
+}
+
+function trapped(error: unknown): unknown {
+  if (error instanceof Stopped) return die(error.message);
+  if (!(error instanceof WebAssembly.RuntimeError)) return error;
+  return die(`${error.message}; a call stack that overflows inside it, by endless recursion, does that`);
 }
 
 function guard<A extends readonly unknown[], R>(pick: (core: Exports) => (...args: A) => R): (...args: A) => R {
@@ -42,6 +74,17 @@ function guard<A extends readonly unknown[], R>(pick: (core: Exports) => (...arg
     } catch (error) {
       throw trapped(error);
     }
+  };
+}
+
+/** The same for functions that tell a text. */
+function told<A extends readonly unknown[]>(pick: (core: Exports) => (...args: A) => void): (...args: A) => string {
+  const tell = guard(pick);
+  return (...args) => {
+    tell(...args);
+    const [address = 0, length = 0] = scratch(2);
+    // A copy, since no shared memory is decoded.
+    return new TextDecoder().decode(new Uint8Array(live().memory.buffer, address, length).slice());
   };
 }
 
@@ -60,15 +103,15 @@ export const core = {
   custom: guard((c) => c.custom),
   data: guard((c) => c.data),
   end: guard((c) => c.end),
-  error: guard((c) => c.error),
+  error: told((c) => c.error),
   example: guard((c) => c.example),
   forget: guard((c) => c.forget),
   getGrad: guard((c) => c.get_grad),
-  graph: guard((c) => c.graph),
+  graph: told((c) => c.graph),
   info: guard((c) => c.info),
   jvp: guard((c) => c.jvp),
   placeholder: guard((c) => c.placeholder),
-  plan: guard((c) => c.plan),
+  plan: told((c) => c.plan),
   record: guard((c) => c.record),
   release: guard((c) => c.release),
   replay: guard((c) => c.replay),

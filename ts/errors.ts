@@ -33,6 +33,9 @@ export class TensorError extends Error {
   }
 }
 
+/** What ends the core, thrown by what it calls: why it cannot go on. */
+export class Stopped extends Error {}
+
 /** The error that the core described as JSON `{code, op, message, shapes, dtypes}`, in the name of `user` if given. */
 export function fromJson(json: string, user?: string): TensorError {
   const { code, op, message, shapes, dtypes } = JSON.parse(json) as Omit<TensorError, "name">;

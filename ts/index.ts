@@ -27,6 +27,7 @@ export type { DType, TensorData } from "./dtype.js";
 export { type ErrorCode, TensorError } from "./errors.js";
 export { grad, type GradOptions, noGrad, stopGradient, valueAndGrad } from "./grad.js";
 export type { Hook, Registration } from "./hooks.js";
+export { init, type InitOptions, type Running } from "./init.js";
 export { hessian, jacfwd, jacobian, type Jacobian, type JacobianOptions, jacrev, type Mode } from "./jacobian.js";
 export * as linalg from "./linalg.js";
 export {

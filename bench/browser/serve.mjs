@@ -1,6 +1,6 @@
 /**
  * The bench in a browser: a server for the page, and Chromium without a window to open it; or whoever opens its address.
- * The page is not isolated from other origins, so no library has threads there, as none has in Node.
+ * The page is not isolated from other origins, so nothing has threads there.
  */
 import { accessSync, constants, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";

@@ -16,10 +16,11 @@
  * @typedef {{ title: string, package: string | null, load: () => Promise<Peer> }} Entry `package` is where its version stands
  */
 
-/** All peers in the order of tables; the first two are wengert, which the others are compared with. */
+/** All peers in the order of tables; the first three are wengert. */
 export const registry = /** @type {Record<string, Entry>} */ ({
   wengert: { title: "wengert", package: "wengert", load: () => import("./wengert/eager.mjs") },
   "wengert-compiled": { title: "compiled", package: "wengert", load: () => import("./wengert/compiled.mjs") },
+  "wengert-threads": { title: "2 threads", package: "wengert", load: () => import("./wengert/threads.mjs") },
   "plain-js": { title: "plain JS", package: null, load: () => import("./plain-js/index.mjs") },
   "tfjs-wasm": { title: "TF.js wasm", package: "@tensorflow/tfjs-core", load: () => import("./tfjs/wasm.mjs") },
   "tfjs-cpu": { title: "TF.js cpu", package: "@tensorflow/tfjs-core", load: () => import("./tfjs/cpu.mjs") },
@@ -35,8 +36,11 @@ export const peers = Object.keys(registry);
 /** Measures the limit lines; not a library, and nothing checks its results. */
 export const limits = "limits";
 
-/** Is this peer wengert, one operation at a time or compiled? @param {string} peer */
-export const isOurs = (peer) => peer === "wengert" || peer === "wengert-compiled";
+/** Is this peer wengert, in whatever way? @param {string} peer */
+export const isOurs = (peer) => peer.startsWith("wengert");
+
+/** Is it wengert on one thread, as the others are, one operation at a time or compiled? @param {string} peer */
+export const isCompared = (peer) => isOurs(peer) && peer !== "wengert-threads";
 
 /** How a peer is called in tables and plots. @param {string} peer */
 export const title = (peer) => (peer === limits ? "limit" : registry[peer].title);

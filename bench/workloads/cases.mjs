@@ -1,5 +1,5 @@
 /** What a workload is: data that every peer understands. */
-import { isOurs, title } from "../peers/peer.mjs";
+import { isCompared, isOurs, title } from "../peers/peer.mjs";
 
 /**
  * @typedef {object} Case one thing to time
@@ -83,7 +83,7 @@ export const limits = {
 /** Which of wengert's two a target is about: the better one where nothing is said. @typedef {"wengert" | "wengert-compiled"} Ours */
 
 /** @param {Context} context @param {Ours} [who] */
-const ours = ({ unit, figures }, who) => (who === undefined ? best(unit, figures, isOurs)?.figure : figures[who]) ?? null;
+const ours = ({ unit, figures }, who) => (who === undefined ? best(unit, figures, isCompared)?.figure : figures[who]) ?? null;
 
 const subject = (/** @type {Ours | undefined} */ who) => (who === "wengert-compiled" ? "compiled " : who === "wengert" ? "eager " : "");
 
@@ -125,6 +125,13 @@ export const targets = {
       };
       const [mine, other] = [share(context.figures), share(context.others[name] ?? {})];
       return mine === null || other === null ? null : mine / other;
+    }),
+
+  /** So many times as fast on two threads as on one. @param {number} times */
+  timesOneThread: (times) =>
+    atLeast(`${title("wengert-threads")} >= ${times} x one`, times, ({ unit, figures }) => {
+      const [mine, one] = [figures["wengert-threads"], best(unit, figures, isCompared)];
+      return mine === undefined || one === null ? null : speedup(unit, mine, one.figure);
     }),
 
   /**

@@ -39,7 +39,7 @@ const promised = {
   16: [targets.times(2, rivals)],
   64: [targets.times(1.2, rivals)],
   256: [targets.times(1.25, rivals), targets.ofLimit(0.93)],
-  512: [targets.times(1.25, rivals), targets.ofLimit(0.93)],
+  512: [targets.times(1.25, rivals), targets.ofLimit(0.93), targets.timesOneThread(1.85)],
   1024: [targets.times(1.25, rivals), targets.ofLimit(0.93)],
 };
 

@@ -3,6 +3,7 @@
 //! An operand whose neighbours are apart is copied in short blocks that stay in cache, so no kernel knows strides.
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use smallvec::SmallVec;
 
@@ -11,6 +12,7 @@ use crate::buffer::ALIGN;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::kernels::map::{FILLS, Fill, Kernel, MAX_OPERANDS, Operand, Operands};
+use crate::kernels::split::{ELEMENTS, Shared, split};
 use crate::layout::Layout;
 use crate::op::Aval;
 use crate::shape::Shape;
@@ -71,24 +73,26 @@ impl Elementwise {
 /// The value of an elementwise operation, whose kernel fits these operands and the result. Errors: `memory`.
 pub fn map(operation: &Elementwise, x: &[Array], out: Aval) -> Result<Array> {
     let y = result(x, out.shape, out.dtype)?;
-    let (to, size) = (y.address(), out.dtype.size());
-    each(out.shape, size, x, &|len, given, at| {
+    let size = out.dtype.size();
+    // SAFETY: the address of the result, where each thread writes its own elements.
+    let to = unsafe { Shared::new(y.address()) };
+    each(out.shape, size, x, &|len, given, at, _| {
         // SAFETY: `each` gives operands of `len` elements, and has as many places from `at` on in a result of this shape,
         // whose buffer is its own.
-        unsafe { (operation.kernel)(len, &operation.placed(given), to.wrapping_add(at * size)) }
+        unsafe { (operation.kernel)(len, &operation.placed(given), to.get().wrapping_add(at * size)) }
     });
     Ok(y)
 }
 
-/// What [`each`] calls: `run(len, operands, at)` for `len` elements of the result from position `at` on.
-type Run<'a> = dyn Fn(usize, &Operands, usize) + 'a;
+/// What [`each`] calls: `run(len, operands, at, thread)` for `len` elements of the result from position `at` on.
+type Run<'a> = dyn Fn(usize, &Operands, usize, usize) + Sync + 'a;
 
 const NO_OPERANDS: Operands = [Operand::ZERO; MAX_OPERANDS];
 
-/// Calls `run(len, operands, at)` over runs that together make up the row-major elements of a shape, with the inputs (at
-/// most [`MAX_OPERANDS`]) broadcast to it. What is written from `at` on may be one of the inputs. Results fill buffers of
-/// their own, with elements of at most `size` bytes: where the inputs lie like them, `len` goes on to the end of a
-/// kernel's vector, so that there is no rest.
+/// Calls `run(len, operands, at, thread)` over runs that together make up the row-major elements of a shape, with the inputs
+/// (at most [`MAX_OPERANDS`]) broadcast to it. What is written from `at` on may be one of the inputs. Results fill buffers
+/// of their own, with elements of at most `size` bytes: where the inputs lie like them, the last run goes on to the end of
+/// a kernel's vector, so that there is no rest. Threads divide the elements.
 ///
 /// One function for all kernels: they are passed by reference, so that no operation brings a copy of this loop.
 pub fn each(shape: Shape, size: usize, x: &[Array], run: &Run<'_>) {
@@ -97,23 +101,35 @@ pub fn each(shape: Shape, size: usize, x: &[Array], run: &Run<'_>) {
     if n == 0 {
         return;
     }
-    if x.iter().all(|a| plain(a, shape)) {
-        let slices = || x.iter().filter(|a| a.shape().size() == n);
+    // SAFETY: the threads read layouts and addresses, and copy elements to blocks of their own.
+    let x = unsafe { Shared::new(x) };
+    if x.get().iter().all(|a| plain(a, shape)) {
+        let slices = || x.get().iter().filter(|a| a.shape().size() == n);
         let open_ended = slices().all(|a| (a.address() as usize).is_multiple_of(ALIGN));
-        let (mut operands, mut fills) = (NO_OPERANDS, FILLS);
-        for ((operand, fill), a) in operands.iter_mut().zip(&mut fills).zip(x) {
-            let slice = a.shape().size() == n && (n > 1 || open_ended);
-            *operand = operand_of(a.address(), a.dtype.size(), slice, fill);
-        }
         let widest = slices().map(|a| a.dtype.size()).fold(size, usize::max);
-        let len = if open_ended { n.next_multiple_of(ALIGN / widest) } else { n };
-        return run(len, &operands, 0);
+        let all = if open_ended { n.next_multiple_of(ALIGN / widest) } else { n };
+        return split(all, ELEMENTS, &|range, thread| {
+            let (mut operands, mut fills) = (NO_OPERANDS, FILLS);
+            for ((operand, fill), a) in operands.iter_mut().zip(&mut fills).zip(x.get()) {
+                let slice = a.shape().size() == n && (n > 1 || open_ended);
+                let skipped = if slice { range.start * a.dtype.size() } else { 0 };
+                *operand = operand_of(a.address().wrapping_add(skipped), a.dtype.size(), slice, fill);
+            }
+            run(range.len(), &operands, range.start, thread);
+        });
     }
     let out = Layout::contiguous(shape);
-    let expanded: SmallVec<[Layout; 4]> = x.iter().map(|a| a.layout.expand(shape)).collect();
+    let expanded: SmallVec<[Layout; 4]> = x.get().iter().map(|a| a.layout.expand(shape)).collect();
     let layouts: SmallVec<[&Layout; 5]> = std::iter::once(&out).chain(&expanded).collect();
     let walk = Walk::new(&layouts);
-    if walk.len <= SHORT { short_runs(shape, x, &walk, run) } else { long_runs(x, &walk, run) }
+    split(n, ELEMENTS, &|range, thread| {
+        let run = &|len: usize, operands: &Operands, at: usize| run(len, operands, at, thread);
+        if walk.len <= SHORT {
+            short_runs(shape, x.get(), &walk, range, run)
+        } else {
+            long_runs(x.get(), &walk, range, run)
+        }
+    });
 }
 
 /// The values of `size` bytes from `start` on, or the first for all elements, which then is in `fill`.
@@ -138,11 +154,15 @@ fn base(a: &Array) -> *const u8 {
 /// Room for a block of every operand.
 type Scratch = [MaybeUninit<[u64; BLOCK]>; MAX_OPERANDS];
 
-/// Many short runs: as many as a block holds are copied together, and `run` is called for the block.
-fn short_runs(out: Shape, x: &[Array], walk: &Walk, run: &Run<'_>) {
+/// What is called for the elements of one thread: `run(len, operands, at)`.
+type OwnRun<'a> = dyn Fn(usize, &Operands, usize) + 'a;
+
+/// A range of the elements in many short runs: as many as a block holds are copied together, and `run` is called for the
+/// block.
+fn short_runs(out: Shape, x: &[Array], walk: &Walk, range: Range<usize>, run: &OwnRun<'_>) {
     let mut scratch: Scratch = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
     let (mut operands, mut fills) = (NO_OPERANDS, FILLS);
-    let (mut filled, mut done) = (0, 0);
+    let (mut filled, mut done) = (0, range.start);
     let mut flush = |filled: usize, done: usize, scratch: &mut Scratch| {
         for (k, a) in x.iter().enumerate() {
             let size = a.dtype.size();
@@ -156,8 +176,8 @@ fn short_runs(out: Shape, x: &[Array], walk: &Walk, run: &Run<'_>) {
         }
         run(filled, &operands, done);
     };
-    walk.each(|at| {
-        if filled + walk.len > BLOCK {
+    walk.each_in(range, &mut |at, len| {
+        if filled + len > BLOCK {
             flush(filled, done, &mut scratch);
             done += filled;
             filled = 0;
@@ -167,22 +187,23 @@ fn short_runs(out: Shape, x: &[Array], walk: &Walk, run: &Run<'_>) {
             let block = scratch[k].as_mut_ptr().cast::<u8>().wrapping_add(filled * size);
             // SAFETY: the walk stays inside the layouts, which stay inside their buffers; a block has room for BLOCK
             // elements of the widest type.
-            unsafe { gather(base(a), at[k + 1], walk.steps[k + 1], size, walk.len, block) };
+            unsafe { gather(base(a), at[k + 1], walk.steps[k + 1], size, len, block) };
         }
-        filled += walk.len;
+        filled += len;
     });
     flush(filled, done, &mut scratch);
 }
 
-/// Long runs: `run` is called for each; where neighbours are apart, for one block of copies after the other.
-fn long_runs(x: &[Array], walk: &Walk, run: &Run<'_>) {
+/// A range of the elements in long runs: `run` is called for each; where neighbours are apart, for one block of copies
+/// after the other.
+fn long_runs(x: &[Array], walk: &Walk, range: Range<usize>, run: &OwnRun<'_>) {
     let mut scratch: Scratch = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
     let (mut operands, mut fills) = (NO_OPERANDS, FILLS);
     let strided = walk.steps[1..=x.len()].iter().any(|&step| step != 0 && step != 1);
-    walk.each(|at| {
+    walk.each_in(range, &mut |at, all| {
         let mut done = 0;
-        while done < walk.len {
-            let len = if strided { BLOCK.min(walk.len - done) } else { walk.len };
+        while done < all {
+            let len = if strided { BLOCK.min(all - done) } else { all };
             for (k, a) in x.iter().enumerate() {
                 let (size, step) = (a.dtype.size(), walk.steps[k + 1]);
                 let first = at[k + 1].wrapping_add_signed(step * done as isize);

@@ -6,6 +6,7 @@ use crate::array::Array;
 use crate::dtype::Elem;
 use crate::error::Result;
 use crate::kernels::reduce::{self, Reducer};
+use crate::kernels::split::{ELEMENTS, Shared, split};
 use crate::layout::Layout;
 use crate::op::Aval;
 use crate::shape::{AxisSet, MAX_DIMS};
@@ -30,22 +31,31 @@ pub fn reduce<R: Reducer<T>, T: Elem>(x: &Array, axes: AxisSet, out: Aval) -> Re
     }
     let (kept, reduced) = (dense.layout.permute(&kept), dense.layout.permute(&reduced));
     let (count, step) = Walk::new(&[&reduced]).single().unwrap_or((0, 0));
-    let values = dense.buffer::<T>().as_ptr();
     let to = Layout::contiguous(kept.shape);
     let walk = Walk::new(&[&to, &kept]);
     Array::build::<T>(out.shape, |out| {
-        walk.each(|at| {
-            let out = &mut out[at[0]..][..walk.len];
+        // SAFETY: each thread writes its own elements of the result.
+        let shared = unsafe { Shared::new((dense.buffer::<T>().as_ptr(), out.as_mut_ptr())) };
+        if out.len() == 1 {
             // SAFETY: positions of `kept` and `reduced` together are positions of x, inside its buffer.
-            unsafe {
-                if walk.steps[1] == 1 && walk.len > 1 {
-                    return reduce::fold_rows::<R, T>(out, values.wrapping_add(at[1]), count, step);
+            let one = |at: usize| unsafe { reduce::fold_by_all::<R, T>(shared.get().0.wrapping_add(at), step, count) };
+            return walk.each(|at| out[0] = one(at[1]));
+        }
+        split(out.len(), ELEMENTS.div_ceil(count.max(1)).next_multiple_of(reduce::NEIGHBOURS), &|range, _| {
+            walk.each_in(range, &mut |at, len| {
+                let (values, out) = shared.get();
+                // SAFETY: as above; the range of the result is this thread's.
+                unsafe {
+                    let out = std::slice::from_raw_parts_mut(out.wrapping_add(at[0]), len);
+                    if walk.steps[1] == 1 && walk.len > 1 {
+                        return reduce::fold_rows::<R, T>(out, values.wrapping_add(at[1]), count, step);
+                    }
+                    for (i, out) in out.iter_mut().enumerate() {
+                        let first = at[1].wrapping_add_signed(walk.steps[1] * i as isize);
+                        *out = reduce::fold_strided::<R, T>(values.wrapping_add(first), step, count);
+                    }
                 }
-                for (i, out) in out.iter_mut().enumerate() {
-                    let first = at[1].wrapping_add_signed(walk.steps[1] * i as isize);
-                    *out = reduce::fold_strided::<R, T>(values.wrapping_add(first), step, count);
-                }
-            }
+            });
         });
     })
 }

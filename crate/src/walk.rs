@@ -3,6 +3,8 @@
 //! Dimensions that lie as one in every layout are merged first. What is left inside is a run: a length and, for each
 //! layout, a distance between neighbours (1 for a slice, 0 for a repeated value, anything for the rest).
 
+use std::ops::Range;
+
 use crate::layout::Layout;
 use crate::shape::MAX_DIMS;
 
@@ -77,20 +79,50 @@ impl Walk {
         (self.outer == 0).then_some((self.len, self.steps[0]))
     }
 
+    /// Elements of the shape.
+    pub fn size(&self) -> usize {
+        self.dims[..self.outer].iter().product::<usize>() * self.len
+    }
+
     /// Calls `f` with the positions at which each run starts, in row-major order of the shape.
     pub fn each(&self, mut f: impl FnMut(&Offsets)) {
-        if self.len == 0 {
+        self.each_in(0..self.size(), &mut |at, _| f(at));
+    }
+
+    /// Calls `f(positions, length)` for the runs, or parts of runs, that make up a range of the row-major elements.
+    ///
+    /// One function for all, so that no operation brings a copy of this loop.
+    pub fn each_in(&self, range: Range<usize>, f: &mut dyn FnMut(&Offsets, usize)) {
+        let (mut at, mut index) = (self.start, [0usize; MAX_DIMS]);
+        let (mut left, mut skip) = (range.len(), 0);
+        if left == 0 {
             return;
         }
-        let mut at = self.start;
-        let mut index = [0usize; MAX_DIMS];
+        if range.start > 0 {
+            let mut runs = range.start / self.len;
+            skip = range.start % self.len;
+            for axis in (0..self.outer).rev() {
+                index[axis] = runs % self.dims[axis];
+                runs /= self.dims[axis];
+                self.shift(&mut at, axis, index[axis] as isize);
+            }
+        }
         loop {
-            f(&at);
+            let len = left.min(self.len - skip);
+            if skip == 0 {
+                f(&at, len);
+            } else {
+                let mut inside = at;
+                self.shift(&mut inside, self.outer, skip as isize);
+                f(&inside, len);
+                skip = 0;
+            }
+            left -= len;
+            if left == 0 {
+                return;
+            }
             let mut axis = self.outer;
-            loop {
-                if axis == 0 {
-                    return;
-                }
+            while axis > 0 {
                 axis -= 1;
                 index[axis] += 1;
                 if index[axis] < self.dims[axis] {
@@ -138,6 +170,24 @@ mod tests {
         assert_eq!(positions(&[&out, &flipped], 1), [4, 5, 2, 3, 0, 1]);
         let row = Layout::contiguous(Shape::of(&[2])).expand(Shape::of(&[3, 2]));
         assert_eq!(positions(&[&out, &row], 1), [0, 1, 0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn any_range_of_the_elements_can_be_visited() {
+        let x = Layout::contiguous(Shape::of(&[4, 2, 3])).permute(&[2, 0, 1]);
+        let out = Layout::contiguous(x.shape);
+        let all = positions(&[&out, &x], 1);
+        let walk = Walk::new(&[&out, &x]);
+        assert_eq!(walk.size(), all.len());
+        for start in 0..=all.len() {
+            for end in start..=all.len() {
+                let mut seen = Vec::new();
+                walk.each_in(start..end, &mut |at, len| {
+                    seen.extend((0..len).map(|i| at[1].wrapping_add_signed(walk.steps[1] * i as isize)));
+                });
+                assert_eq!(seen, all[start..end], "{start}..{end}");
+            }
+        }
     }
 
     #[test]

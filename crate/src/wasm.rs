@@ -15,6 +15,7 @@ use crate::call;
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::graph;
+use crate::kernels::{gemm, split};
 use crate::ops::custom::Rule;
 use crate::plan::Plan;
 use crate::shape::Shape;
@@ -25,6 +26,7 @@ thread_local! {
     static TAPE: Tape = const { Tape::new() };
     static SCRATCH: RefCell<Vec<f64>> = const { RefCell::new(Vec::new()) };
     static PLANS: RefCell<Vec<Option<Plan>>> = const { RefCell::new(Vec::new()) };
+    static TEXT: RefCell<String> = const { RefCell::new(String::new()) };
     static ERROR: Cell<Option<Error>> = const { Cell::new(None) };
 }
 
@@ -66,6 +68,17 @@ fn write_scratch(values: impl IntoIterator<Item = f64>) {
             }
         }
     });
+}
+
+/// Hands over a text, until the next one: its address and its length in bytes of UTF-8 go to the scratch area.
+fn tell(text: String) {
+    TEXT.set(text);
+    write_scratch(TEXT.with_borrow(|text| [text.as_ptr() as usize as f64, text.len() as f64]));
+}
+
+/// The text that was handed over last, for native programs.
+pub fn told() -> String {
+    TEXT.with_borrow(Clone::clone)
 }
 
 /// The nodes whose handles stand in the scratch area.
@@ -385,10 +398,11 @@ pub fn replay(plan: u32, n: u32) -> u32 {
     })
 }
 
-/// A plan as JSON, see [`crate::plan::Plan::to_json`]; "" when there is none of this number.
+/// Tells a plan as JSON, see [`crate::plan::Plan::to_json`]; "" when there is none of this number.
 #[wasm_bindgen]
-pub fn plan(plan: u32) -> String {
-    PLANS.with_borrow(|plans| plans.get(slot(plan)).and_then(Option::as_ref).map(Plan::to_json)).unwrap_or_default()
+pub fn plan(plan: u32) {
+    let json = PLANS.with_borrow(|plans| plans.get(slot(plan)).and_then(Option::as_ref).map(Plan::to_json));
+    tell(json.unwrap_or_default());
 }
 
 /// Frees a plan.
@@ -443,22 +457,40 @@ pub fn set(h: f64, what: u32, value: f64) -> u32 {
 
 #[wasm_bindgen]
 extern "C" {
-    /// The host's side of hooks.
+    /// The host's side of hooks, and of threads.
     pub type Host;
     /// The handle of the gradient that goes on from a node with this handle; 0 when the hook threw. Takes both handles.
     #[wasm_bindgen(method)]
     fn hook(this: &Host, node: f64, gradient: f64) -> f64;
+    /// Calls [`part`] for every number below this, on all threads; returns when all have been done.
+    #[wasm_bindgen(method)]
+    fn divide(this: &Host, parts: u32);
 }
 
-/// Says who runs hooks.
+/// Says who runs hooks, and parts of kernels if there are several threads, the calling one included.
 #[wasm_bindgen]
-pub fn connect(host: Host) {
+pub fn connect(host: Host, threads: u32) {
+    let host = Rc::new(host);
+    let workers = host.clone();
+    split::connect(threads as usize, Rc::new(move |parts| workers.divide(parts as u32)));
     TAPE.with(|tape| {
         tape.set_hook(Rc::new(move |tape, handle, g| {
             let made = host.hook(handle, tape.handle(g));
             tape.lookup(made).ok_or_else(|| Error::new(Code::Gradient, "backward", "a hook threw"))
         }));
     });
+}
+
+/// Does a part of the work of a kernel on the thread with this number; called by threads while the first one waits.
+#[wasm_bindgen]
+pub fn part(number: u32, thread: u32) {
+    split::part(number as usize, thread as usize);
+}
+
+/// Lets what the host gave for imports from `relaxed` compute matrix products.
+#[wasm_bindgen]
+pub fn relax() {
+    gemm::relax();
 }
 
 /// Begins (1) or ends (0) to look for the first NaN or infinity; the handle of the result at fault, 0 when there is none.
@@ -493,14 +525,14 @@ pub fn reset_peak() {
     buffer::reset_peak();
 }
 
-/// The nodes and edges that made a tensor, as JSON; "" when refused.
+/// Tells the nodes and edges that made a tensor, as JSON; "" when refused.
 #[wasm_bindgen]
-pub fn graph(h: f64) -> String {
-    run(|tape| graph::to_json(tape, node(tape, h, "graph", 0)?))
+pub fn graph(h: f64) {
+    tell(run(|tape| graph::to_json(tape, node(tape, h, "graph", 0)?)));
 }
 
-/// The last refusal as JSON `{code, op, message, shapes, dtypes}`, and forgets it; "" when there was none.
+/// Tells the last refusal as JSON `{code, op, message, shapes, dtypes}`, and forgets it; "" when there was none.
 #[wasm_bindgen]
-pub fn error() -> String {
-    ERROR.take().map_or_else(String::new, |e| e.to_json())
+pub fn error() {
+    tell(ERROR.take().map_or_else(String::new, |e| e.to_json()));
 }

@@ -1,4 +1,4 @@
-// The packed package in headless Chromium: a plain module page, Vite's development server and build, Web Workers.
+// The packed package in headless Chromium: a plain module page, Vite's development server and build, Web Workers, threads.
 import { accessSync, constants } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -41,6 +41,12 @@ if (executablePath === "") {
 /** What the pages of the fixtures compute. */
 const gradient = [2, 4, 6];
 
+/** What lets a page share memory among threads. */
+const isolation = {
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-embedder-policy": "require-corp",
+};
+
 describe.skipIf(executablePath === "")("Chromium", () => {
   let installed: Installation;
   let browser: Browser;
@@ -57,14 +63,14 @@ describe.skipIf(executablePath === "")("Chromium", () => {
   });
 
   /** Serves a folder on the loopback address; `wasm` is the MIME type of wasm files, or null where they are lost. */
-  async function serve(folder: string, wasm: string | null = "application/wasm"): Promise<string> {
+  async function serve(folder: string, wasm: string | null = "application/wasm", headers = {}): Promise<string> {
     const types = new Map([[".html", "text/html"], [".js", "text/javascript"], [".wasm", wasm]]);
     const server = createServer((request, response) => {
       const path = new URL(request.url ?? "/", "http://localhost").pathname;
       const type = types.get(extname(path)) ?? null;
       const contents = type === null ? Promise.reject(new Error("lost")) : readFile(join(folder, path));
       contents.then(
-        (body) => response.writeHead(200, { "content-type": type ?? "" }).end(body),
+        (body) => response.writeHead(200, { "content-type": type ?? "", ...headers }).end(body),
         () => response.writeHead(404).end(),
       );
     });
@@ -110,22 +116,36 @@ describe.skipIf(executablePath === "")("Chromium", () => {
     expect(await visit(`${url}/inline.html`, "page")).toEqual([gradient]);
   });
 
+  it.each(["index", "inline"])("has threads and relaxed SIMD in a page that may share memory: %s", async (entry) => {
+    const url = await serve(installed.folder, "application/wasm", isolation);
+    expect(await visit(`${url}/threads.html?entry=${entry}`, "page")).toEqual([[{ threads: 2, relaxed: true }, 512]]);
+  });
+
+  it("says which headers a page lacks for threads, and goes on without", async () => {
+    const url = await serve(installed.folder);
+    const sentence =
+      "init: threads need shared memory, which this page may not use; serve it with the headers " +
+      "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp";
+    expect(await visit(`${url}/threads.html?entry=index`, "page")).toEqual([[sentence, 512]]);
+  });
+
   // The Vite fixture takes a step of SGD too: a sub-path shares the Tensor class and the core.
   const step = [-1, -2, -3];
+  const left = ["threads", "page", "worker", "optim"];
 
-  it("computes a gradient in a Vite build, a Worker and a sub-path included", async () => {
+  it("computes a gradient in a Vite build, a Worker, threads and a sub-path included", async () => {
     const root = join(installed.folder, "vite");
     await vite.build({ root, logLevel: "error", worker: { format: "es" } });
-    const url = await serve(join(root, "dist"));
-    expect(await visit(`${url}/index.html`, "page", "worker", "optim")).toEqual([gradient, gradient, step]);
+    const url = await serve(join(root, "dist"), "application/wasm", isolation);
+    expect(await visit(`${url}/index.html`, ...left)).toEqual([[2, 512], gradient, gradient, step]);
   });
 
   it("computes a gradient under Vite's development server", async () => {
     const root = join(installed.folder, "vite");
-    const server = await vite.createServer({ root, logLevel: "error", server: { host: "127.0.0.1" } });
+    const server = await vite.createServer({ root, logLevel: "error", server: { host: "127.0.0.1", headers: isolation } });
     closing.push(() => server.close());
     await server.listen();
     const url = server.resolvedUrls?.local[0] ?? "";
-    expect(await visit(url, "page", "worker", "optim")).toEqual([gradient, gradient, step]);
+    expect(await visit(url, ...left)).toEqual([[2, 512], gradient, gradient, step]);
   });
 });

@@ -26,6 +26,10 @@ describe.each([20, 24] as const)("Node %i", (major) => {
     expect(JSON.parse(run(program, [file], installed.folder))).toEqual([2, 4, 6]);
   });
 
+  it.each(["threads.mjs", "threads.cjs"])("has threads by %s", (file) => {
+    expect(JSON.parse(run(program, [file], installed.folder))).toEqual([2, 512, [2, 4, 6]]);
+  });
+
   it("has one core and one Tensor class for import, require and all sub-paths", () => {
     expect(JSON.parse(run(program, ["both.mjs"], installed.folder))).toEqual({
       class: true,

@@ -18,7 +18,9 @@ mod steps;
 mod tests;
 
 use super::copy::square::Square;
-use core::ops::{Add, Mul};
+use super::split::{self, Shared, split};
+use core::ops::{Add, Mul, Range};
+use core::sync::atomic::{AtomicBool, Ordering};
 use pack::pack_panels;
 pub use steps::Steps;
 use steps::neighbours;
@@ -39,6 +41,9 @@ const NARROW_M: usize = 2;
 /// Most rows of A for which a B that does not lie by strides is read in place where whole vectors can be: a panel is used
 /// too seldom for packing to pay.
 const ROWS_M: usize = 32;
+/// Products of two elements that are worth a thread's while: some microseconds.
+pub const PRODUCTS: usize = 1 << 18;
+
 /// Vectors of an operand that is small: 40 KiB.
 const SMALL: usize = 2560;
 /// The deepest block of k of any type.
@@ -103,18 +108,41 @@ pub trait GemmElem: Square + Add<Output = Self> + Mul<Output = Self> {
     /// Most products that are added in one chain before their sum is added to C: panels of A and B of this depth stay
     /// in the first-level cache together.
     const DEPTH: usize;
-    /// The product of matrices that are not empty: [`gemm`] with the width of its vectors known.
+    /// `sums[l] + factor · columns[l]`, in place. The one thing that differs with relaxed SIMD: there the machine may round
+    /// once.
+    fn add_products<const L: usize>(sums: &mut [Self; L], factor: Self, columns: &[Self; L]);
+    /// Computes a part of a product.
     ///
     /// # Safety
-    /// As [`gemm`]; m, k and n are not 0.
-    unsafe fn product(
-        dims: [usize; 3],
-        a: Operand<Self>,
-        b: Operand<Self>,
-        c: Target<Self>,
-        accumulate: bool,
-        pack: *mut Self,
-    );
+    /// As [`gemm`]; the part ends inside C, and the workspace is for one thread.
+    unsafe fn run(task: &Task<'_, Self>);
+    /// The same by the build with relaxed SIMD, which the host has beside this one.
+    ///
+    /// # Safety
+    /// As [`GemmElem::run`].
+    unsafe fn run_relaxed(task: &Task<'_, Self>);
+}
+
+/// Some rows and columns of a product of matrices that are not empty. The build with relaxed SIMD reads it too.
+#[derive(Clone, Debug)]
+pub struct Task<'a, T> {
+    /// The rows and the columns; they begin at multiples of the tile's.
+    part: [Range<usize>; 2],
+    /// m, k and n of the whole product.
+    dims: [usize; 3],
+    a: Operand<'a, T>,
+    b: Operand<'a, T>,
+    c: Target<'a, T>,
+    accumulate: bool,
+    pack: *mut T,
+}
+
+/// Whether the build with relaxed SIMD computes products.
+static RELAXED: AtomicBool = AtomicBool::new(false);
+
+/// Lets the build with relaxed SIMD compute products from now on; the host has one.
+pub fn relax() {
+    RELAXED.store(true, Ordering::Relaxed);
 }
 
 /// A strip of C, as wide as the register tile and up to a block high:
@@ -179,9 +207,7 @@ unsafe fn run_strip<T: GemmElem, const V: usize, const L: usize, const PACKED: b
                 // SAFETY: as above.
                 let factor = unsafe { *a[r] };
                 for v in 0..V {
-                    for l in 0..L {
-                        sums[r][v][l] = sums[r][v][l] + factor * columns[v][l];
-                    }
+                    T::add_products(&mut sums[r][v], factor, &columns[v]);
                 }
                 a[r] = a[r].wrapping_offset(step);
             }
@@ -252,8 +278,19 @@ unsafe fn store_part<T: GemmElem>(sums: &[T], to: *mut T, rows: usize, strip: &S
     }
 }
 
+/// Whether [`gemm`] divides a product of these sizes among threads.
+pub fn divides([m, k, n]: [usize; 3]) -> bool {
+    split::threads() > 1 && m.saturating_mul(k).saturating_mul(n) >= 2 * PRODUCTS
+}
+
 /// Elements of workspace that [`gemm`] needs for a product of these sizes; `even` when the operands lie by strides.
-pub fn pack_len<T: GemmElem>([m, k, n]: [usize; 3], even: bool) -> usize {
+pub fn pack_len<T: GemmElem>(dims: [usize; 3], even: bool) -> usize {
+    let threads = if divides(dims) { split::threads() } else { 1 };
+    threads * own_pack_len::<T>(dims, even)
+}
+
+/// Elements of workspace for one thread.
+fn own_pack_len<T: GemmElem>([m, k, n]: [usize; 3], even: bool) -> usize {
     if even && (m <= 1 || n <= 1) || k == 0 {
         return 0;
     }
@@ -296,16 +333,49 @@ pub unsafe fn gemm<T: GemmElem>(
     // Tiles write vectors along C's rows; a product with one row is a product with one column, seen from the other
     // side.
     let flip = c.col.as_even().filter(|&col| n > 1 && (m == 1 || (col != 1 && c.row == 1)));
-    // SAFETY: what the caller vouches for; the transposed product reads and writes the same elements.
-    unsafe {
-        match flip {
-            Some(row) => {
-                let c = Matrix { data: c.data, row, col: Steps::even(c.row) };
-                T::product([n, k, m], b.transposed(), a.transposed(), c, accumulate, pack.as_mut_ptr());
-            }
-            None => T::product(dims, a, b, c, accumulate, pack.as_mut_ptr()),
-        }
+    let own = own_pack_len::<T>(dims, a.as_even().is_some() && b.as_even().is_some());
+    if let Some(row) = flip {
+        let (a, b, c) = (b.transposed(), a.transposed(), Matrix { data: c.data, row, col: Steps::even(c.row) });
+        // SAFETY: what the caller vouches for; the transposed product reads and writes the same elements.
+        return unsafe { by_threads([n, k, m], a, b, c, accumulate, pack, own) };
     }
+    // SAFETY: what the caller vouches for.
+    unsafe { by_threads(dims, a, b, c, accumulate, pack, own) }
+}
+
+/// [`gemm`] by parts: some columns of C or some of its rows, whichever there are more of. Each thread has `own` elements of
+/// the workspace.
+///
+/// # Safety
+/// As [`gemm`]; m, k and n are not 0.
+unsafe fn by_threads<T: GemmElem>(
+    [m, k, n]: [usize; 3],
+    a: Operand<T>,
+    b: Operand<T>,
+    c: Target<T>,
+    accumulate: bool,
+    pack: &mut [T],
+    own: usize,
+) {
+    let columns = n >= m;
+    let units = if columns { n } else { m };
+    // Every part packs the operand that is not divided.
+    let [a_in_place, b_in_place] = in_place([m, k, n], a.as_even(), b.as_even());
+    let again = if columns { a_in_place.is_none() } else { b_in_place.is_none() };
+    let few = if again { units.div_ceil(split::threads()).next_multiple_of(BLOCK_M / 4) } else { BLOCK_M };
+    let each = k.saturating_mul(if columns { m } else { n });
+    let worth = PRODUCTS.div_ceil(each).next_multiple_of(TILE_V * T::LANES);
+    let least = if divides([m, k, n]) { few.max(worth) } else { units };
+    let run = if RELAXED.load(Ordering::Relaxed) { T::run_relaxed } else { T::run };
+    // SAFETY: operands are read; each thread writes its own elements of C and has a workspace of its own.
+    let shared = unsafe { Shared::new((a, b, c, pack.as_mut_ptr())) };
+    split(units, least, &|range, thread| {
+        let (a, b, c, pack) = shared.get();
+        let part = if columns { [0..m, range] } else { [range, 0..n] };
+        let task = Task { part, dims: [m, k, n], a, b, c, accumulate, pack: pack.wrapping_add(thread * own) };
+        // SAFETY: what the caller vouches for; `least` is a multiple of the tile's rows and columns.
+        unsafe { run(&task) };
+    });
 }
 
 /// The blocks of k: how many products each sum takes before it is added to C. All are equal but the last, and depend
@@ -314,36 +384,29 @@ fn block_depth<T: GemmElem>(k: usize) -> usize {
     k.div_ceil(k.div_ceil(T::DEPTH).max(1)).max(1)
 }
 
-/// [`gemm`] for vectors of `L` lanes.
+/// [`GemmElem::run`] for vectors of `L` lanes.
 ///
 /// # Safety
-/// As [`gemm`]; m, k and n are not 0.
-unsafe fn product<T: GemmElem, const L: usize>(
-    [m, k, n]: [usize; 3],
-    a: Operand<T>,
-    b: Operand<T>,
-    c: Target<T>,
-    accumulate: bool,
-    pack: *mut T,
-) {
+/// As there.
+unsafe fn product<T: GemmElem, const L: usize>(task: &Task<T>) {
+    let &Task { part: [ref rows, ref columns], dims: [m, k, n], a, b, c, accumulate, pack } = task;
     let (a_even, b_even) = (a.as_even(), b.as_even());
     if let (1, Some(a), Some(b)) = (n, a_even, b_even) {
         let c = Matrix { data: c.data, row: c.row, col: 1 };
         // SAFETY: what the caller vouches for.
-        return unsafe { matvec::matvec(m, k, a, b, c, accumulate) };
+        return unsafe { matvec::matvec(rows.len(), k, a.at(rows.start, 0), b, c.at(rows.start, 0), accumulate) };
     }
     if m <= NARROW_M && b_even.is_none() && b.col.neighbours(0) >= L {
         // SAFETY: what the caller vouches for.
-        return unsafe { narrow::narrow::<T, L>([m, k, n], a, b, c, accumulate) };
+        return unsafe { narrow::narrow::<T, L>([m, k], columns, a, b, c, accumulate) };
     }
     let width = TILE_V * L;
     let depth = block_depth::<T>(k);
-    let a_in_place = a_even.filter(|&a| b_even.is_some() && reads_a_in_place([m, k, n], a));
-    let b_in_place = b_even.filter(|&b| reads_b_in_place([m, k, n], b));
+    let [a_in_place, b_in_place] = in_place([m, k, n], a_even, b_even);
     let b_by_rows = b_even.is_none() && m <= ROWS_M;
     let block_n = if a_in_place.is_some() { BLOCK_N } else { BLOCK_N_WIDE };
-    for j0 in (0..n).step_by(block_n) {
-        let nb = block_n.min(n - j0);
+    for j0 in columns.clone().step_by(block_n) {
+        let nb = block_n.min(columns.end - j0);
         let b_columns = b_in_place.is_none().then(|| b.col.table(j0, nb));
         let c_columns = c.col.as_even().is_none().then(|| c.col.table(j0, nb));
         for p0 in (0..k).step_by(depth) {
@@ -356,8 +419,8 @@ unsafe fn product<T: GemmElem, const L: usize>(
                 // SAFETY: the workspace holds a block of B.
                 unsafe { pack_panels::<T>(b_pack, width, b.data, columns, rows, b_by_rows) };
             }
-            for i0 in (0..m).step_by(BLOCK_M) {
-                let mb = BLOCK_M.min(m - i0);
+            for i0 in rows.clone().step_by(BLOCK_M) {
+                let mb = BLOCK_M.min(rows.end - i0);
                 if a_in_place.is_none() {
                     let (rows, columns) = (a.row.table(i0, mb), a.col.table(p0, kb));
                     // SAFETY: the workspace holds a block of A after the block of B.
@@ -418,6 +481,15 @@ unsafe fn product<T: GemmElem, const L: usize>(
     }
 }
 
+/// The operands whose panels are read in place; each is given if it lies by strides.
+fn in_place<T: GemmElem>(
+    dims: [usize; 3],
+    a: Option<Matrix<*const T>>,
+    b: Option<Matrix<*const T>>,
+) -> [Option<Matrix<*const T>>; 2] {
+    [a.filter(|&a| b.is_some() && reads_a_in_place(dims, a)), b.filter(|&b| reads_b_in_place(dims, b))]
+}
+
 /// Whether panels of B are read in place: rows are vectors, and B is small enough to stay in the first-level cache, or
 /// is used by two tiles at most. A last panel that is too narrow overlaps its neighbour then, which takes a whole
 /// vector.
@@ -432,24 +504,50 @@ fn reads_a_in_place<T: GemmElem>([m, k, n]: [usize; 3], a: Matrix<*const T>) -> 
 }
 
 macro_rules! gemm_elem {
-    ($t:ty, $lanes:literal, $depth:literal) => {
+    ($t:ident, $lanes:literal, $depth:literal, $name:ident, $splat:ident, $madd:ident) => {
         impl GemmElem for $t {
             const ZERO: Self = 0.0;
             const LANES: usize = $lanes;
             const DEPTH: usize = $depth;
-            unsafe fn product(
-                dims: [usize; 3],
-                a: Operand<Self>,
-                b: Operand<Self>,
-                c: Target<Self>,
-                accumulate: bool,
-                pack: *mut Self,
-            ) {
+            #[cfg(not(target_feature = "relaxed-simd"))]
+            #[inline(always)]
+            fn add_products<const L: usize>(sums: &mut [Self; L], factor: Self, columns: &[Self; L]) {
+                for l in 0..L {
+                    sums[l] += factor * columns[l];
+                }
+            }
+            #[cfg(target_feature = "relaxed-simd")]
+            #[inline(always)]
+            fn add_products<const L: usize>(sums: &mut [Self; L], factor: Self, columns: &[Self; L]) {
+                use core::arch::wasm32::{v128, $madd, $splat};
+                const { assert!(L == $lanes) };
+                let (sums, columns) = (sums.as_mut_ptr().cast::<v128>(), columns.as_ptr().cast::<v128>());
+                // SAFETY: both are 128 bits.
+                unsafe {
+                    sums.write_unaligned($madd($splat(factor), columns.read_unaligned(), sums.read_unaligned()));
+                }
+            }
+            unsafe fn run(task: &Task<'_, Self>) {
                 // SAFETY: what the caller vouches for.
-                unsafe { product::<Self, $lanes>(dims, a, b, c, accumulate, pack) }
+                unsafe { product::<Self, $lanes>(task) }
+            }
+            #[cfg(target_arch = "wasm32")]
+            unsafe fn run_relaxed(task: &Task<'_, Self>) {
+                #[link(wasm_import_module = "relaxed")]
+                unsafe extern "C" {
+                    fn $name(task: *const core::ffi::c_void);
+                }
+                // SAFETY: what the caller vouches for. The same compiler has made both builds of this file, so they know
+                // a task by the same layout.
+                unsafe { $name((&raw const *task).cast()) }
+            }
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe fn run_relaxed(task: &Task<'_, Self>) {
+                // SAFETY: what the caller vouches for. There is one build here.
+                unsafe { Self::run(task) }
             }
         }
     };
 }
-gemm_elem!(f32, 4, 512);
-gemm_elem!(f64, 2, 256);
+gemm_elem!(f32, 4, 512, float32, f32x4_splat, f32x4_relaxed_madd);
+gemm_elem!(f64, 2, 256, float64, f64x2_splat, f64x2_relaxed_madd);

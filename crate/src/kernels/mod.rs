@@ -6,3 +6,4 @@ pub mod lanes;
 pub mod map;
 pub mod math;
 pub mod reduce;
+pub mod split;

@@ -13,6 +13,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
+use super::split::{ELEMENTS, Shared, split};
 pub use arg::{Extreme, arg, arg_rows};
 pub use rows::fold_rows;
 pub use scan::{scan, scan_rows};
@@ -25,6 +26,8 @@ const GROUP: usize = 8;
 const LEAF: usize = LANES * GROUP;
 /// Numbers in a block.
 pub const BLOCK: usize = 32 * LEAF;
+/// Results of [`fold_rows`] that are better not divided: a line of the cache.
+pub const NEIGHBOURS: usize = 16;
 
 /// A way to combine numbers of type T.
 pub trait Reducer<T> {
@@ -152,6 +155,46 @@ pub unsafe fn fold_strided<R: Reducer<T>, T: Copy>(x: *const T, step: isize, len
             *to = *x.wrapping_offset(i as isize * step);
         }
         block::<R, T>(near.get(..len).unwrap_or(&[]))
+    }
+}
+
+/// Segments of a run that is divided among threads.
+const SEGMENTS: usize = 64;
+
+/// [`fold_strided`] by all threads: they fold segments of the run, which are joined as the blocks in them are.
+///
+/// # Safety
+/// As [`fold_strided`].
+pub unsafe fn fold_by_all<R: Reducer<T>, T: Copy>(x: *const T, step: isize, len: usize) -> T {
+    // A power of two of blocks: such segments are nodes of the tree of joins.
+    let segment = (len.div_ceil(SEGMENTS).div_ceil(BLOCK) * BLOCK).max(ELEMENTS).next_power_of_two();
+    let count = len.div_ceil(segment);
+    if count <= 1 {
+        // SAFETY: the caller's promise.
+        return unsafe { fold_strided::<R, T>(x, step, len) };
+    }
+    let mut folded = [R::NEUTRAL; SEGMENTS];
+    // SAFETY: each thread writes its own segments' results.
+    let shared = unsafe { Shared::new((x, folded.as_mut_ptr())) };
+    split(count, 1, &|range, _| {
+        let (x, folded) = shared.get();
+        for k in range {
+            let from = x.wrapping_offset((k * segment) as isize * step);
+            // SAFETY: a segment of the caller's run; k < count <= SEGMENTS.
+            unsafe { *folded.add(k) = fold_strided::<R, T>(from, step, segment.min(len - k * segment)) };
+        }
+    });
+    join::<R, T>(&folded[..count])
+}
+
+/// Segments become one, as blocks do.
+fn join<R: Reducer<T>, T: Copy>(folded: &[T]) -> T {
+    match folded {
+        [one] => *one,
+        _ => {
+            let (first, second) = folded.split_at(folded.len().next_power_of_two() / 2);
+            R::combine(join::<R, T>(first), join::<R, T>(second))
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::blocks;
 use crate::call::{Operand, Sample, Spec, native, notes};
 use crate::error::{Code, Error, Result};
 use crate::kernels::gemm::{self, GemmElem, Matrix, Steps};
+use crate::kernels::split::{self, Shared, split};
 use crate::layout::Layout;
 use crate::op::{Arrays, Aval, Op, Primitive, broadcast, need_float, same_dtype};
 use crate::shape::Shape;
@@ -122,32 +123,46 @@ fn product<T: GemmElem + Elem>(a: &Array, b: &Array, y: &Array, accumulate: bool
     let leading = shape.ndim() - 2;
     let (m, n) = (shape[leading], shape[leading + 1]);
     let k = a.shape()[a.shape().ndim() - 1];
-    let mut pack = Array::new(Shape::of(&[gemm::pack_len::<T>([m, k, n], true)]), T::DTYPE)?;
     // The strides of the matrices, and the layouts of their first elements over the leading dimensions.
-    let split = |x: &Array| -> ((isize, isize), Layout) {
+    let parts = |x: &Array| -> ((isize, isize), Layout) {
         let own = x.shape().ndim() - 2;
         let strides = (x.layout.strides()[own], x.layout.strides()[own + 1]);
         let order: SmallVec<[usize; 8]> = (0..own).collect();
         (strides, x.layout.permute(&order).expand(Shape::of(&shape[..leading])))
     };
-    let ((a_strides, a_batch), (b_strides, b_batch), (y_strides, y_batch)) = (split(a), split(b), split(y));
+    let ((a_strides, a_batch), (b_strides, b_batch), (y_strides, y_batch)) = (parts(a), parts(b), parts(y));
     let walk = Walk::new(&[&y_batch, &a_batch, &b_batch]);
     let (from_a, from_b) = (a.buffer::<T>().as_ptr(), b.buffer::<T>().as_ptr());
-    let to: *mut T = y.address().cast();
+    let (to, offset): (*mut T, usize) = (y.address().cast(), y.layout.offset);
     let matrix = |data: *const T, at: usize, step: isize, i: usize, strides: (isize, isize)| Matrix {
         data: data.wrapping_add(at).wrapping_offset(step * i as isize),
         row: Steps::even(strides.0),
         col: Steps::even(strides.1),
     };
-    walk.each(|at| {
-        for i in 0..walk.len {
-            let a = matrix(from_a, at[1], walk.steps[1], i, a_strides);
-            let b = matrix(from_b, at[2], walk.steps[2], i, b_strides);
-            let data = to.wrapping_add(at[0] - y.layout.offset).wrapping_offset(walk.steps[0] * i as isize);
-            let c = Matrix { data, row: y_strides.0, col: Steps::even(y_strides.1) };
-            // SAFETY: the layouts lie in their buffers; y's buffer has one owner and is none of the inputs'.
-            unsafe { gemm::gemm::<T>([m, k, n], a, b, c, accumulate, pack.values_mut::<T>()) };
-        }
+    // Products that are divided by themselves go one after the other; of others, each thread takes some.
+    let (own, products) = (gemm::pack_len::<T>([m, k, n], true), m.saturating_mul(k).saturating_mul(n));
+    let alone = gemm::divides([m, k, n]);
+    let (least, packs) =
+        if alone { (walk.size(), 1) } else { (gemm::PRODUCTS.div_ceil(products.max(1)), split::threads()) };
+    let mut pack = Array::new(Shape::of(&[packs * own]), T::DTYPE)?;
+    // SAFETY: each thread writes its own matrices of y, and has a workspace of its own.
+    let shared = unsafe { Shared::new((from_a, from_b, to, pack.values_mut::<T>().as_mut_ptr())) };
+    split(walk.size(), least, &|range, thread| {
+        let (from_a, from_b, to, pack) = shared.get();
+        walk.each_in(range, &mut |at, len| {
+            for i in 0..len {
+                let a = matrix(from_a, at[1], walk.steps[1], i, a_strides);
+                let b = matrix(from_b, at[2], walk.steps[2], i, b_strides);
+                let data = to.wrapping_add(at[0] - offset).wrapping_offset(walk.steps[0] * i as isize);
+                let c = Matrix { data, row: y_strides.0, col: Steps::even(y_strides.1) };
+                // SAFETY: the layouts lie in their buffers; y's buffer has one owner and is none of the inputs'. The
+                // thread's workspace has room for a product.
+                unsafe {
+                    let pack = std::slice::from_raw_parts_mut(pack.wrapping_add(thread * own), own);
+                    gemm::gemm::<T>([m, k, n], a, b, c, accumulate, pack);
+                }
+            }
+        });
     });
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::buffer::Buffer;
 use crate::error::Result;
 use crate::kernels::map::{Kernel, MAX_OPERANDS, MAX_WIDTH as VECTOR, Operand, Operands, PAD};
 use crate::kernels::reduce::RunFold;
+use crate::kernels::split::{self, Shared};
 use crate::op::Aval;
 use crate::shape::Shape;
 
@@ -49,7 +50,7 @@ pub(super) struct Operation {
     pub output: Option<usize>,
 }
 
-/// A place that kernels read from and write to. Numbers go through the inputs, the results, the constants, zeros, and the
+/// A place that kernels read from and write to. Numbers go through the inputs, the results, zeros, the constants, and the
 /// blocks between operations.
 type Cell = usize;
 
@@ -75,12 +76,14 @@ pub(super) struct Fused {
     instructions: Vec<Instruction>,
     inputs: Vec<Aval>,
     outputs: Vec<Output>,
-    /// The constants, the zeros and the blocks: those that are the same in each run.
+    /// The constants and the blocks, which are in `scratch`: those of the first thread.
     own_cells: Vec<Operand>,
     /// Elements in a block.
     block: usize,
     /// Where the input's and the result's ends are, one vector each, for what does not fill a vector.
     ends: usize,
+    /// Bytes of the scratch area of one thread; all threads have one.
+    area: usize,
     scratch: Buffer,
 }
 
@@ -138,10 +141,10 @@ impl Fused {
         let constants: Vec<&Array> =
             program.iter().flat_map(|operation| &operation.sources).filter_map(constant).collect();
         let fixed = inputs.len() + results;
-        let zeros = fixed + constants.len();
-        let first_block = zeros + 1;
+        let (zeros, first_constant) = (fixed, fixed + 1);
+        let first_block = first_constant + constants.len();
         let (input_ends, value_ends) = last_reads(inputs.len(), program);
-        let mut next_constant = fixed..;
+        let mut next_constant = first_constant..;
         let mut blocks = Blocks::default();
         // The cell of each value.
         let mut cells: Vec<Cell> = Vec::with_capacity(program.len());
@@ -197,15 +200,17 @@ impl Fused {
                 start
             })
             .collect();
-        let scratch = Buffer::new(bytes)?;
+        let scratch = Buffer::new(bytes * split::threads())?;
         let place = |at: usize| scratch.start().wrapping_add(at);
-        for (k, constant) in constants.iter().enumerate() {
-            // SAFETY: the area begins with room for each constant.
-            unsafe { Operand::repeated(constant.address(), constant.dtype.size(), place(PAD * k)) };
+        for area in (0..scratch.bytes()).step_by(bytes.max(1)) {
+            for (k, constant) in constants.iter().enumerate() {
+                // SAFETY: the area begins with room for each constant.
+                unsafe { Operand::repeated(constant.address(), constant.dtype.size(), place(area + PAD * k)) };
+            }
         }
         let known = (0..constants.len()).map(|k| Operand::vector(place(PAD * k)));
         let between = starts.iter().zip(&blocks.sizes).map(|(&at, &size)| Operand::slice(place(at), size));
-        let own_cells = known.chain([Operand::ZERO]).chain(between).collect();
+        let own_cells = known.chain(between).collect();
         Ok(Fused {
             shape,
             instructions,
@@ -214,6 +219,7 @@ impl Fused {
             own_cells,
             block,
             ends,
+            area: bytes,
             scratch,
         })
     }
@@ -227,50 +233,55 @@ impl Fused {
         let results: SmallVec<[Array; 1]> = results.collect::<Result<_>>()?;
         // Scalars stand for all elements; the others are walked over.
         let walked: SmallVec<[Array; 4]> = x.iter().filter(|a| a.shape().size() != 1).cloned().collect();
-        let cells = self.cells(x, &results);
+        let mut cells: SmallVec<[Cells; 1]> = (0..split::threads()).map(|k| self.cells(x, &results, k)).collect();
         let size = results.iter().map(|y| y.dtype.size()).max().unwrap_or(1);
-        blocks::each(self.shape, size, &walked, &|len, given, at| self.pass(len, given, at, cells.clone()));
+        let starts: SmallVec<[*mut u8; 4]> = results.iter().map(Array::address).collect();
+        // SAFETY: each thread has cells and a scratch area of its own, and writes its own elements of the results.
+        let shared = unsafe { Shared::new((self, cells.as_mut_ptr(), starts.as_slice())) };
+        blocks::each(self.shape, size, &walked, &|len, given, at, thread| {
+            let (unit, cells, starts) = shared.get();
+            // SAFETY: `thread` is below the number of threads.
+            unit.pass(len, given, starts, at, unsafe { &mut *cells.add(thread) });
+        });
         Ok(results)
     }
 
-    /// The cells with the scalars among the inputs, and the results from their start.
-    fn cells(&self, x: &[Array], results: &[Array]) -> Cells {
-        let mut cells = Cells::new();
+    /// The cells of a thread with the scalars among the inputs.
+    fn cells(&self, x: &[Array], results: &[Array], thread: usize) -> Cells {
+        let area = thread * self.area;
+        let mut cells = Cells { operands: SmallVec::new(), ends: self.scratch.start().wrapping_add(area + self.ends) };
         for (k, a) in x.iter().enumerate() {
-            let end = self.end(k);
+            let end = cells.end(k);
             if a.shape().size() == 1 {
                 // SAFETY: an end is one vector.
                 unsafe { Operand::repeated(a.address(), a.dtype.size(), end) };
             }
-            cells.push(Operand::vector(end));
+            cells.operands.push(Operand::vector(end));
         }
-        cells.extend(results.iter().map(|y| Operand::slice(y.address(), y.dtype.size())));
-        cells.extend_from_slice(&self.own_cells);
+        cells.operands.extend(results.iter().map(|y| Operand::slice(y.address(), y.dtype.size())));
+        cells.operands.push(Operand::ZERO);
+        let apart = |cell: &Operand| Operand { start: cell.start.wrapping_add(area), ..*cell };
+        cells.operands.extend(self.own_cells.iter().map(apart));
         cells
     }
 
-    /// Where the end of an input or result is put, one vector.
-    fn end(&self, k: usize) -> *mut u8 {
-        self.scratch.start().wrapping_add(self.ends + PAD * k)
-    }
-
-    /// Computes `len` elements of the results from position `at` on.
-    fn pass(&self, len: usize, given: &Operands, at: usize, mut cells: Cells) {
+    /// Computes `len` elements of the results, which begin at `starts`, from position `at` on.
+    fn pass(&self, len: usize, given: &Operands, starts: &[*mut u8], at: usize, cells: &mut Cells) {
         let n = self.inputs.len();
         let is_walked = |k: &usize| self.inputs[*k].shape.size() != 1;
         for (k, operand) in (0..n).filter(is_walked).zip(given) {
-            cells[k] = *operand;
+            cells.operands[k] = *operand;
         }
         let fixed = n + self.outputs.len();
-        for cell in &mut cells[n..fixed] {
-            cell.start = cell.start.wrapping_add(at * cell.step);
+        for (cell, start) in cells.operands[n..fixed].iter_mut().zip(starts) {
+            cell.start = start.wrapping_add(at * cell.step);
         }
         let whole = len - len % VECTOR;
         let mut done = 0;
         while done < whole {
             let block = self.block.min(whole - done);
-            self.run_block(block, &cells);
-            for cell in &mut cells[..fixed] {
+            self.run_block(block, cells);
+            for cell in &mut cells.operands[..fixed] {
                 cell.start = cell.start.wrapping_add(block * cell.step);
             }
             done += block;
@@ -279,32 +290,46 @@ impl Fused {
             return;
         }
         // What is left fills no vector: it is copied to where it does, and the results back from there.
-        let rest = cells.clone();
-        for (k, cell) in cells[..fixed].iter_mut().enumerate().filter(|(_, cell)| cell.is_slice()) {
-            let end = self.end(k);
-            if k < n {
+        for k in 0..fixed {
+            let end = cells.end(k);
+            let cell = &mut cells.operands[k];
+            if k < n && cell.is_slice() {
                 // SAFETY: so many elements of the input are left; an end is one vector.
                 unsafe { std::ptr::copy_nonoverlapping(cell.start, end, (len - whole) * cell.step) };
             }
+            // That of a scalar is there already.
             cell.start = end;
         }
-        self.run_block(VECTOR, &cells);
-        for (k, result) in rest.iter().enumerate().take(fixed).skip(n) {
-            let bytes = (len - whole) * result.step;
+        self.run_block(VECTOR, cells);
+        for (k, start) in (n..fixed).zip(starts) {
+            let size = cells.operands[k].step;
+            let to = start.wrapping_add((at + whole) * size);
             // SAFETY: so many elements of the result are left; an end is one vector.
-            unsafe { std::ptr::copy_nonoverlapping(self.end(k), result.start.cast_mut(), bytes) };
+            unsafe { std::ptr::copy_nonoverlapping(cells.end(k), to, (len - whole) * size) };
         }
     }
 
     fn run_block(&self, len: usize, cells: &Cells) {
         for instruction in &self.instructions {
-            let operands: Operands = instruction.operands.map(|cell| cells[cell]);
+            let operands: Operands = instruction.operands.map(|cell| cells.operands[cell]);
             // SAFETY: every cell has `len` elements of the type that the kernel expects there, or one that is repeated; a
             // result begins where an operand of its size does, or is apart from all.
-            unsafe { (instruction.kernel)(len, &operands, cells[instruction.out].start.cast_mut()) };
+            unsafe { (instruction.kernel)(len, &operands, cells.operands[instruction.out].start.cast_mut()) };
         }
     }
 }
 
-/// Operands by their cells.
-type Cells = SmallVec<[Operand; 24]>;
+/// What the instructions work on, on one thread.
+struct Cells {
+    /// Operands by their cells.
+    operands: SmallVec<[Operand; 24]>,
+    /// Where the ends of inputs and results are.
+    ends: *mut u8,
+}
+
+impl Cells {
+    /// Where the end of an input or result is put, one vector.
+    fn end(&self, k: usize) -> *mut u8 {
+        self.ends.wrapping_add(PAD * k)
+    }
+}

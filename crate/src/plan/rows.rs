@@ -11,6 +11,7 @@ use crate::array::Array;
 use crate::buffer::Buffer;
 use crate::error::Result;
 use crate::kernels::map::{FILLS, Fill, MAX_OPERANDS, MAX_WIDTH, Operand, Operands, PAD};
+use crate::kernels::split::{self, ELEMENTS, Shared, split};
 use crate::layout::Layout;
 use crate::op::Aval;
 use crate::shape::Shape;
@@ -65,6 +66,8 @@ pub(super) struct Rows {
     /// The places of constants in the scratch area, and of one vector for each input that has one value for each row.
     constants: Vec<usize>,
     ones: Vec<usize>,
+    /// Bytes of the scratch area of one thread; all threads have one.
+    area: usize,
     scratch: Buffer,
 }
 
@@ -82,6 +85,14 @@ struct Pass<'a> {
     results: &'a [Array],
     first: usize,
     rows: usize,
+    /// The thread's scratch area.
+    area: *mut u8,
+}
+
+impl Pass<'_> {
+    fn at(&self, place: usize) -> *mut u8 {
+        self.area.wrapping_add(place)
+    }
 }
 
 impl Rows {
@@ -123,10 +134,18 @@ impl Rows {
             });
             instructions.push(Instruction { run: *run, operands, out, size, extent, output: *output });
         }
-        let scratch = Buffer::new(bytes)?;
-        for (&at, constant) in constants.iter().zip(known) {
-            // SAFETY: one vector of room at `at`; a constant has one value.
-            unsafe { Operand::repeated(constant.address(), constant.dtype.size(), scratch.start().wrapping_add(at)) };
+        let scratch = Buffer::new(bytes * split::threads())?;
+        for area in (0..scratch.bytes()).step_by(bytes.max(1)) {
+            for (&at, constant) in constants.iter().zip(&known) {
+                // SAFETY: one vector of room at `at`; a constant has one value.
+                unsafe {
+                    Operand::repeated(
+                        constant.address(),
+                        constant.dtype.size(),
+                        scratch.start().wrapping_add(area + at),
+                    )
+                };
+            }
         }
         let mut outputs: Vec<(usize, Aval)> = program.iter().filter_map(|o| o.output.map(|y| (y, o.aval))).collect();
         outputs.sort_unstable_by_key(|&(y, _)| y);
@@ -137,6 +156,7 @@ impl Rows {
             outputs: outputs.into_iter().map(|(_, aval)| aval).collect(),
             constants,
             ones,
+            area: bytes,
             scratch,
         })
     }
@@ -153,30 +173,35 @@ impl Rows {
         }
         let readers: SmallVec<[Reader; 4]> = dense.iter().map(|a| self.reader(a)).collect();
         let count = rows_in(self.shape);
-        for first in (0..count).step_by(ROWS) {
-            let rows = ROWS.min(count - first);
-            self.gather_ones(&readers, first, rows);
-            let pass = Pass { readers: &readers, results: &results, first, rows };
-            for instruction in &self.instructions {
-                self.run_instruction(instruction, &pass);
-                // Values of rows are made as a whole vector, which a result may have no room for.
-                if let (Some(y), Extent::One) = (instruction.output, instruction.extent) {
-                    let to = results[y].address().wrapping_add(first * instruction.size);
-                    // SAFETY: the result has these rows at this place; the instruction has made as many.
-                    unsafe { self.at(instruction.out).copy_to_nonoverlapping(to, rows * instruction.size) };
-                }
+        // SAFETY: each thread has a scratch area of its own, and writes its own rows of the results.
+        let shared = unsafe { Shared::new((self, readers.as_slice(), results.as_slice())) };
+        split(count, ELEMENTS.div_ceil(self.length().max(1)).next_multiple_of(ROWS), &|range, thread| {
+            let (unit, readers, results) = shared.get();
+            let area = unit.scratch.start().wrapping_add(thread * unit.area);
+            for first in range.clone().step_by(ROWS) {
+                unit.pass(&Pass { readers, results, first, rows: ROWS.min(range.end - first), area });
+            }
+        });
+        Ok(results)
+    }
+
+    /// Computes some rows of the results.
+    fn pass(&self, pass: &Pass<'_>) {
+        self.gather_ones(pass);
+        for instruction in &self.instructions {
+            self.run_instruction(instruction, pass);
+            // Values of rows are made as a whole vector, which a result may have no room for.
+            if let (Some(y), Extent::One) = (instruction.output, instruction.extent) {
+                let to = pass.results[y].address().wrapping_add(pass.first * instruction.size);
+                // SAFETY: the result has these rows at this place; the instruction has made as many.
+                unsafe { pass.at(instruction.out).copy_to_nonoverlapping(to, pass.rows * instruction.size) };
             }
         }
-        Ok(results)
     }
 
     /// Elements in a row.
     fn length(&self) -> usize {
         self.shape.last().copied().unwrap_or(1)
-    }
-
-    fn at(&self, place: usize) -> *mut u8 {
-        self.scratch.start().wrapping_add(place)
     }
 
     fn reader(&self, a: &Array) -> Reader {
@@ -196,12 +221,12 @@ impl Rows {
     }
 
     /// Copies what inputs have for each of these rows, one value, to where kernels read it as a vector.
-    fn gather_ones(&self, readers: &[Reader], first: usize, rows: usize) {
-        for (k, reader) in readers.iter().enumerate().filter(|(k, _)| self.inputs[*k].1 == Extent::One) {
-            for row in 0..rows {
-                let to = self.at(self.ones[k] + row * reader.size);
+    fn gather_ones(&self, pass: &Pass<'_>) {
+        for (k, reader) in pass.readers.iter().enumerate().filter(|(k, _)| self.inputs[*k].1 == Extent::One) {
+            for row in 0..pass.rows {
+                let to = pass.at(self.ones[k] + row * reader.size);
                 // SAFETY: a row's place lies in the input; at most a vector's lanes are written.
-                unsafe { to.copy_from_nonoverlapping(reader.row(first + row, self.length()), reader.size) };
+                unsafe { to.copy_from_nonoverlapping(reader.row(pass.first + row, self.length()), reader.size) };
             }
         }
     }
@@ -212,7 +237,7 @@ impl Rows {
             (Some(y), Extent::Row) => {
                 pass.results[y].address().wrapping_add(pass.first * self.length() * instruction.size)
             }
-            _ => self.at(instruction.out),
+            _ => pass.at(instruction.out),
         }
     }
 
@@ -251,13 +276,13 @@ impl Rows {
     /// A value as a kernel reads it that makes a row, or the values of all rows; one that stands for a row is in `fill`.
     fn operand(&self, cell: Cell, pass: &Pass<'_>, row: usize, made: Extent, fill: &mut Fill) -> Operand {
         let (start, size, extent) = match cell {
-            Cell::Constant(k) => return Operand::vector(self.at(self.constants[k])),
+            Cell::Constant(k) => return Operand::vector(pass.at(self.constants[k])),
             Cell::Made(k) => {
                 let instruction = &self.instructions[k];
                 (self.made(instruction, pass).cast_const(), instruction.size, instruction.extent)
             }
             Cell::Input(k) if self.inputs[k].1 == Extent::One => {
-                (self.at(self.ones[k]).cast_const(), pass.readers[k].size, Extent::One)
+                (pass.at(self.ones[k]).cast_const(), pass.readers[k].size, Extent::One)
             }
             Cell::Input(k) => {
                 let reader = &pass.readers[k];

@@ -1,6 +1,8 @@
 //! Products with very few rows and a B that does not lie by strides, in the order of sums of [`super::gemm`]: no element of B
 //! is used often enough to be packed, so each row of C is added up from the rows of B where they lie.
 
+use core::ops::Range;
+
 use super::{DEPTH, GemmElem, Operand, Target, block_depth};
 
 /// Vectors of C that are summed side by side.
@@ -13,12 +15,13 @@ struct Terms<'a, T> {
     accumulate: bool,
 }
 
-/// [`super::gemm`] row by row.
+/// [`super::gemm`] row by row, for some columns.
 ///
 /// # Safety
-/// As [`super::gemm`]; m, k and n are not 0.
+/// As [`super::gemm`]; m and k are not 0.
 pub(super) unsafe fn narrow<T: GemmElem, const L: usize>(
-    [m, k, n]: [usize; 3],
+    [m, k]: [usize; 2],
+    part: &Range<usize>,
     a: Operand<T>,
     b: Operand<T>,
     c: Target<T>,
@@ -36,11 +39,11 @@ pub(super) unsafe fn narrow<T: GemmElem, const L: usize>(
                 *to = unsafe { *row.wrapping_offset(at) };
             }
             let terms = Terms { factors: &factors[..kb], rows: &rows, accumulate: accumulate || p0 > 0 };
-            let mut j = 0;
-            while j < n {
+            let mut j = part.start;
+            while j < part.end {
                 let mut b = b.data.wrapping_offset(b.col.at(j));
                 let mut c = c.data.wrapping_offset(i as isize * c.row + c_col.at(j));
-                let mut left = b_col.neighbours(j).min(c_col.neighbours(j)).min(n - j);
+                let mut left = b_col.neighbours(j).min(c_col.neighbours(j)).min(part.end - j);
                 j += left;
                 while left > 0 {
                     // SAFETY: as many columns of B and C as are neighbours, at most.

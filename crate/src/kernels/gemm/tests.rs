@@ -1,6 +1,7 @@
 //! The product against the definition, at every edge of tiles and blocks, for every kind of stride.
 
 use super::*;
+use crate::kernels::split::with_threads;
 
 /// What the tests need of an element beside arithmetic.
 trait Sample: GemmElem + PartialEq + core::fmt::Debug {
@@ -211,6 +212,26 @@ fn every_kind_of_stride() {
 fn every_edge_of_blocks() {
     blocks::<f32>();
     blocks::<f64>();
+}
+
+#[test]
+fn any_number_of_threads() {
+    let seed = &mut 4;
+    for threads in [2, 3, 5] {
+        with_threads(threads, || {
+            for [m, k, n] in
+                [[300, 17, 301], [129, 600, 64], [5, 300, 1100], [1100, 300, 5], [2000, 700, 1], [1, 700, 2000]]
+            {
+                assert!(divides([m, k, n]));
+                for (a, b) in [((k as isize, 1), (n as isize, 1)), ((1, m as isize), (1, k as isize))] {
+                    for c in [(n as isize, 1), (1, m as isize)] {
+                        check::<f32>([m, k, n], a, b, c, a.0 == 1, seed);
+                        check::<f64>([m, k, n], a, b, c, a.0 == 1, seed);
+                    }
+                }
+            }
+        });
+    }
 }
 
 #[test]

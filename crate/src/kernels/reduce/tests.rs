@@ -37,6 +37,24 @@ fn promised<R: Reducer<T>, T: Copy>(x: &[T]) -> T {
     blocks[0]
 }
 
+#[test]
+fn any_number_of_threads() {
+    for len in [1, 1025, 1 << 14, (1 << 14) + 1, 40_000, 100_001, 1_048_576, 1_100_003, 3_000_000] {
+        let x: Vec<f32> = samples(len).into_iter().map(|x| x as f32).collect();
+        let expected = promised::<Sum, f32>(&x);
+        let twice: Vec<f32> = x.iter().flat_map(|&x| [x, 0.5]).collect();
+        let check = || {
+            // SAFETY: `len` places inside each.
+            let sums =
+                unsafe { [(&x, 1), (&twice, 2)].map(|(x, step)| fold_by_all::<Sum, f32>(x.as_ptr(), step, len)) };
+            assert_eq!(sums, [expected; 2], "{len}");
+        };
+        check();
+        crate::kernels::split::with_threads(2, check);
+        crate::kernels::split::with_threads(3, check);
+    }
+}
+
 const LENGTHS: [usize; 22] =
     [0, 1, 2, 3, 4, 5, 7, 8, 9, 31, 32, 33, 36, 63, 65, 100, 1023, 1024, 1025, 2049, 5000, 12345];
 
