@@ -179,7 +179,7 @@ FITS = {
     "erf.small_f64": (even_erf, 0, 1, 13, relative(mp.erf, 0), "f64", {}),
     "erf.erfc_f64": (erfcx, *map(erfcx_t, (0.5, 28)), 22, lambda t: 1 / erfcx(t), "f64", {}),
     "erf.normal_tail_f64": (erfcx, -1, erfcx_t("28.3"), 24, lambda t: 1 / erfcx(t), "f64", {}),
-    "gates.gelu_f32": (normal_tail, -1, (mp.mpf("12") - MIDDLE) / (12 + MIDDLE), 10, lambda t: 1 / normal_tail(t), "f64", {}),
+    "gates.gelu_f32": (normal_tail, -1, (mp.mpf("13.3") - MIDDLE) / (mp.mpf("13.3") + MIDDLE), 10, lambda t: 1 / normal_tail(t), "f64", {}),
     "root.start": (lambda f: mp.cbrt(1 + f), *LOG_RANGE, 6, lambda f: 1 / mp.cbrt(1 + f), "f64", {}),
     "gamma.lgamma far": (stirling, 0, FAR, 7, lambda t: mp.mpf(12), "f64", {}),
     "gamma.lgamma one": near_root(mp.loggamma, 1, "0.1001", 13),

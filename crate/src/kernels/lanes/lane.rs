@@ -64,7 +64,7 @@ pub trait Word: Lane<Bits = Self> {
     fn shr<const N: usize>(a: [Self; N], by: u32) -> [Self; N];
     /// Whether some bit of some lane is set.
     fn any<const N: usize>(a: [Self; N]) -> bool;
-    /// Whether no lane is zero.
+    /// Whether every lane is all ones, where each is that or zero.
     fn all<const N: usize>(a: [Self; N]) -> bool;
 }
 
