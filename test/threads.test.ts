@@ -209,7 +209,7 @@ describe("a thread that is lost", () => {
       };
       ${program}`);
 
-  const lost = (why: string) =>
+  const lost = (why: string): unknown =>
     expect.stringMatching(new RegExp(`^TensorError memory wengert: the core stopped \\(${why}\\) and all tensors are lost`));
 
   it("between two calls is an error of the next one", async () => {

@@ -68,7 +68,7 @@ export async function startThreads(
   const module = await WebAssembly.compile(bytes);
   const kernels = relaxed === null ? null : await WebAssembly.compile(withOutsideMemory(relaxed, shared).bytes);
   const memory = reserve(pages + (threads - 1) * stackPages.all, shared);
-  const cells = new Int32Array(shared ? new SharedArrayBuffer(256) : 64);
+  const cells = shared ? new Int32Array(new SharedArrayBuffer(256)) : new Int32Array(64);
   const workers: Worker[] = [];
   let running = false;
   const stop = () => {
