@@ -227,7 +227,7 @@ describe("operations", () => {
     // What is no operation, or takes no tensor first.
     const notMethods = [
       "Tensor", "TensorError", "arange", "checkpoint", "concat", "customJvp", "compile", "customVjp", "detectAnomaly", "explain", "leakReport", "dispose", "einsum", "eye", "finiteDifference", "full", "fullLike",
-      "grad", "gradCheck", "graph", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "keep", "linearize",
+      "grad", "gradCheck", "graph", "hessian", "hvp", "init", "jacfwd", "jacobian", "jacrev", "jvp", "keep", "linearize",
       "linalg", "linspace", "manualSeed", "memory", "meshgrid", "noGrad", "ones", "onesLike", "rand", "randn", "random", "resetPeak", "stack",
       "tensor", "tidy", "toDot", "tree", "valueAndGrad", "vjp", "vmap", "zeros", "zerosLike",
     ];
