@@ -77,7 +77,7 @@ pub fn part(number: usize, thread: usize) {
         && thread < work.threads
     {
         let start = number.saturating_mul(work.step).min(work.units);
-        (work.run)(start..work.units.min(start + work.step), thread);
+        (work.run)(start..work.units.min(start.saturating_add(work.step)), thread);
     }
 }
 
