@@ -4,9 +4,8 @@ use smallvec::SmallVec;
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::dtype::Elem;
 use crate::error::{Code, Error, Result};
-use crate::kernels::gemm::{self, GemmElem, Matrix, Steps};
+use crate::kernels::gemm::{self, Matrix, Steps};
 use crate::layout::Layout;
 use crate::op::{Arrays, Aval, Primitive, need_float, same_dtype};
 use crate::ops::pad::{Margin, Pad};
@@ -109,7 +108,7 @@ impl Primitive for Convolve {
     }
 
     fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
-        with_float!(out.dtype, T => convolve::<T>(&self.slides, &x[0], &x[1], out), else Ok(x[0].clone()))
+        convolve(&self.slides, &x[0], &x[1], out)
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
@@ -163,11 +162,15 @@ struct Phase {
 }
 
 impl Phase {
-    /// The phases of a dimension with `k` elements in the kernel: together they have each window once. Where x is not
-    /// spread there is one.
+    /// After how many windows, and how many elements of the kernel, the places between the elements of x are the same.
+    fn periods(s: &Slide) -> [usize; 2] {
+        [s.stride, s.dilation].map(|step| s.spread / gcd(step, s.spread))
+    }
+
+    /// The phases of a dimension with `k` elements in the kernel: together they have each window that meets x once, and
+    /// each element of the kernel at most once. Where x is not spread there is one.
     fn all(s: &Slide, k: usize) -> Vec<Phase> {
-        let part = |of: usize| s.spread / gcd(of, s.spread);
-        let (windows, elements) = (part(s.stride), part(s.dilation));
+        let [windows, elements] = Phase::periods(s);
         let range = |start: usize, step: usize, n: usize| Range {
             start,
             len: n.saturating_sub(start).div_ceil(step),
@@ -175,23 +178,22 @@ impl Phase {
         };
         let phase = |i: usize| {
             let place = |k: usize| (i * s.stride + k * s.dilation) as isize - s.before;
-            let first = (0..elements.min(k)).find(|&k| place(k) % s.spread as isize == 0);
-            Phase {
+            let first = (0..elements.min(k)).find(|&k| place(k) % s.spread as isize == 0)?;
+            Some(Phase {
                 window: range(i, windows, s.count),
-                element: range(first.unwrap_or(k), elements, k),
-                at: first.map_or(0, place) / s.spread as isize,
+                element: range(first, elements, k),
+                at: place(first) / s.spread as isize,
                 window_step: s.stride * windows / s.spread,
                 element_step: s.dilation * elements / s.spread,
-            }
+            })
         };
-        (0..windows.min(s.count)).map(phase).collect()
+        (0..windows.min(s.count)).filter_map(phase).collect()
     }
 
-    /// The first and the last place in x that are met, if any is.
-    fn reach(&self) -> Option<(isize, isize)> {
-        let last = |r: Range, step: usize| Some(r.len.checked_sub(1)? * step);
-        let far = last(self.window, self.window_step)? + last(self.element, self.element_step)?;
-        Some((self.at, self.at + far as isize))
+    /// The first and the last place in x that are met.
+    fn reach(&self) -> (isize, isize) {
+        let far = (self.window.len - 1) * self.window_step + (self.element.len - 1) * self.element_step;
+        (self.at, self.at + far as isize)
     }
 }
 
@@ -223,7 +225,7 @@ impl Nest {
 /// x with zeros around wherever a window looks outside, and what that moves the places in x by.
 fn surrounded(x: &Array, phases: &[Vec<Phase>]) -> Result<(Array, SmallVec<[isize; 3]>)> {
     let margin = |(phases, &size): (&Vec<Phase>, &usize)| {
-        let reach = phases.iter().filter_map(Phase::reach);
+        let reach = phases.iter().map(Phase::reach);
         let (low, high) = reach.fold((0, 0), |(low, high), (a, b)| (low.min(a), high.max(b + 1)));
         Margin { before: low.unsigned_abs(), after: (high - size as isize).max(0).unsigned_abs(), between: 0 }
     };
@@ -240,67 +242,72 @@ fn surrounded(x: &Array, phases: &[Vec<Phase>]) -> Result<(Array, SmallVec<[isiz
 
 /// [`Convolve::eval`]: for each group, and each phase of the windows, a product of `[out, (in, k..)]` with
 /// `[(in, k..), (n, windows..)]`.
-fn convolve<T: GemmElem + Elem>(slides: &Slides, x: &Array, w: &Array, out: Aval) -> Result<Array> {
+fn convolve(slides: &Slides, x: &Array, w: &Array, out: Aval) -> Result<Array> {
+    let mut y = Array::new(out.shape, out.dtype)?;
     if out.shape.contains(&0) {
         // The other sizes of nothing may be beyond any memory.
-        return Array::new(out.shape, out.dtype);
+        return Ok(y);
     }
     let phases: Vec<Vec<Phase>> = slides.iter().zip(&w.shape()[LEAD..]).map(|(s, &k)| Phase::all(s, k)).collect();
+    let met = |(s, phases): (&Slide, &Vec<Phase>)| phases.len() == Phase::periods(s)[0].min(s.count);
+    if !slides.iter().zip(&phases).all(met) {
+        with_float!(out.dtype, T => y.values_mut::<T>().fill(0.0), else ());
+    }
     let (x, moved) = surrounded(x, &phases)?;
-    let y = Array::new(out.shape, out.dtype)?;
     let [n, groups, rows] = [out.shape[0], out.shape[1], out.shape[2]];
     let channels = w.shape()[2];
     let most = |part: fn(&Phase) -> Range| phases.iter().filter_map(move |all| all.iter().map(|p| part(p).len).max());
     let (terms, columns) = (most(|p| p.element).product::<usize>(), most(|p| p.window).product::<usize>());
-    let mut pack =
-        Array::new(Shape::of(&[gemm::pack_len::<T>([rows, channels * terms, n * columns], false)]), T::DTYPE)?;
+    let largest = [rows, channels * terms, n * columns];
+    let workspace = with_float!(out.dtype, T => gemm::pack_len::<T>(largest, false), else 0);
+    let mut pack = Array::new(Shape::of(&[workspace]), out.dtype)?;
     for index in 0..phases.iter().map(Vec::len).product::<usize>() {
         // One phase of each dimension.
         let mut rest = index;
-        let phase: SmallVec<[Phase; 3]> = (phases.iter().rev())
-            .map(|all| {
-                let phase = all[rest % all.len()];
-                rest /= all.len();
-                phase
-            })
-            .collect();
-        let phase = || phase.iter().rev().enumerate().map(|(d, p)| (LEAD + d, p));
-        let nest = |lead: usize, layout: &Layout, of: &dyn Fn(&Phase) -> (usize, isize)| {
+        let mut phase: SmallVec<[Phase; 3]> = SmallVec::new();
+        for all in &phases {
+            phase.push(all[rest % all.len()]);
+            rest /= all.len();
+        }
+        let nest = |layout: &Layout, lead: usize, of: &dyn Fn(&Phase) -> (usize, isize)| {
             let begin = Nest::default().with(layout.shape[lead], layout.strides()[lead]);
-            phase().fold(begin, |nest, (axis, p)| {
+            phase.iter().zip(&layout.strides()[LEAD..]).fold(begin, |nest, (p, &stride)| {
                 let (size, step) = of(p);
-                nest.with(size, step * layout.strides()[axis])
+                nest.with(size, step * stride)
             })
         };
-        let a_terms = nest(2, &w.layout, &|p| (p.element.len, p.element.step));
-        let b_terms = nest(2, &x.layout, &|p| (p.element.len, p.element_step as isize));
-        let b_columns = nest(0, &x.layout, &|p| (p.window.len, p.window_step as isize));
-        let c_columns = nest(0, &y.layout, &|p| (p.window.len, p.window.step));
-        let size = |part: fn(&Phase) -> Range| phase().map(|(_, p)| part(p).len).product::<usize>();
+        let a_terms = nest(&w.layout, 2, &|p| (p.element.len, p.element.step));
+        let b_terms = nest(&x.layout, 2, &|p| (p.element.len, p.element_step as isize));
+        let b_columns = nest(&x.layout, 0, &|p| (p.window.len, p.window_step as isize));
+        let c_columns = nest(&y.layout, 0, &|p| (p.window.len, p.window.step));
+        let size = |part: fn(&Phase) -> Range| phase.iter().map(|p| part(p).len).product::<usize>();
         let dims = [rows, channels * size(|p| p.element), n * size(|p| p.window)];
         for group in 0..groups {
             let start = |layout: &Layout, axis: usize, of: &dyn Fn(usize, &Phase) -> isize| {
-                let inside = phase().map(|(axis, p)| of(axis - LEAD, p) * layout.strides()[axis]).sum::<isize>();
+                let inside = phase.iter().zip(&layout.strides()[LEAD..]).enumerate();
+                let inside = inside.map(|(d, (p, &stride))| of(d, p) * stride).sum::<isize>();
                 layout.offset as isize + group as isize * layout.strides()[axis] + inside
             };
             let a = start(&w.layout, 0, &|_, p| p.element.start as isize);
             let b = start(&x.layout, 1, &|d, p| p.at + moved[d]);
             let c = start(&y.layout, 1, &|_, p| p.window.start as isize);
-            let a = Matrix {
-                data: w.buffer::<T>().as_ptr().wrapping_offset(a),
-                row: Steps::even(w.layout.strides()[1]),
-                col: a_terms.steps(),
-            };
-            let b = Matrix {
-                data: x.buffer::<T>().as_ptr().wrapping_offset(b),
-                row: b_terms.steps(),
-                col: b_columns.steps(),
-            };
-            let to: *mut T = y.address().cast();
-            let c = Matrix { data: to.wrapping_offset(c), row: y.layout.strides()[2], col: c_columns.steps() };
-            // SAFETY: rows and columns are elements of the layouts, since margins were added to x where windows look
-            // outside; y's buffer has one owner.
-            unsafe { gemm::gemm::<T>(dims, a, b, c, false, pack.values_mut::<T>()) };
+            with_float!(out.dtype, T => {
+                let a = Matrix {
+                    data: w.buffer::<T>().as_ptr().wrapping_offset(a),
+                    row: Steps::even(w.layout.strides()[1]),
+                    col: a_terms.steps(),
+                };
+                let b = Matrix {
+                    data: x.buffer::<T>().as_ptr().wrapping_offset(b),
+                    row: b_terms.steps(),
+                    col: b_columns.steps(),
+                };
+                let to: *mut T = y.address().cast();
+                let c = Matrix { data: to.wrapping_offset(c), row: y.layout.strides()[2], col: c_columns.steps() };
+                // SAFETY: rows and columns are elements of the layouts, since margins were added to x where windows look
+                // outside; y's buffer has one owner.
+                unsafe { gemm::gemm::<T>(dims, a, b, c, false, pack.values_mut::<T>()) };
+            }, else ());
         }
     }
     Ok(y)
