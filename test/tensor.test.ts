@@ -228,7 +228,7 @@ describe("operations", () => {
     const notMethods = [
       "Tensor", "TensorError", "arange", "checkpoint", "concat", "customJvp", "compile", "customVjp", "detectAnomaly", "explain", "leakReport", "dispose", "einsum", "eye", "finiteDifference", "full", "fullLike",
       "grad", "gradCheck", "graph", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "keep", "linearize",
-      "linalg", "linspace", "manualSeed", "memory", "meshgrid", "noGrad", "ones", "onesLike", "rand", "randn", "random", "resetPeak", "stack",
+      "init", "linalg", "linspace", "manualSeed", "memory", "meshgrid", "noGrad", "ones", "onesLike", "rand", "randn", "random", "resetPeak", "stack",
       "tensor", "tidy", "toDot", "tree", "valueAndGrad", "vjp", "vmap", "zeros", "zerosLike",
     ];
     const free = Object.keys(w).filter((name) => !(name in Tensor.prototype));
