@@ -176,7 +176,7 @@ fn short_runs(out: Shape, x: &[Array], walk: &Walk, range: Range<usize>, run: &O
         }
         run(filled, &operands, done);
     };
-    walk.each_in(range, &mut |at, len| {
+    walk.each_in(range, |at, len| {
         if filled + len > BLOCK {
             flush(filled, done, &mut scratch);
             done += filled;
@@ -200,7 +200,7 @@ fn long_runs(x: &[Array], walk: &Walk, range: Range<usize>, run: &OwnRun<'_>) {
     let mut scratch: Scratch = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
     let (mut operands, mut fills) = (NO_OPERANDS, FILLS);
     let strided = walk.steps[1..=x.len()].iter().any(|&step| step != 0 && step != 1);
-    walk.each_in(range, &mut |at, all| {
+    walk.each_in(range, |at, all| {
         let mut done = 0;
         while done < all {
             let len = if strided { BLOCK.min(all - done) } else { all };

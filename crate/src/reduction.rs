@@ -10,7 +10,7 @@ use crate::kernels::split::{ELEMENTS, Shared, split};
 use crate::layout::Layout;
 use crate::op::Aval;
 use crate::shape::{AxisSet, MAX_DIMS};
-use crate::walk::Walk;
+use crate::walk::{Offsets, Walk};
 
 /// Axes of `layout`, those in the set first, then the others; each group in order.
 fn partition(layout: &Layout, axes: AxisSet) -> [SmallVec<[usize; MAX_DIMS]>; 2] {
@@ -42,7 +42,8 @@ pub fn reduce<R: Reducer<T>, T: Elem>(x: &Array, axes: AxisSet, out: Aval) -> Re
             return walk.each(|at| out[0] = one(at[1]));
         }
         split(out.len(), ELEMENTS.div_ceil(count.max(1)).next_multiple_of(reduce::NEIGHBOURS), &|range, _| {
-            walk.each_in(range, &mut |at, len| {
+            // By reference, so that not every reduction brings a copy of the walk.
+            let part: &mut dyn FnMut(&Offsets, usize) = &mut |at, len| {
                 let (values, out) = shared.get();
                 // SAFETY: as above; the range of the result is this thread's.
                 unsafe {
@@ -55,7 +56,8 @@ pub fn reduce<R: Reducer<T>, T: Elem>(x: &Array, axes: AxisSet, out: Aval) -> Re
                         *out = reduce::fold_strided::<R, T>(values.wrapping_add(first), step, count);
                     }
                 }
-            });
+            };
+            walk.each_in(range, part);
         });
     })
 }

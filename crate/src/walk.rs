@@ -86,52 +86,49 @@ impl Walk {
 
     /// Calls `f` with the positions at which each run starts, in row-major order of the shape.
     pub fn each(&self, mut f: impl FnMut(&Offsets)) {
-        self.each_in(0..self.size(), &mut |at, _| f(at));
+        self.each_in(0..self.size(), |at, _| f(at));
     }
 
     /// Calls `f(positions, length)` for the runs, or parts of runs, that make up a range of the row-major elements.
-    ///
-    /// One function for all, so that no operation brings a copy of this loop.
-    pub fn each_in(&self, range: Range<usize>, f: &mut dyn FnMut(&Offsets, usize)) {
+    pub fn each_in(&self, range: Range<usize>, mut f: impl FnMut(&Offsets, usize)) {
         let (mut at, mut index) = (self.start, [0usize; MAX_DIMS]);
-        let (mut left, mut skip) = (range.len(), 0);
+        let mut left = range.len();
         if left == 0 {
             return;
         }
         if range.start > 0 {
-            let mut runs = range.start / self.len;
-            skip = range.start % self.len;
+            let (mut runs, skip) = (range.start / self.len, range.start % self.len);
             for axis in (0..self.outer).rev() {
                 index[axis] = runs % self.dims[axis];
                 runs /= self.dims[axis];
                 self.shift(&mut at, axis, index[axis] as isize);
             }
-        }
-        loop {
-            let len = left.min(self.len - skip);
-            if skip == 0 {
-                f(&at, len);
-            } else {
-                let mut inside = at;
+            if skip > 0 {
+                let (mut inside, len) = (at, left.min(self.len - skip));
                 self.shift(&mut inside, self.outer, skip as isize);
                 f(&inside, len);
-                skip = 0;
+                left -= len;
+                self.advance(&mut at, &mut index);
             }
+        }
+        while left > 0 {
+            let len = left.min(self.len);
+            f(&at, len);
             left -= len;
-            if left == 0 {
-                return;
+            self.advance(&mut at, &mut index);
+        }
+    }
+
+    /// Goes on to the start of the next run; after the last one, to the first.
+    #[inline(always)]
+    fn advance(&self, at: &mut Offsets, index: &mut [usize; MAX_DIMS]) {
+        for axis in (0..self.outer).rev() {
+            index[axis] += 1;
+            if index[axis] < self.dims[axis] {
+                return self.shift(at, axis, 1);
             }
-            let mut axis = self.outer;
-            while axis > 0 {
-                axis -= 1;
-                index[axis] += 1;
-                if index[axis] < self.dims[axis] {
-                    self.shift(&mut at, axis, 1);
-                    break;
-                }
-                index[axis] = 0;
-                self.shift(&mut at, axis, 1 - self.dims[axis] as isize);
-            }
+            index[axis] = 0;
+            self.shift(at, axis, 1 - self.dims[axis] as isize);
         }
     }
 
@@ -182,7 +179,7 @@ mod tests {
         for start in 0..=all.len() {
             for end in start..=all.len() {
                 let mut seen = Vec::new();
-                walk.each_in(start..end, &mut |at, len| {
+                walk.each_in(start..end, |at, len| {
                     seen.extend((0..len).map(|i| at[1].wrapping_add_signed(walk.steps[1] * i as isize)));
                 });
                 assert_eq!(seen, all[start..end], "{start}..{end}");

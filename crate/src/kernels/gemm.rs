@@ -357,22 +357,27 @@ unsafe fn by_threads<T: GemmElem>(
     pack: &mut [T],
     own: usize,
 ) {
+    let run = if RELAXED.load(Ordering::Relaxed) { T::run_relaxed } else { T::run };
+    let dims = [m, k, n];
+    if !divides(dims) {
+        let task = Task { part: [0..m, 0..n], dims, a, b, c, accumulate, pack: pack.as_mut_ptr() };
+        // SAFETY: what the caller vouches for.
+        return unsafe { run(&task) };
+    }
     let columns = n >= m;
     let units = if columns { n } else { m };
     // Every part packs the operand that is not divided.
-    let [a_in_place, b_in_place] = in_place([m, k, n], a.as_even(), b.as_even());
+    let [a_in_place, b_in_place] = in_place(dims, a.as_even(), b.as_even());
     let again = if columns { a_in_place.is_none() } else { b_in_place.is_none() };
     let few = if again { units.div_ceil(split::threads()).next_multiple_of(BLOCK_M / 4) } else { BLOCK_M };
     let each = k.saturating_mul(if columns { m } else { n });
-    let worth = PRODUCTS.div_ceil(each).next_multiple_of(TILE_V * T::LANES);
-    let least = if divides([m, k, n]) { few.max(worth) } else { units };
-    let run = if RELAXED.load(Ordering::Relaxed) { T::run_relaxed } else { T::run };
+    let least = few.max(PRODUCTS.div_ceil(each).next_multiple_of(TILE_V * T::LANES));
     // SAFETY: operands are read; each thread writes its own elements of C and has a workspace of its own.
     let shared = unsafe { Shared::new((a, b, c, pack.as_mut_ptr())) };
     split(units, least, &|range, thread| {
         let (a, b, c, pack) = shared.get();
         let part = if columns { [0..m, range] } else { [range, 0..n] };
-        let task = Task { part, dims: [m, k, n], a, b, c, accumulate, pack: pack.wrapping_add(thread * own) };
+        let task = Task { part, dims, a, b, c, accumulate, pack: pack.wrapping_add(thread * own) };
         // SAFETY: what the caller vouches for; `least` is a multiple of the tile's rows and columns.
         unsafe { run(&task) };
     });

@@ -149,7 +149,7 @@ fn product<T: GemmElem + Elem>(a: &Array, b: &Array, y: &Array, accumulate: bool
     let shared = unsafe { Shared::new((from_a, from_b, to, pack.values_mut::<T>().as_mut_ptr())) };
     split(walk.size(), least, &|range, thread| {
         let (from_a, from_b, to, pack) = shared.get();
-        walk.each_in(range, &mut |at, len| {
+        walk.each_in(range, |at, len| {
             for i in 0..len {
                 let a = matrix(from_a, at[1], walk.steps[1], i, a_strides);
                 let b = matrix(from_b, at[2], walk.steps[2], i, b_strides);
