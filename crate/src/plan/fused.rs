@@ -293,11 +293,13 @@ impl Fused {
         for k in 0..fixed {
             let end = cells.end(k);
             let cell = &mut cells.operands[k];
-            if k < n && cell.is_slice() {
+            if !cell.is_slice() {
+                continue; // one value that stands for all
+            }
+            if k < n {
                 // SAFETY: so many elements of the input are left; an end is one vector.
                 unsafe { std::ptr::copy_nonoverlapping(cell.start, end, (len - whole) * cell.step) };
             }
-            // That of a scalar is there already.
             cell.start = end;
         }
         self.run_block(VECTOR, cells);
