@@ -55,10 +55,11 @@ function live(): Exports {
 
 /** Declares the core dead, since its state is anyone's guess: every later call says so. */
 export function die(cause: string): TensorError {
+  const sentence = `the core stopped (${cause}) and all tensors are lost; load wengert anew`;
   wasm = null;
-  unusable = new TensorError("memory", "wengert", `the core stopped (${cause}) and all tensors are lost; load wengert anew`);
+  unusable = new TensorError("memory", "wengert", sentence);
   threads.stop();
-  return new TensorError("memory", "wengert", unusable.message.slice("wengert: ".length));
+  return new TensorError("memory", "wengert", sentence);
 }
 
 function trapped(error: unknown): unknown {

@@ -112,8 +112,7 @@ pub fn each(shape: Shape, size: usize, x: &[Array], run: &Run<'_>) {
             let (mut operands, mut fills) = (NO_OPERANDS, FILLS);
             for ((operand, fill), a) in operands.iter_mut().zip(&mut fills).zip(x.get()) {
                 let slice = a.shape().size() == n && (n > 1 || open_ended);
-                let skipped = if slice { range.start * a.dtype.size() } else { 0 };
-                *operand = operand_of(a.address().wrapping_add(skipped), a.dtype.size(), slice, fill);
+                *operand = operand_of(a.address(), a.dtype.size(), slice, range.start, fill);
             }
             run(range.len(), &operands, range.start, thread);
         });
@@ -132,10 +131,11 @@ pub fn each(shape: Shape, size: usize, x: &[Array], run: &Run<'_>) {
     });
 }
 
-/// The values of `size` bytes from `start` on, or the first for all elements, which then is in `fill`.
-fn operand_of(start: *const u8, size: usize, slice: bool, fill: &mut Fill) -> Operand {
+/// The values of `size` bytes that begin at `start`, from number `at` on, or the first for all elements, which then is in
+/// `fill`.
+fn operand_of(start: *const u8, size: usize, slice: bool, at: usize, fill: &mut Fill) -> Operand {
     if slice {
-        return Operand::slice(start, size);
+        return Operand::slice(start.wrapping_add(at * size), size);
     }
     // SAFETY: an operand has a first value; a fill has this room.
     unsafe { Operand::repeated(start, size, fill.as_mut_ptr().cast()) }
@@ -169,9 +169,7 @@ fn short_runs(out: Shape, x: &[Array], walk: &Walk, range: Range<usize>, run: &O
             operands[k] = if !plain(a, out) {
                 Operand::slice(scratch[k].as_ptr().cast(), size)
             } else {
-                let slice = a.shape().size() > 1;
-                let skipped = if slice { done * size } else { 0 };
-                operand_of(a.address().wrapping_add(skipped), size, slice, &mut fills[k])
+                operand_of(a.address(), size, a.shape().size() > 1, done, &mut fills[k])
             };
         }
         run(filled, &operands, done);
@@ -208,7 +206,7 @@ fn long_runs(x: &[Array], walk: &Walk, range: Range<usize>, run: &OwnRun<'_>) {
                 let (size, step) = (a.dtype.size(), walk.steps[k + 1]);
                 let first = at[k + 1].wrapping_add_signed(step * done as isize);
                 operands[k] = match step {
-                    0 | 1 => operand_of(base(a).wrapping_add(first * size), size, step == 1, &mut fills[k]),
+                    0 | 1 => operand_of(base(a).wrapping_add(first * size), size, step == 1, 0, &mut fills[k]),
                     _ => {
                         let block = scratch[k].as_mut_ptr().cast::<u8>();
                         // SAFETY: as for short runs.

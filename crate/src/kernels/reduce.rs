@@ -122,9 +122,14 @@ fn combine<R: Reducer<T>, T: Copy, const N: usize>(a: [T; N], b: [T; N]) -> [T; 
     std::array::from_fn(|i| R::combine(a[i], b[i]))
 }
 
-/// Where a run longer than a block is cut in two, so that all blocks are joined pairwise.
+/// Where so many blocks are cut in two, so that all are joined pairwise.
+fn cut(count: usize) -> usize {
+    count.next_power_of_two() / 2
+}
+
+/// Where a run longer than a block is cut in two.
 fn half(len: usize) -> usize {
-    len.div_ceil(BLOCK).next_power_of_two() / 2 * BLOCK
+    cut(len.div_ceil(BLOCK)) * BLOCK
 }
 
 /// All numbers of a run become one.
@@ -146,9 +151,9 @@ pub unsafe fn fold_strided<R: Reducer<T>, T: Copy>(x: *const T, step: isize, len
             return fold::<R, T>(std::slice::from_raw_parts(x, len));
         }
         if len > BLOCK {
-            let cut = half(len);
-            let second = x.wrapping_offset(cut as isize * step);
-            return R::combine(fold_strided::<R, T>(x, step, cut), fold_strided::<R, T>(second, step, len - cut));
+            let near = half(len);
+            let second = x.wrapping_offset(near as isize * step);
+            return R::combine(fold_strided::<R, T>(x, step, near), fold_strided::<R, T>(second, step, len - near));
         }
         let mut near = [R::EMPTY; BLOCK];
         for (i, to) in near.iter_mut().enumerate().take(len) {
@@ -192,7 +197,7 @@ fn join<R: Reducer<T>, T: Copy>(folded: &[T]) -> T {
     match folded {
         [one] => *one,
         _ => {
-            let (first, second) = folded.split_at(folded.len().next_power_of_two() / 2);
+            let (first, second) = folded.split_at(cut(folded.len()));
             R::combine(join::<R, T>(first), join::<R, T>(second))
         }
     }

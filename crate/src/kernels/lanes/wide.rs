@@ -36,24 +36,24 @@ pub fn select<M: Copy, A: Copy, const N: usize>(
 
 #[inline(always)]
 pub fn any<A: Copy, const N: usize>(a: [A; N], lane: impl Fn(A) -> bool) -> bool {
-    if !fills::<A, N>() {
-        return a.iter().any(|&a| lane(a));
-    }
-    let a = a.as_ptr().cast::<v128>();
-    // SAFETY: register k lies inside the array.
-    let register = |k: usize| unsafe { a.add(k).read_unaligned() };
-    v128_any_true((1..N * size_of::<A>() / 16).fold(register(0), |any, k| v128_or(any, register(k))))
+    joined(&a, |a, b| v128_or(a, b)).map_or_else(|| a.iter().any(|&a| lane(a)), |a| v128_any_true(a))
 }
 
 #[inline(always)]
 pub fn all<A: Copy, const N: usize>(a: [A; N], lane: impl Fn(A) -> bool) -> bool {
+    joined(&a, |a, b| v128_and(a, b)).map_or_else(|| a.iter().all(|&a| lane(a)), |a| i8x16_all_true(a))
+}
+
+/// All registers of an array in one, if lanes fill registers.
+#[inline(always)]
+fn joined<A: Copy, const N: usize>(a: &[A; N], wide: impl Fn(v128, v128) -> v128) -> Option<v128> {
     if !fills::<A, N>() {
-        return a.iter().all(|&a| lane(a));
+        return None;
     }
     let a = a.as_ptr().cast::<v128>();
     // SAFETY: register k lies inside the array.
     let register = |k: usize| unsafe { a.add(k).read_unaligned() };
-    i8x16_all_true((1..N * size_of::<A>() / 16).fold(register(0), |all, k| v128_and(all, register(k))))
+    Some((1..N * size_of::<A>() / 16).fold(register(0), |all, k| wide(all, register(k))))
 }
 
 /// N must be a multiple of 4.
