@@ -112,6 +112,21 @@ fn every_geometry_is_its_definition() {
     }
 }
 
+/// A kernel of 5 with stride 2, turned around: its phases meet 3 and 2 of its elements, so the blocks of their sums differ.
+#[test]
+fn phases_differ_in_depth() {
+    let mut rng = Rng(3);
+    for channels in [171, 257] {
+        let x = whole(&[1, 1, channels, 4], DType::Float32, &mut rng);
+        let w = whole(&[1, 2, channels, 5], DType::Float32, &mut rng);
+        let slide = Slide { stride: 1, dilation: 1, spread: 2, before: 4, count: 11 };
+        let op = Convolve { slides: SmallVec::from_slice(&[slide]) };
+        let tape = Tape::new();
+        let y = tape.apply(op.clone(), &[tape.leaf(x.clone()), tape.leaf(w.clone())]);
+        assert_eq!(evaluate(&tape, y), plain(&op, &x, &w));
+    }
+}
+
 #[test]
 fn operands_lie_in_any_order() {
     for (i, s) in samples(200, 1000).enumerate() {

@@ -78,6 +78,8 @@ const cases = {
   softmax: () => w.softmax(matrix),
   "layer norm": () => w.layerNorm(matrix),
   convolution: () => w.conv2d(numbers([4, 8, 37, 41]), numbers([12, 8, 3, 3])),
+  "convolution of groups with one channel each": () =>
+    w.conv1d(numbers([128, 32, 1024]).permute([1, 0, 2]), numbers([2, 64, 1]), { stride: 2, groups: 2 }),
   "gradient of a convolution": () =>
     w.grad((k) => w.conv2d(numbers([4, 8, 37, 41]), k).square().sum())(numbers([12, 8, 3, 3])),
   "gradient of an expression": () => w.grad((x) => w.sum(w.mul(w.tanh(x), w.exp(w.neg(x)))))(matrix),

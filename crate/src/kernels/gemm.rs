@@ -43,6 +43,8 @@ const NARROW_M: usize = 2;
 const ROWS_M: usize = 32;
 /// Products of two elements that are worth a thread's while: some microseconds.
 pub const PRODUCTS: usize = 1 << 18;
+/// Products of two elements that are divided at once: some seconds, after which no thread is taken for lost.
+const MOST_PRODUCTS: u64 = 1 << 36;
 
 /// Vectors of an operand that is small: 40 KiB.
 const SMALL: usize = 2560;
@@ -134,7 +136,9 @@ pub struct Task<'a, T> {
     b: Operand<'a, T>,
     c: Target<'a, T>,
     accumulate: bool,
+    /// The workspace, and how many elements it has.
     pack: *mut T,
+    room: usize,
 }
 
 /// Whether the build with relaxed SIMD computes products.
@@ -283,7 +287,8 @@ pub fn divides([m, k, n]: [usize; 3]) -> bool {
     split::threads() > 1 && m.saturating_mul(k).saturating_mul(n) >= 2 * PRODUCTS
 }
 
-/// Elements of workspace that [`gemm`] needs for a product of these sizes; `even` when the operands lie by strides.
+/// Elements of workspace that [`gemm`] needs for a product of these sizes, and for any that is smaller; `even` when all three
+/// matrices lie by strides.
 pub fn pack_len<T: GemmElem>(dims: [usize; 3], even: bool) -> usize {
     let threads = if divides(dims) { split::threads() } else { 1 };
     threads * own_pack_len::<T>(dims, even)
@@ -297,8 +302,8 @@ fn own_pack_len<T: GemmElem>([m, k, n]: [usize; 3], even: bool) -> usize {
     let width = TILE_V * T::LANES;
     let blocks =
         |m: usize, n: usize| n.min(BLOCK_N_WIDE).next_multiple_of(width) + m.min(BLOCK_M).next_multiple_of(TILE_M);
-    // The transposed product may be the one that is computed.
-    block_depth::<T>(k) * blocks(m, n).max(blocks(n, m))
+    // The transposed product may be the one that is computed. A block of a smaller k can be deeper than that of this one.
+    k.min(T::DEPTH) * blocks(m, n).max(blocks(n, m))
 }
 
 /// `C[m, n] = A[m, k] · B[k, n]`, or `C += A · B` when `accumulate`. With k = 0 the product is zero.
@@ -315,7 +320,8 @@ pub unsafe fn gemm<T: GemmElem>(
     pack: &mut [T],
 ) {
     let [m, k, n] = dims;
-    debug_assert!(pack.len() >= pack_len::<T>(dims, a.as_even().is_some() && b.as_even().is_some()));
+    let even = a.as_even().is_some() && b.as_even().is_some() && (n <= 1 || c.col.as_even().is_some());
+    assert!(pack.len() >= pack_len::<T>(dims, even), "a workspace that is too small");
     if m == 0 || n == 0 {
         return;
     }
@@ -333,7 +339,7 @@ pub unsafe fn gemm<T: GemmElem>(
     // Tiles write vectors along C's rows; a product with one row is a product with one column, seen from the other
     // side.
     let flip = c.col.as_even().filter(|&col| n > 1 && (m == 1 || (col != 1 && c.row == 1)));
-    let own = own_pack_len::<T>(dims, a.as_even().is_some() && b.as_even().is_some());
+    let own = own_pack_len::<T>(dims, even);
     if let Some(row) = flip {
         let (a, b, c) = (b.transposed(), a.transposed(), Matrix { data: c.data, row, col: Steps::even(c.row) });
         // SAFETY: what the caller vouches for; the transposed product reads and writes the same elements.
@@ -360,7 +366,7 @@ unsafe fn by_threads<T: GemmElem>(
     let run = if RELAXED.load(Ordering::Relaxed) { T::run_relaxed } else { T::run };
     let dims = [m, k, n];
     if !divides(dims) {
-        let task = Task { part: [0..m, 0..n], dims, a, b, c, accumulate, pack: pack.as_mut_ptr() };
+        let task = Task { part: [0..m, 0..n], dims, a, b, c, accumulate, pack: pack.as_mut_ptr(), room: own };
         // SAFETY: what the caller vouches for.
         return unsafe { run(&task) };
     }
@@ -372,15 +378,20 @@ unsafe fn by_threads<T: GemmElem>(
     let few = if again { units.div_ceil(split::threads()).next_multiple_of(BLOCK_M / 4) } else { BLOCK_M };
     let each = k.saturating_mul(if columns { m } else { n });
     let least = few.max(PRODUCTS.div_ceil(each).next_multiple_of(TILE_V * T::LANES));
+    let times = usize::try_from(MOST_PRODUCTS / (each as u64).saturating_mul(least as u64)).unwrap_or(usize::MAX);
+    let most = least.saturating_mul(times.max(1)).min(units);
     // SAFETY: operands are read; each thread writes its own elements of C and has a workspace of its own.
     let shared = unsafe { Shared::new((a, b, c, pack.as_mut_ptr())) };
-    split(units, least, &|range, thread| {
-        let (a, b, c, pack) = shared.get();
-        let part = if columns { [0..m, range] } else { [range, 0..n] };
-        let task = Task { part, dims, a, b, c, accumulate, pack: pack.wrapping_add(thread * own) };
-        // SAFETY: what the caller vouches for; `least` is a multiple of the tile's rows and columns.
-        unsafe { run(&task) };
-    });
+    for start in (0..units).step_by(most) {
+        split(most.min(units - start), least, &|range, thread| {
+            let (a, b, c, pack) = shared.get();
+            let range = start + range.start..start + range.end;
+            let part = if columns { [0..m, range] } else { [range, 0..n] };
+            let task = Task { part, dims, a, b, c, accumulate, pack: pack.wrapping_add(thread * own), room: own };
+            // SAFETY: what the caller vouches for; `least` is a multiple of the tile's rows and columns.
+            unsafe { run(&task) };
+        });
+    }
 }
 
 /// The blocks of k: how many products each sum takes before it is added to C. All are equal but the last, and depend
@@ -394,7 +405,7 @@ fn block_depth<T: GemmElem>(k: usize) -> usize {
 /// # Safety
 /// As there.
 unsafe fn product<T: GemmElem, const L: usize>(task: &Task<T>) {
-    let &Task { part: [ref rows, ref columns], dims: [m, k, n], a, b, c, accumulate, pack } = task;
+    let &Task { part: [ref rows, ref columns], dims: [m, k, n], a, b, c, accumulate, pack, room } = task;
     let (a_even, b_even) = (a.as_even(), b.as_even());
     if let (1, Some(a), Some(b)) = (n, a_even, b_even) {
         let c = Matrix { data: c.data, row: c.row, col: 1 };
@@ -418,7 +429,10 @@ unsafe fn product<T: GemmElem, const L: usize>(task: &Task<T>) {
             let kb = depth.min(k - p0);
             let add = accumulate || p0 > 0;
             let b_pack = pack;
-            let a_pack = pack.wrapping_add(kb * nb.next_multiple_of(width));
+            let b_room = if b_in_place.is_some() { 0 } else { kb * nb.next_multiple_of(width) };
+            let a_room = if a_in_place.is_some() { 0 } else { kb * BLOCK_M.min(rows.len()).next_multiple_of(TILE_M) };
+            debug_assert!(a_room + b_room <= room, "a workspace that is too small");
+            let a_pack = pack.wrapping_add(b_room);
             let b_rows = b_columns.is_some().then(|| b.row.table(p0, kb));
             if let (Some(columns), Some(rows)) = (&b_columns, &b_rows) {
                 // SAFETY: the workspace holds a block of B.
@@ -496,10 +510,12 @@ fn in_place<T: GemmElem>(
 }
 
 /// Whether panels of B are read in place: rows are vectors, and B is small enough to stay in the first-level cache, or
-/// is used by two tiles at most. A last panel that is too narrow overlaps its neighbour then, which takes a whole
-/// vector.
+/// is used by two tiles at most. A last panel that is too narrow overlaps its neighbour then, so there must be one, or the
+/// only panel is whole vectors.
 fn reads_b_in_place<T: GemmElem>([m, k, n]: [usize; 3], b: Matrix<*const T>) -> bool {
-    b.col == 1 && n >= T::LANES && (m <= 2 * TILE_M || k.saturating_mul(n) <= SMALL * T::LANES)
+    b.col == 1
+        && (n >= TILE_V * T::LANES || n == T::LANES)
+        && (m <= 2 * TILE_M || k.saturating_mul(n) <= SMALL * T::LANES)
 }
 
 /// Whether panels of A are read in place: rows are contiguous (4 streams of neighbours), or A is small or used by few

@@ -324,4 +324,12 @@ fn nested<T: Sample>() {
 fn nested_dimensions_are_rows_and_columns() {
     nested::<f32>();
     nested::<f64>();
+    with_threads(3, || {
+        // Operands that lie by strides, and a C that does not: one row, more rows than are done one by one.
+        for m in [1, 2, 5, 40] {
+            let c = [(30, 3000), (512, 1)];
+            check_nested::<f32>([&[(m, 64)], &[(64, 1)], &[(64, 1)], &[(30 * 512, 64)], &c], false, &mut 5);
+            check_nested::<f64>([&[(m, 64)], &[(64, 1)], &[(64, 30 * 1024)], &[(30 * 512, 2)], &c], true, &mut 5);
+        }
+    });
 }
