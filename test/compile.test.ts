@@ -1,7 +1,7 @@
 // Compiled functions: what a plan is made for, what it computes, what it owns.
 import { describe, expect, it, vi } from "vitest";
 import {
-  compile, crossEntropy, exp, grad, jvp, keep, linear, matmul, memory, mul, noGrad, random, relu, sin, sum, tensor, Tensor, tidy,
+  compile, crossEntropy, exp, grad, jvp, keep, linear, matmul, memory, mul, noGrad, random, relu, sin, stopGradient, sum, tensor, Tensor, tidy,
   valueAndGrad, vjp, vmap, where,
 } from "wengert";
 import { adam, Adam } from "wengert/optim";
@@ -216,6 +216,23 @@ describe("compile refuses", () => {
     const g = compile((x: Tensor) => mul(x, w));
     expect(refusal(() => g(x)).message).toContain("a tensor that the function closes over requires a gradient");
     expect(values(noGrad(() => g(x)))).toEqual([1, 4]);
+    // The plan that it has now is for those who want no gradient.
+    expect(refusal(() => g(x)).code).toBe("gradient");
+    w.requiresGrad = false;
+    expect(values(g(x))).toEqual([1, 4]);
+    w.requiresGrad = true;
+    expect(refusal(() => g(x)).code).toBe("gradient");
+    expect(values(compile((x: Tensor) => mul(x, w.detach()))(x))).toEqual([1, 4]);
+    expect(values(compile((x: Tensor) => mul(x, stopGradient(w)))(x))).toEqual([1, 4]);
+  });
+
+  it("a graph where recording changed what an argument requires", () => {
+    const given = tensor([1, 2]);
+    const g = compile((t: Tensor) => {
+      given.requiresGrad = true;
+      return t.exp();
+    });
+    expect(g(given).requiresGrad).toBe(true);
   });
 
   it("an index out of range when it runs, and goes on working", () => {

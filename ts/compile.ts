@@ -16,7 +16,7 @@ import { type AnyFunction, call, checkFunction, put, take } from "./trace.js";
 export interface CompileOptions {
   /**
    * Arguments, from 0, whose tensors the function may use up: results stay in their memory where that can be. They are
-   * gone after the call, also when it throws.
+   * gone once a plan was run on them, also when that failed; where `f` itself is called, or recording it fails, they stay.
    */
   readonly donate?: readonly number[];
 }
@@ -136,8 +136,10 @@ function run(program: Program, args: readonly unknown[]): unknown {
     const kind = planned(f, patterns, leaves.tensors);
     kinds.unshift(kind);
     boundKinds(program);
-    if (replay(program, kind, args, leaves.tensors) === answer.otherKind) throw new RangeError("a plan must fit what it was made for");
-    return assembled(kind);
+    const found = replay(program, kind, args, leaves.tensors);
+    if (found === answer.otherKind) throw new RangeError("a plan must fit what it was made for");
+    // Recording can have changed what an argument requires.
+    return found === answer.requiresGrad ? call("compile", f, args) : assembled(kind);
   } finally {
     leaves.own.forEach(dispose);
   }

@@ -57,12 +57,20 @@ struct Step {
     results: SmallVec<[Aval; 1]>,
 }
 
+/// A tensor from before.
+#[derive(Clone, Copy, Debug)]
+struct Captured {
+    id: Id,
+    /// Whether derivatives would flow through it from the results.
+    active: bool,
+}
+
 /// A program that can be run on arguments of certain shapes and dtypes.
 #[derive(Debug)]
 pub struct Plan {
     arguments: Vec<Aval>,
     /// Tensors from before that the program reads, at their values of the moment. The plan has a handle of each.
-    captured: Vec<Id>,
+    captured: Vec<Captured>,
     constants: Vec<Array>,
     steps: Vec<Step>,
     results: Vec<Place>,
@@ -75,12 +83,13 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Runs the program. Errors: `memory`, and `value` from operations that index.
+    /// Runs the program. Errors: `memory`, `value` from operations that index, and those of [`Plan::needs_no_graph`].
     pub fn run(
         &mut self,
         tape: &Tape,
         arguments: impl IntoIterator<Item = Result<Array>>,
     ) -> Result<SmallVec<[Array; 4]>> {
+        self.needs_no_graph(tape)?;
         let watched = (self.peak == 0).then(buffer::watch_peak);
         let mut values = std::mem::take(&mut self.values);
         let results = self.fill(&mut values, tape, &mut arguments.into_iter());
@@ -102,7 +111,7 @@ impl Plan {
         for argument in arguments {
             values.push(Some(argument?));
         }
-        for &id in &self.captured {
+        for &Captured { id, .. } in &self.captured {
             values.push(Some(tape.read(Var::new(tape, id))?));
         }
         values.resize(self.slots, None);
@@ -122,10 +131,22 @@ impl Plan {
         &self.arguments
     }
 
+    /// Refuses where `backward` would go through a tensor that the program reads from before. Errors: `gradient`.
+    fn needs_no_graph(&self, tape: &Tape) -> Result<()> {
+        let nodes = tape.nodes.borrow();
+        let passes = |c: &Captured| c.active && nodes.slots[c.id as usize].requires_grad;
+        if tape.is_no_grad() || !self.captured.iter().any(passes) {
+            return Ok(());
+        }
+        let sentence = "a tensor that the function closes over requires a gradient, which a plan has no graph for; \
+                        pass it as an argument, or call within noGrad";
+        Err(Error::new(Code::Gradient, "compile", sentence))
+    }
+
     /// Gives back what it holds of the tape.
     pub fn forget(self, tape: &Tape) {
         let mut nodes = tape.nodes.borrow_mut();
-        self.captured.into_iter().for_each(|id| nodes.drop_handle(id));
+        self.captured.into_iter().for_each(|c| nodes.drop_handle(c.id));
     }
 
     /// The program as JSON: `{ops, fused, bytes, flops, constants, results, steps: [{names, inputs, results}]}`. A value is a

@@ -370,7 +370,7 @@ fn slot(plan: u32) -> usize {
 }
 
 /// Runs a plan. Scratch: its arguments, with a minus where the plan may use up the tensor; then the results' handles. 1; 0
-/// when refused, 2 when the arguments have other shapes or dtypes, 3 when `backward` is to go through one.
+/// when refused, and what it may use up is gone then too, 2 when the arguments have other shapes or dtypes, 3 when `backward` is to go through one.
 #[wasm_bindgen]
 pub fn replay(plan: u32, n: u32) -> u32 {
     run(|tape| {
@@ -380,21 +380,24 @@ pub fn replay(plan: u32, n: u32) -> u32 {
         if !tape.is_no_grad() && arguments.iter().any(|x| x.requires_grad()) {
             return Ok(3);
         }
-        PLANS.with_borrow_mut(|plans| {
-            let Some(plan) = plans.get_mut(slot(plan)).and_then(Option::as_mut) else {
-                return Err(Error::new(Code::Disposed, "compile", "the compiled function was disposed"));
-            };
-            if !plan.arguments().iter().copied().eq(arguments.iter().map(Var::aval)) {
-                return Ok(2);
-            }
-            let given = arguments.iter().zip(&handles).map(|(&x, &h)| {
-                let value = tape.read(x);
-                if h < 0.0 { value.inspect(|_| tape.give_up(h.abs())) } else { value }
-            });
-            let results = plan.run(tape, given)?;
-            write_scratch(results.into_iter().map(|y| tape.handle(tape.leaf(y))));
-            Ok(1)
-        })
+        PLANS
+            .with_borrow_mut(|plans| {
+                let Some(plan) = plans.get_mut(slot(plan)).and_then(Option::as_mut) else {
+                    return Err(Error::new(Code::Disposed, "compile", "the compiled function was disposed"));
+                };
+                if !plan.arguments().iter().copied().eq(arguments.iter().map(Var::aval)) {
+                    return Ok(2);
+                }
+                let given = arguments.iter().zip(&handles).map(|(&x, &h)| {
+                    let value = tape.read(x);
+                    if h < 0.0 { value.inspect(|_| tape.give_up(h.abs())) } else { value }
+                });
+                let results = plan.run(tape, given)?;
+                write_scratch(results.into_iter().map(|y| tape.handle(tape.leaf(y))));
+                Ok(1)
+            })
+            // A tensor that was given away is gone, also where its value was never read.
+            .inspect_err(|_| handles.iter().filter(|&&h| h < 0.0).for_each(|h| tape.give_up(h.abs())))
     })
 }
 

@@ -305,6 +305,12 @@ fn a_plan_reads_captured_tensors_at_their_values_of_the_moment_and_refuses_those
     tape.set_requires_grad(w, true).unwrap();
     let refused = planned(&tape, &[x()], program).unwrap_err();
     assert!(refused.to_json().contains("closes over requires a gradient"), "{}", refused.to_json());
+    assert_eq!(plan.run(&tape, [Ok(x())]).unwrap_err(), refused);
+    let detached: &Program<'_> = &|tape, x| Ok(vec![x[0] * tape.lookup(handle).unwrap().stop_gradient()]);
+    let mut other = planned(&tape, &[x()], detached).unwrap();
+    assert_eq!(common::numbers(&other.run(&tape, [Ok(x())]).unwrap()[0]), [30.0, 40.0]);
+    other.forget(&tape);
+    tape.set_requires_grad(w, false).unwrap();
     // The plan holds what it reads, though everyone else has let go.
     tape.release(handle);
     assert_eq!(common::numbers(&plan.run(&tape, [Ok(x())]).unwrap()[0]), [30.0, 40.0]);

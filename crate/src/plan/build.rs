@@ -1,17 +1,17 @@
 //! From the nodes of a tape to a [`Plan`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use smallvec::SmallVec;
 
 use super::fused::{Fused, Loop, Operation, Source};
 use super::groups::{Units, units};
 use super::rows::Rows;
-use super::{Input, Place, Plan, Step, Work};
+use super::{Captured, Input, Place, Plan, Step, Work};
 use crate::array::Array;
 use crate::error::{Code, Error, Result};
 use crate::op::{Arrays, Aval, Op};
-use crate::tape::{Edges, Id, Tape};
+use crate::tape::{Edges, Id, Node, Tape};
 use crate::var::Var;
 
 /// Results of operations on constants are kept in the plan up to this many elements; larger ones are computed in each run.
@@ -20,7 +20,7 @@ const FOLDED: usize = 4096;
 /// Where a value comes from. Inputs are numbers of values that come before.
 pub(super) enum From {
     Argument,
-    Captured(Id),
+    Captured(Captured),
     Constant(Array),
     Computed(Op, SmallVec<[usize; 3]>),
 }
@@ -55,6 +55,8 @@ struct Program<'t> {
     tape: &'t Tape,
     values: Vec<Value>,
     of: HashMap<Id, usize>,
+    /// Nodes that derivatives flow through from the results.
+    active: HashSet<Id>,
     began: u64,
 }
 
@@ -66,13 +68,21 @@ impl Tape {
     pub fn compile<'t>(&'t self, xs: &[Var<'t>], ys: &[Var<'t>]) -> Result<Plan> {
         self.take_failure()?;
         let began = self.nodes.borrow().began;
-        let mut program = Program { tape: self, values: Vec::new(), of: HashMap::new(), began };
+        let ends: SmallVec<[Id; 8]> = ys.iter().map(|y| y.id()).collect();
+        let within = |_: Id, node: &Node| node.op.is_some() && node.seq > began;
+        let mut active: HashSet<Id> = ends.iter().copied().collect();
+        for id in self.reached(&ends, Edges::Active, &within) {
+            let nodes = self.nodes.borrow();
+            let node = &nodes.slots[id as usize];
+            let passes = |i: usize| node.op.as_ref().is_some_and(|op| op.active(i));
+            active.extend(node.inputs.iter().enumerate().filter(|&(i, _)| passes(i)).map(|(_, &x)| x));
+        }
+        let mut program = Program { tape: self, values: Vec::new(), of: HashMap::new(), active, began };
         for x in xs {
             let number = program.push(From::Argument, x.aval());
             program.of.insert(x.id(), number);
         }
-        let ends: SmallVec<[Id; 8]> = ys.iter().map(|y| y.id()).collect();
-        let order = self.reached(&ends, Edges::Read, &|_, node| node.op.is_some() && node.seq > began);
+        let order = self.reached(&ends, Edges::Read, &within);
         for id in order {
             let number = program.node(id)?;
             program.of.insert(id, number);
@@ -97,19 +107,14 @@ impl Program<'_> {
         if let Some(&number) = self.of.get(&id) {
             return Ok(number);
         }
-        let (value, aval, made_here, requires_grad) = {
+        let (value, aval, made_here) = {
             let nodes = self.tape.nodes.borrow();
             let node = &nodes.slots[id as usize];
-            (node.value.clone(), node.aval, node.seq > self.began, node.requires_grad)
+            (node.value.clone(), node.aval, node.seq > self.began)
         };
-        if requires_grad && !made_here && !self.tape.is_no_grad() {
-            let sentence = "a tensor that the function closes over requires a gradient, which a plan has no graph for; \
-                            pass it as an argument, or call within noGrad";
-            return Err(Error::new(Code::Gradient, "compile", sentence));
-        }
         let number = match value {
             Some(value) if made_here => self.constant(value),
-            _ => self.push(From::Captured(id), aval),
+            _ => self.push(From::Captured(Captured { id, active: self.active.contains(&id) }), aval),
         };
         self.of.insert(id, number);
         Ok(number)
@@ -192,9 +197,9 @@ impl Program<'_> {
         for (number, value) in self.values.iter().enumerate() {
             let used = !value.users.is_empty() || results.contains(&number);
             match &value.from {
-                From::Captured(id) if used => {
+                From::Captured(captured) if used => {
                     places[number] = Some(Place::Slot(plan.slots));
-                    plan.captured.push(*id);
+                    plan.captured.push(*captured);
                     plan.slots += 1;
                 }
                 From::Constant(array) if used => {
@@ -220,8 +225,9 @@ impl Program<'_> {
         }
         plan.results = results.iter().map(|&y| places[y]).collect::<Option<_>>().ok_or_else(lost)?;
         plan.mark_last_uses();
+        plan.needs_no_graph(self.tape)?;
         let mut nodes = self.tape.nodes.borrow_mut();
-        plan.captured.iter().for_each(|&id| nodes.hold(id));
+        plan.captured.iter().for_each(|c| nodes.hold(c.id));
         Ok(plan)
     }
 
