@@ -104,6 +104,8 @@ describe("init", () => {
         { relaxed: 1 }, { module: "wengert.wasm" }, { module: {} }, { module: empty }, { module: empty, threads: 2 },
         { module: new Uint8Array(9) }, { module: new Uint8Array(9), threads: 2 },
         { module: new WebAssembly.Module(empty), threads: 2 },
+        // One that imports a.b.
+        { module: new Uint8Array([...empty, 1, 4, 1, 96, 0, 0, 2, 7, 1, 1, 97, 1, 98, 0, 0]) },
       ];
       const all = [];
       for (const options of given) all.push(await refusal(() => w.init(options)));
@@ -127,7 +129,8 @@ describe("init", () => {
     ]);
     for (const sentence of all.slice(11, 15)) expect(sentence).toMatch(/^TensorError argument init: module must be wengert\.wasm/);
     expect(all[15]).toMatch(/^TensorError argument init: module must be the bytes of wengert\.wasm for several threads or relaxed SIMD/);
-    expect(all[16]).toEqual([1, 1]);
+    expect(all[16]).toMatch(/^TensorError argument init: module must be wengert\.wasm of this version, got one with /);
+    expect(all[17]).toEqual([1, 1]);
   });
 
   it("refuses when a tensor was made before, even while it was at work", async () => {

@@ -31,7 +31,8 @@ export interface Host {
   bytes(): BufferSource | Promise<BufferSource>;
   /** The bytes of wengert-relaxed.wasm. */
   relaxed(): BufferSource | Promise<BufferSource>;
-  readonly spawn: Spawn;
+  /** How it starts workers. */
+  workers(): Spawn | Promise<Spawn>;
 }
 
 let host: Host | null = null;
@@ -115,7 +116,7 @@ async function start({ module, threads, relaxed }: Settings): Promise<Running> {
       refuseUsed();
       replace(instantiate(module));
     } else {
-      const core = await startThreads(wasm, kernels, threads, host.spawn, (reason) => die(`a thread ended: ${reason}`));
+      const core = await startThreads(wasm, kernels, threads, await host.workers(), (reason) => die(`a thread ended: ${reason}`));
       try {
         refuseUsed();
       } catch (error) {
@@ -125,7 +126,9 @@ async function start({ module, threads, relaxed }: Settings): Promise<Running> {
       replace(core.exports, core);
     }
   } catch (error) {
-    if (!(error instanceof WebAssembly.CompileError || error instanceof WebAssembly.LinkError)) throw error;
+    // A TypeError tells of imports that wengert.wasm does not have.
+    const foreign = [WebAssembly.CompileError, WebAssembly.LinkError, TypeError].some((kind) => error instanceof kind);
+    if (!foreign || !(error instanceof Error)) throw error;
     throw new TensorError("argument", "init", `module must be wengert.wasm of this version, got one with ${error.message}`);
   }
   return { threads, relaxed: kernels !== null };

@@ -7,6 +7,10 @@ import { webWorker } from "./worker.js";
 const url = new URL("../wengert.wasm", import.meta.url);
 
 attach(instantiate(await compile(url)));
-provide({ bytes: () => bytes(url), relaxed: () => bytes(new URL("../wengert-relaxed.wasm", import.meta.url)), spawn: webWorker });
+provide({
+  bytes: () => bytes(url),
+  relaxed: () => bytes(new URL("../wengert-relaxed.wasm", import.meta.url)),
+  workers: () => webWorker,
+});
 
 export * from "../index.js";

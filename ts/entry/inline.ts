@@ -7,6 +7,6 @@ import { instantiate } from "../load.js";
 import { anyWorker } from "./worker.js";
 
 attach(instantiate(wasm));
-provide({ bytes: () => wasm, relaxed: () => relaxed, spawn: anyWorker });
+provide({ bytes: () => wasm, relaxed: () => relaxed, workers: () => anyWorker });
 
 export * from "../index.js";
