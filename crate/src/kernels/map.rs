@@ -89,7 +89,7 @@ pub struct Operand {
 pub const PAD: usize = MAX_WIDTH * MAX_SIZE;
 
 /// Room for one value that stands for all.
-pub type Fill = MaybeUninit<[u8; PAD]>;
+pub type Fill = MaybeUninit<[u64; PAD / 8]>;
 /// Such room for every operand.
 pub const FILLS: [Fill; MAX_OPERANDS] = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
 

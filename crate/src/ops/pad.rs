@@ -28,12 +28,19 @@ pub struct Margin {
 }
 
 /// x among elements `value`, one margin for each dimension.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Pad {
     /// The margins.
     pub margins: SmallVec<[Margin; 4]>,
     /// What stands in them.
     pub value: f64,
+}
+
+impl PartialEq for Pad {
+    /// To the bit: -0 is not 0.
+    fn eq(&self, other: &Pad) -> bool {
+        self.margins == other.margins && self.value.to_bits() == other.value.to_bits()
+    }
 }
 
 impl Pad {
