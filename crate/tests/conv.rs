@@ -127,6 +127,23 @@ fn phases_differ_in_depth() {
     }
 }
 
+/// A kernel of one element over long examples: each is a plain product.
+#[test]
+fn examples_apart() {
+    let mut rng = Rng(4);
+    for (size, stride, spread, before, rows) in
+        [(140, 1, 1, 0, 5), (300, 2, 1, -1, 1), (70, 1, 2, 3, 9), (150, 1, 1, 2, 4)]
+    {
+        let x = whole(&[3, 2, 5, size], DType::Float32, &mut rng);
+        let w = whole(&[2, rows, 5, 1], DType::Float32, &mut rng);
+        let slide = Slide { stride, dilation: 1, spread, before, count: 145 };
+        let op = Convolve { slides: SmallVec::from_slice(&[slide]) };
+        let tape = Tape::new();
+        let y = tape.apply(op.clone(), &[tape.leaf(x.clone()), tape.leaf(w.clone())]);
+        assert_eq!(evaluate(&tape, y), plain(&op, &x, &w));
+    }
+}
+
 #[test]
 fn operands_lie_in_any_order() {
     for (i, s) in samples(200, 1000).enumerate() {

@@ -48,6 +48,9 @@ pub struct Convolve {
     pub slides: Slides,
 }
 
+/// Columns of an example that are worth a product of their own.
+const APART: usize = 128;
+
 /// Dimensions of x and w before those of the windows.
 const LEAD: usize = 3;
 
@@ -217,6 +220,10 @@ impl Nest {
         self
     }
 
+    fn is_even(&self) -> bool {
+        self.0.len() <= 1
+    }
+
     fn steps(&self) -> Steps<'_> {
         Steps::nested(&self.0)
     }
@@ -269,28 +276,38 @@ fn convolve(slides: &Slides, x: &Array, w: &Array, out: Aval) -> Result<Array> {
             phase.push(all[rest % all.len()]);
             rest /= all.len();
         }
-        let nest = |layout: &Layout, lead: usize, of: &dyn Fn(&Phase) -> (usize, isize)| {
-            let begin = Nest::default().with(layout.shape[lead], layout.strides()[lead]);
+        let nest = |layout: &Layout, begin: Nest, of: &dyn Fn(&Phase) -> (usize, isize)| {
             phase.iter().zip(&layout.strides()[LEAD..]).fold(begin, |nest, (p, &stride)| {
                 let (size, step) = of(p);
                 nest.with(size, step * stride)
             })
         };
-        let a_terms = nest(&w.layout, 2, &|p| (p.element.len, p.element.step));
-        let b_terms = nest(&x.layout, 2, &|p| (p.element.len, p.element_step as isize));
-        let b_columns = nest(&x.layout, 0, &|p| (p.window.len, p.window_step as isize));
-        let c_columns = nest(&y.layout, 0, &|p| (p.window.len, p.window.step));
+        let lead = |layout: &Layout, axis: usize| Nest::default().with(layout.shape[axis], layout.strides()[axis]);
+        let a_terms = nest(&w.layout, lead(&w.layout, 2), &|p| (p.element.len, p.element.step));
+        let b_terms = nest(&x.layout, lead(&x.layout, 2), &|p| (p.element.len, p.element_step as isize));
+        let columns = |begin: [Nest; 2]| {
+            let [b, c] = begin;
+            let b = nest(&x.layout, b, &|p| (p.window.len, p.window_step as isize));
+            [b, nest(&y.layout, c, &|p| (p.window.len, p.window.step))]
+        };
         let size = |part: fn(&Phase) -> Range| phase.iter().map(|p| part(p).len).product::<usize>();
-        let dims = [rows, channels * size(|p| p.element), n * size(|p| p.window)];
-        for group in 0..groups {
+        let windows = size(|p| p.window);
+        // Where examples are matrices that lie by strides, as with a kernel of one element, each is a product of its own.
+        let own = columns(Default::default());
+        let plain = a_terms.is_even() && b_terms.is_even() && own.iter().all(Nest::is_even);
+        let apart = if plain && windows >= APART { n } else { 1 };
+        let [b_columns, c_columns] = if apart > 1 { own } else { columns([lead(&x.layout, 0), lead(&y.layout, 0)]) };
+        let dims = [rows, channels * size(|p| p.element), n / apart * windows];
+        for (group, example) in (0..groups).flat_map(|group| (0..apart).map(move |example| (group, example))) {
             let start = |layout: &Layout, axis: usize, of: &dyn Fn(usize, &Phase) -> isize| {
                 let inside = phase.iter().zip(&layout.strides()[LEAD..]).enumerate();
                 let inside = inside.map(|(d, (p, &stride))| of(d, p) * stride).sum::<isize>();
                 layout.offset as isize + group as isize * layout.strides()[axis] + inside
             };
+            let of_example = |layout: &Layout| example as isize * layout.strides()[0];
             let a = start(&w.layout, 0, &|_, p| p.element.start as isize);
-            let b = start(&x.layout, 1, &|d, p| p.at + moved[d]);
-            let c = start(&y.layout, 1, &|_, p| p.window.start as isize);
+            let b = start(&x.layout, 1, &|d, p| p.at + moved[d]) + of_example(&x.layout);
+            let c = start(&y.layout, 1, &|_, p| p.window.start as isize) + of_example(&y.layout);
             with_float!(out.dtype, T => {
                 let a = Matrix {
                     data: w.buffer::<T>().as_ptr().wrapping_offset(a),
