@@ -147,7 +147,7 @@ fn plain(a: &Array, out: Shape) -> bool {
 }
 
 /// Where the positions of a layout count from.
-fn base(a: &Array) -> *const u8 {
+pub(crate) fn base(a: &Array) -> *const u8 {
     a.address().wrapping_sub(a.layout.offset * a.dtype.size())
 }
 
@@ -174,20 +174,26 @@ fn short_runs(out: Shape, x: &[Array], walk: &Walk, range: Range<usize>, run: &O
         }
         run(filled, &operands, done);
     };
-    walk.each_in(range, |at, len| {
-        if filled + len > BLOCK {
-            flush(filled, done, &mut scratch);
-            done += filled;
-            filled = 0;
+    walk.each_rows(range, &mut |at, rows, len| {
+        let mut copied = 0;
+        while copied < rows {
+            if filled + len > BLOCK {
+                flush(filled, done, &mut scratch);
+                done += filled;
+                filled = 0;
+            }
+            let some = (rows - copied).min((BLOCK - filled) / len);
+            for (k, a) in x.iter().enumerate().filter(|(_, a)| !plain(a, out)) {
+                let (size, row_step) = (a.dtype.size(), walk.row_step(k + 1));
+                let first = at[k + 1].wrapping_add_signed(row_step * copied as isize);
+                let block = scratch[k].as_mut_ptr().cast::<u8>().wrapping_add(filled * size);
+                // SAFETY: the walk stays inside the layouts, which stay inside their buffers; a block has room for BLOCK
+                // elements of the widest type.
+                unsafe { gather(base(a), first, [row_step, walk.steps[k + 1]], size, [some, len], block) };
+            }
+            copied += some;
+            filled += some * len;
         }
-        for (k, a) in x.iter().enumerate().filter(|(_, a)| !plain(a, out)) {
-            let size = a.dtype.size();
-            let block = scratch[k].as_mut_ptr().cast::<u8>().wrapping_add(filled * size);
-            // SAFETY: the walk stays inside the layouts, which stay inside their buffers; a block has room for BLOCK
-            // elements of the widest type.
-            unsafe { gather(base(a), at[k + 1], walk.steps[k + 1], size, len, block) };
-        }
-        filled += len;
     });
     flush(filled, done, &mut scratch);
 }
@@ -210,7 +216,7 @@ fn long_runs(x: &[Array], walk: &Walk, range: Range<usize>, run: &OwnRun<'_>) {
                     _ => {
                         let block = scratch[k].as_mut_ptr().cast::<u8>();
                         // SAFETY: as for short runs.
-                        unsafe { gather(base(a), first, step, size, len, block) };
+                        unsafe { gather(base(a), first, [0, step], size, [1, len], block) };
                         Operand::slice(block, size)
                     }
                 };
@@ -221,26 +227,45 @@ fn long_runs(x: &[Array], walk: &Walk, range: Range<usize>, run: &OwnRun<'_>) {
     });
 }
 
-/// Copies `len` elements of `size` bytes from positions `first, first + step, ..` to `to`.
+/// Copies `rows` times `len` elements of `size` bytes to `to`, one after the other: from position `first` on, with the first of
+/// `steps` from row to row and the second inside of one.
 ///
 /// # Safety
 /// These positions lie in the buffer that begins at `base`, aligned for the element; `to` has room.
-unsafe fn gather(base: *const u8, first: usize, step: isize, size: usize, len: usize, to: *mut u8) {
+pub(crate) unsafe fn gather(
+    base: *const u8,
+    first: usize,
+    steps: [isize; 2],
+    size: usize,
+    [rows, len]: [usize; 2],
+    to: *mut u8,
+) {
     /// # Safety
     /// As for the outer function.
-    unsafe fn typed<E: Copy>(base: *const u8, first: usize, step: isize, len: usize, to: *mut u8) {
-        let (base, to) = (base.cast::<E>(), to.cast::<E>());
-        for k in 0..len {
-            // SAFETY: the caller's promise.
-            unsafe { *to.add(k) = *base.add(first.wrapping_add_signed(step * k as isize)) };
+    unsafe fn typed<E: Copy>(from: *const E, [row_step, step]: [isize; 2], [rows, len]: [usize; 2], to: *mut E) {
+        let (mut from, mut to) = (from, to);
+        for _ in 0..rows {
+            match step {
+                // SAFETY: the caller's promise.
+                0 => unsafe {
+                    let value = *from;
+                    (0..len).for_each(|k| *to.add(k) = value);
+                },
+                // SAFETY: as above.
+                1 => unsafe { (0..len).for_each(|k| *to.add(k) = *from.add(k)) },
+                // SAFETY: as above.
+                _ => unsafe { (0..len).for_each(|k| *to.add(k) = *from.wrapping_offset(step * k as isize)) },
+            }
+            (from, to) = (from.wrapping_offset(row_step), to.wrapping_add(len));
         }
     }
+    let (from, shape) = (base.wrapping_add(first.wrapping_mul(size)), [rows, len]);
     // SAFETY: the caller's promise.
     unsafe {
         match size {
-            1 => typed::<u8>(base, first, step, len, to),
-            4 => typed::<u32>(base, first, step, len, to),
-            _ => typed::<u64>(base, first, step, len, to),
+            1 => typed::<u8>(from, steps, shape, to),
+            4 => typed::<u32>(from.cast(), steps, shape, to.cast()),
+            _ => typed::<u64>(from.cast(), steps, shape, to.cast()),
         }
     }
 }

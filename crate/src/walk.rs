@@ -91,6 +91,24 @@ impl Walk {
 
     /// Calls `f(positions, length)` for the runs, or parts of runs, that make up a range of the row-major elements.
     pub fn each_in(&self, range: Range<usize>, mut f: impl FnMut(&Offsets, usize)) {
+        self.each_rows(range, &mut |at, rows, len| {
+            f(at, len);
+            let mut at = *at;
+            for _ in 1..rows {
+                self.shift(&mut at, self.outer - 1, 1);
+                f(&at, len);
+            }
+        });
+    }
+
+    /// For each layout the distance from a run to the next of the rows that [`Walk::each_rows`] gives.
+    pub fn row_step(&self, k: usize) -> isize {
+        self.outer.checked_sub(1).map_or(0, |axis| self.strides[k][axis])
+    }
+
+    /// Calls `f(positions, rows, length)` for as many runs at once as are evenly apart, which make up a range of the row-major
+    /// elements; one where a part of a run is all there is.
+    pub fn each_rows(&self, range: Range<usize>, f: &mut dyn FnMut(&Offsets, usize, usize)) {
         let (mut at, mut index) = (self.start, [0usize; MAX_DIMS]);
         let mut left = range.len();
         if left == 0 {
@@ -106,29 +124,32 @@ impl Walk {
             if skip > 0 {
                 let (mut inside, len) = (at, left.min(self.len - skip));
                 self.shift(&mut inside, self.outer, skip as isize);
-                f(&inside, len);
+                f(&inside, 1, len);
                 left -= len;
-                self.advance(&mut at, &mut index);
+                self.advance(&mut at, &mut index, 1);
             }
         }
         while left > 0 {
-            let len = left.min(self.len);
-            f(&at, len);
-            left -= len;
-            self.advance(&mut at, &mut index);
+            let together = self.outer.checked_sub(1).map_or(1, |axis| self.dims[axis] - index[axis]);
+            let (rows, len) = (together.min(left / self.len).max(1), left.min(self.len));
+            f(&at, rows, len);
+            left -= rows * len;
+            self.advance(&mut at, &mut index, rows);
         }
     }
 
-    /// Goes on to the start of the next run; after the last one, to the first.
+    /// Goes on by some runs, not past the last of these rows; after the last one of all, to the first.
     #[inline(always)]
-    fn advance(&self, at: &mut Offsets, index: &mut [usize; MAX_DIMS]) {
+    fn advance(&self, at: &mut Offsets, index: &mut [usize; MAX_DIMS], rows: usize) {
+        let mut times = rows;
         for axis in (0..self.outer).rev() {
-            index[axis] += 1;
+            index[axis] += times;
             if index[axis] < self.dims[axis] {
-                return self.shift(at, axis, 1);
+                return self.shift(at, axis, times as isize);
             }
             index[axis] = 0;
-            self.shift(at, axis, 1 - self.dims[axis] as isize);
+            self.shift(at, axis, times as isize - self.dims[axis] as isize);
+            times = 1;
         }
     }
 
@@ -183,6 +204,13 @@ mod tests {
                     seen.extend((0..len).map(|i| at[1].wrapping_add_signed(walk.steps[1] * i as isize)));
                 });
                 assert_eq!(seen, all[start..end], "{start}..{end}");
+                let (mut seen, steps) = (Vec::new(), [walk.row_step(1), walk.steps[1]]);
+                walk.each_rows(start..end, &mut |at, rows, len| {
+                    let places =
+                        (0..rows as isize).flat_map(|r| (0..len as isize).map(move |i| r * steps[0] + i * steps[1]));
+                    seen.extend(places.map(|place| at[1].wrapping_add_signed(place)));
+                });
+                assert_eq!(seen, all[start..end], "{start}..{end} by rows");
             }
         }
     }
