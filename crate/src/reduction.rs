@@ -1,11 +1,14 @@
 //! Reductions of arrays: brings the kernels of `kernels::reduce` to any layout and any set of axes.
 
+use std::mem::MaybeUninit;
+
 use smallvec::SmallVec;
 
 use crate::array::Array;
+use crate::blocks;
 use crate::dtype::Elem;
 use crate::error::Result;
-use crate::kernels::reduce::{self, Reducer};
+use crate::kernels::reduce::{self, Reducer, RowsFold};
 use crate::kernels::split::{ELEMENTS, Shared, split};
 use crate::layout::Layout;
 use crate::op::Aval;
@@ -18,9 +21,17 @@ fn partition(layout: &Layout, axes: AxisSet) -> [SmallVec<[usize; MAX_DIMS]>; 2]
     [inside, outside]
 }
 
+/// So few numbers for each result are better combined for many results at once.
+const FEW: usize = 64;
+/// Room for the numbers of these results, in elements.
+const ROOM: usize = 2048;
+
 /// The reduction of x over `axes`. The numbers along the axes are taken in row-major order. Errors: `memory`.
 pub fn reduce<R: Reducer<T>, T: Elem>(x: &Array, axes: AxisSet, out: Aval) -> Result<Array> {
     let [mut reduced, mut kept] = partition(&x.layout, axes);
+    if is_few(&x.layout.permute(&reduced), &x.layout.permute(&kept)) {
+        return reduce_few(x, &x.layout.permute(&reduced), &x.layout.permute(&kept), out, reduce::fold_rows_at::<R, T>);
+    }
     let mut dense = x.clone();
     if Walk::new(&[&x.layout.permute(&reduced)]).single().is_none() {
         // The reduced axes do not lie as one: a copy with the kept ones first and then the reduced ones.
@@ -60,4 +71,146 @@ pub fn reduce<R: Reducer<T>, T: Elem>(x: &Array, axes: AxisSet, out: Aval) -> Re
             walk.each_in(range, part);
         });
     })
+}
+
+/// Whether each result has few numbers, and neither they nor the results lie side by side for long.
+fn is_few(reduced: &Layout, kept: &Layout) -> bool {
+    let (numbers, results) = (Walk::new(&[reduced]), Walk::new(&[kept]));
+    let beside = |walk: &Walk, least: usize| walk.steps[0] == 1 && walk.len >= least;
+    let lies_well = numbers.single().is_some() && (beside(&numbers, FEW / 2) || beside(&results, reduce::NEIGHBOURS));
+    (1..=FEW).contains(&numbers.size()) && results.size() >= reduce::NEIGHBOURS && !lies_well
+}
+
+/// [`reduce`] where [`is_few`]: the numbers of some results are copied to where they are rows with a column for each result,
+/// which `fold` combines row by row. One function for all reductions, so that none brings a copy of this loop.
+fn reduce_few(x: &Array, reduced: &Layout, kept: &Layout, out: Aval, fold: RowsFold) -> Result<Array> {
+    let y = Array::new(out.shape, out.dtype)?;
+    let numbers = Walk::new(&[reduced]);
+    let mut places: SmallVec<[usize; FEW]> = SmallVec::new();
+    numbers.each(|at| {
+        let first = at[0].wrapping_sub(reduced.offset);
+        places.extend((0..numbers.len).map(|i| first.wrapping_add_signed(numbers.steps[0] * i as isize)));
+    });
+    let (size, count, width) = (x.dtype.size(), places.len(), ROOM / places.len());
+    let to = Layout::contiguous(kept.shape);
+    let walk = Walk::new(&[&to, kept]);
+    // SAFETY: each thread writes its own elements of the result.
+    let shared = unsafe { Shared::new((blocks::base(x), y.address(), places.as_slice())) };
+    split(out.shape.size(), ELEMENTS.div_ceil(count).next_multiple_of(reduce::NEIGHBOURS), &|range, _| {
+        let (values, out, places) = shared.get();
+        let mut room = MaybeUninit::<[u64; ROOM]>::uninit();
+        let rows = room.as_mut_ptr().cast::<u8>();
+        let (mut filled, mut done) = (0, range.start);
+        let mut flush = |filled: usize| {
+            // SAFETY: the range of the result is this thread's; `count` rows of `width` numbers are there.
+            unsafe { fold(rows, [count, width], out.wrapping_add(done * size), filled) };
+            done += filled;
+        };
+        let steps = [walk.row_step(1), walk.steps[1]];
+        walk.each_rows(range, &mut |at, runs, len| {
+            // Whole runs, as many as there is room for, or a part of one that is longer than the room.
+            let (mut run, mut inside) = (0, 0);
+            while run < runs {
+                let fit = (width - filled) / len;
+                let [some, part] = if inside > 0 || fit == 0 {
+                    [1, (len - inside).min(width - filled)]
+                } else {
+                    [fit.min(runs - run), len]
+                };
+                let first = at[1].wrapping_add_signed(steps[0] * run as isize + steps[1] * inside as isize);
+                for (k, &place) in places.iter().enumerate() {
+                    let to = rows.wrapping_add((k * width + filled) * size);
+                    // SAFETY: positions of `kept` and `reduced` together are positions of x, inside its buffer; a row has
+                    // room for so many more.
+                    unsafe { blocks::gather(values, first.wrapping_add(place), steps, size, [some, part], to) };
+                }
+                filled += some * part;
+                inside += part;
+                if inside == len {
+                    (run, inside) = (run + some, 0);
+                }
+                if filled == width {
+                    flush(filled);
+                    filled = 0;
+                }
+            }
+        });
+        flush(filled);
+    });
+    Ok(y)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dtype::DType;
+    use crate::kernels::reduce::{Max, Sum};
+    use crate::kernels::split::with_threads;
+    use crate::shape::Shape;
+
+    /// The numbers along `axes` of every result, folded one after the other by the kernel that defines the order.
+    fn defined<R: Reducer<f32>>(x: &Array, axes: AxisSet) -> Vec<u32> {
+        let [reduced, kept] = partition(&x.layout, axes);
+        let order: SmallVec<[usize; MAX_DIMS]> = kept.iter().chain(&reduced).copied().collect();
+        let dense = x.view(x.layout.permute(&order)).contiguous().unwrap();
+        let count: usize = reduced.iter().map(|&axis| x.shape()[axis]).product();
+        dense.values::<f32>().unwrap().chunks(count).map(|run| reduce::fold::<R, f32>(run).to_bits()).collect()
+    }
+
+    fn check<R: Reducer<f32>>(x: &Array, axes: AxisSet) {
+        let out = Aval::new(x.shape().reduced(axes, false), DType::Float32);
+        let y = reduce::<R, f32>(x, axes, out).unwrap();
+        let bits: Vec<u32> = y.values::<f32>().unwrap().iter().map(|y| y.to_bits()).collect();
+        assert_eq!(bits, defined::<R>(x, axes), "{} with strides {:?}", x.shape(), x.layout.strides());
+    }
+
+    /// Numbers whose sum depends on the order.
+    fn numbers(dims: &[usize]) -> Array {
+        let value = |i: usize| ((i * 7919 % 1009) as f32 - 500.0) * 1.1_f32.powi((i % 41) as i32);
+        Array::build::<f32>(Shape::of(dims), |to| to.iter_mut().enumerate().for_each(|(i, to)| *to = value(i))).unwrap()
+    }
+
+    fn every_order_of_axes_has_the_defined_bits() {
+        for dims in [
+            &[5000, 4][..],
+            &[4, 5000],
+            &[3, 7, 33, 2],
+            &[2, 3, 5, 7, 2],
+            &[40, 65],
+            &[700, 3, 2],
+            &[64, 64],
+            &[6, 1, 50],
+        ] {
+            let x = numbers(dims);
+            let axes: Vec<usize> = (0..dims.len()).collect();
+            let backwards: Vec<usize> = axes.iter().rev().copied().collect();
+            let last = dims.len() - 1;
+            let views = [
+                x.layout,
+                x.layout.permute(&backwards),
+                x.layout.slice(last, dims[last] - 1, dims[last], -1),
+                x.layout.slice(0, 1, dims[0] / 2, 2),
+                x.layout.expand(Shape::of(&[&[3], dims].concat())),
+                x.layout.permute(&backwards).slice(0, 0, dims[last].div_ceil(3), 3),
+            ];
+            for layout in views {
+                let x = x.view(layout);
+                for set in 1..1_usize << layout.shape.ndim() {
+                    let axes: AxisSet = (0..layout.shape.ndim()).filter(|axis| set >> axis & 1 == 1).collect();
+                    check::<Sum>(&x, axes);
+                    check::<Max>(&x, axes);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn few_numbers_and_many_in_any_layout() {
+        every_order_of_axes_has_the_defined_bits();
+    }
+
+    #[test]
+    fn few_numbers_by_several_threads() {
+        with_threads(3, every_order_of_axes_has_the_defined_bits);
+    }
 }

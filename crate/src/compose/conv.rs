@@ -10,7 +10,7 @@ use crate::ops::extremum::Extremum;
 use crate::ops::pad::{Margin, Pad};
 use crate::ops::windows::{Each, Window, Windows};
 use crate::real::Real;
-use crate::shape::{AxisSet, Shape};
+use crate::shape::{AxisSet, MAX_DIMS, Shape};
 use crate::var::Var;
 
 const CONV: &[Attr] = &[
@@ -409,13 +409,21 @@ struct Pool {
 }
 
 impl Pool {
-    /// The windows over `[.., s..]` with `value` around: `[rows, windows.., kernel..]`.
+    /// The windows over `[.., s..]` with `value` around: `[kernel.., rows, windows..]`, for few elements in front of many
+    /// windows are reduced, and compared, in long runs.
     fn over<'t>(&self, x: Var<'t>, value: f64) -> Result<Var<'t>> {
         let lead = x.shape().ndim() - self.each.len();
         let rows = product(&x.shape()[..lead]);
         let x = padded(x, &self.each, self.padding.as_deref(), value)?;
         let rows = x.reshape(shape_of(&[&[rows], &x.shape()[lead..]]));
-        x.tape().record(Windows { each: self.each.clone() }, &[rows])
+        let d = self.each.len();
+        let y = x.tape().record(Windows { each: self.each.clone() }, &[rows])?;
+        Ok(y.permute(&(d + 1..=2 * d).chain(0..=d).collect::<SmallVec<[usize; MAX_DIMS]>>()))
+    }
+
+    /// The axes of the windows' elements.
+    fn axes(&self) -> AxisSet {
+        (0..self.each.len()).collect()
     }
 
     /// The shape of the result, of which `y` has the elements.
@@ -448,21 +456,20 @@ fn pool(c: &mut Call<'_, '_>, d: usize, dilated: bool) -> Result<Pool> {
 
 fn max_pool<'t>(c: &mut Call<'_, 't>, d: usize) -> Result<Var<'t>> {
     let (x, pool) = (c.x[0], pool(c, d, true)?);
-    let axes = (d + 1..=2 * d).collect();
-    let y = c.tape.record(Extremum { max: true, axes, keep_dims: false }, &[pool.over(x, f64::NEG_INFINITY)?])?;
+    let y = pool.over(x, f64::NEG_INFINITY)?;
+    let y = c.tape.record(Extremum { max: true, axes: pool.axes(), keep_dims: false }, &[y])?;
     Ok(pool.shaped(x, y))
 }
 
 fn avg_pool<'t>(c: &mut Call<'_, 't>, d: usize) -> Result<Var<'t>> {
     let (x, pool, all) = (c.x[0], pool(c, d, false)?, c.bool()?);
-    let axes: AxisSet = (d + 1..=2 * d).collect();
-    let total = pool.over(x, 0.0)?.sum(axes, false);
+    let total = pool.over(x, 0.0)?.sum(pool.axes(), false);
     let count = if all {
         total.lit(pool.each.iter().map(|w| w.size as f64).product())
     } else {
         // The elements of each window that are no padding: the same sum over ones.
         let one = Shape::of(&x.shape()[x.shape().ndim() - d..]);
-        pool.over(x.one().expand(one), 0.0)?.sum(axes, false)
+        pool.over(x.one().expand(one), 0.0)?.sum(pool.axes(), false)
     };
     Ok(pool.shaped(x, total / count))
 }

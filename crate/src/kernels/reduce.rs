@@ -15,7 +15,7 @@ mod tests;
 
 use super::split::{ELEMENTS, Shared, split};
 pub use arg::{Extreme, arg, arg_rows};
-pub use rows::fold_rows;
+pub use rows::{RowsFold, fold_rows, fold_rows_at};
 pub use scan::{scan, scan_rows};
 
 /// Lanes that are summed side by side.
