@@ -152,7 +152,7 @@ export function permutation(key: TensorLike, shape: Shape): Tensor {
 }
 
 /**
- * Uniform in [min, max), of the shape; float32 has 23 random bits, float64 52.
+ * Uniform in [min, max), of the shape; float32 has 23 random bits, float64 52. min must be less than max.
  * @derivative none, the key is int32
  */
 export function uniform(key: TensorLike, shape: Shape, options?: number | RandomUniformOptions): Tensor {
@@ -184,7 +184,8 @@ export function randint(key: TensorLike, shape: Shape, options?: number | Random
 }
 
 /**
- * Of the shape, normal with mean 0 and standard deviation 1, given that it lies in [min, max].
+ * Of the shape, normal with mean 0 and standard deviation 1, given that it lies in [min, max], which must not lie
+ * beyond 37 on one side.
  * @derivative none, the key is int32
  */
 export function truncatedNormal(

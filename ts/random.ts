@@ -25,9 +25,13 @@ export function categorical(
   second: TensorLike,
   options?: number | RandomCategoricalOptions | CategoricalOptions,
 ): Tensor {
-  if (typeof options !== "object" || !("logits" in options)) return drawn(key, second, options);
+  if (!hasLogits(options)) return drawn(key, second, options);
   const { logits, ...rest } = options;
   return drawn(key, logits, { ...rest, shape: checkShape("random.categorical", second) });
+}
+
+function hasLogits(options: unknown): options is CategoricalOptions {
+  return typeof options === "object" && options !== null && "logits" in options;
 }
 
 /**

@@ -16,7 +16,9 @@ const DTYPE: Attr = option("dtype", Kind::DType, "\"float32\"");
 pub const SPECS: &[Spec] = &[
     Spec {
         name: "random.uniform",
-        doc: native("Uniform in [min, max), of the shape; float32 has 23 random bits, float64 52."),
+        doc: native(
+            "Uniform in [min, max), of the shape; float32 has 23 random bits, float64 52. min must be less than max.",
+        ),
         notes: notes("none, the key is int32", "O(n)"),
         inputs: &["key:int32"],
         attrs: &[SHAPE, option("min", Kind::Float, "0"), option("max", Kind::Float, "1"), DTYPE],
@@ -27,7 +29,18 @@ pub const SPECS: &[Spec] = &[
             if (min, max) == (0.0, 1.0) {
                 return Ok(u);
             }
-            Ok(u * u.lit(max - min) + u.lit(min))
+            let single = u.dtype() == DType::Float32;
+            // The last number before max, which rounding can lead to.
+            let (width, last) = match single {
+                true => (f64::from((max - min) as f32), f64::from((max as f32).next_down())),
+                false => (max - min, max.next_down()),
+            };
+            if min.is_nan() || max.is_nan() || min >= max || !width.is_finite() {
+                let sentence = format!("min must be less than max, and max - min finite in {}", u.dtype().name());
+                return c.refuse(Code::Argument, format!("{sentence}, got {min} and {max}"));
+            }
+            let y = u * u.lit(width) + u.lit(min);
+            Ok(Var::select(y.lt(y.lit(max)), y, y.lit(last)))
         },
         samples: native(&[Sample { x: &[Operand::Key], attrs: &[2.0, 3.0, 4.0, -1.0, 1.0, 0.0] }]),
     },
@@ -93,7 +106,9 @@ pub const SPECS: &[Spec] = &[
     },
     Spec {
         name: "random.truncatedNormal",
-        doc: native("Of the shape, normal with mean 0 and standard deviation 1, given that it lies in [min, max]."),
+        doc: native(
+            "Of the shape, normal with mean 0 and standard deviation 1, given that it lies in [min, max], which must not lie beyond 37 on one side.",
+        ),
         notes: notes("none, the key is int32", "O(n)"),
         inputs: &["key:int32"],
         attrs: &[SHAPE, option("min", Kind::Float, "-2"), option("max", Kind::Float, "2"), DTYPE],
@@ -102,6 +117,9 @@ pub const SPECS: &[Spec] = &[
             let (shape, min, max) = (c.shape()?, c.float()?, c.float()?);
             if min.is_nan() || max.is_nan() || min >= max {
                 return c.refuse(Code::Argument, format!("min must be less than max, got {min} and {max}"));
+            }
+            if min >= TAIL || max <= -TAIL {
+                return tail_normal(c, shape, min, max);
             }
             let u = uniform(c, shape)?;
             let ends = [u.lit(min), u.lit(max)];
@@ -137,6 +155,41 @@ pub const SPECS: &[Spec] = &[
         samples: native(&[Sample { x: &[Operand::Key, Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[-1.0, 1.0, 4.0] }]),
     },
 ];
+
+/// Where the tails of the normal distribution begin, whose probabilities beside 1 have few digits.
+const TAIL: f64 = 2.5;
+/// Where they end: probabilities beyond are no numbers any more.
+const END: f64 = 37.0;
+
+/// A normal number in an interval that lies in a tail: the x with Φ(x) = p for p uniform between those of the ends, in
+/// double precision, by Newton's method for ln Φ from the first terms of its asymptotic series.
+fn tail_normal<'t>(c: &mut Call<'_, 't>, shape: Shape, min: f64, max: f64) -> Result<Var<'t>> {
+    let dtype = c.dtype()?;
+    op::need_float(c.op, dtype)?;
+    // The left tail, in which nothing cancels.
+    let (sign, low, high) = if min > 0.0 { (-1.0, -max, -min) } else { (1.0, min, max) };
+    if high < -END {
+        let sentence = format!("min and max must not both be beyond {END} on one side, got {min} and {max}");
+        return c.refuse(Code::Argument, sentence);
+    }
+    let u = c.tape.record(Random::new(Draw::Uniform, shape, DType::Float64), c.x)?;
+    let below = |x: Var<'t>| (x * x.lit(-std::f64::consts::FRAC_1_SQRT_2)).erfc() * x.lit(0.5);
+    let [first, last] = [low, high].map(|x| below(u.lit(x.max(-END - 1.0))));
+    // In the middle of the steps of u: p is not 0.
+    let ln_p = (first + (last - first) * (u + u.lit(f64::EPSILON / 4.0))).ln();
+    let t = ln_p * u.lit(-2.0);
+    let mut x = -(t - t.ln() - u.lit((2.0 * std::f64::consts::PI).ln())).sqrt();
+    for _ in 0..4 {
+        let under = below(x);
+        let density = (x * x * u.lit(-0.5)).exp() * u.lit(0.398_942_280_401_432_7);
+        x = x - (under.ln() - ln_p) * under / density;
+    }
+    let x = Var::select(x.lt(u.lit(low)), u.lit(low), x);
+    let x = Var::select(u.lit(high).lt(x), u.lit(high), x) * u.lit(sign);
+    let (y, ends) = (x.cast(dtype), [min, max].map(|end| Var::lit(x.cast(dtype), end)));
+    let y = Var::select(y.lt(ends[0]), ends[0], y);
+    Ok(Var::select(ends[1].lt(y), ends[1], y))
+}
 
 fn uniform<'t>(c: &mut Call<'_, 't>, shape: Shape) -> Result<Var<'t>> {
     let dtype = c.dtype()?;
