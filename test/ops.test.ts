@@ -63,6 +63,41 @@ describe("random", () => {
     expect(Number(x.min().item())).toBeGreaterThanOrEqual(-1);
     expect(Number(x.max().item())).toBeLessThanOrEqual(0.5);
     expect(refusal(() => random.randint(key, [2], { min: 3, max: 3 })).message).toContain("with min < max, got 3 and 3");
+    const u = random.uniform(key, [1_000_000], { min: 1000, max: 1001 });
+    expect([Number(u.min().item()) >= 1000, Number(u.max().item()) < 1001]).toEqual([true, true]);
+    for (const [min, max] of [[5, 1], [NaN, 1], [0, Infinity], [-3e38, 3e38]])
+      expect(refusal(() => random.uniform(key, [2], { min, max })).message).toContain("min must be less than max, and max - min finite in float32");
+  });
+
+  // Means and standard deviations by integrating the density.
+  it.each([
+    [5.5, 7, 5.6713, 0.16649],
+    [6, Infinity, 6.1585, 0.15488],
+    [-40, -36, -36.02774, 0.02771],
+    [8, 9, 8.1212, 0.11895],
+    [2.6, 2.7, 2.6478, 0.02881],
+  ])("has truncated normals between %d and %d, in the tail", (min, max, mean, deviation) => {
+    for (const dtype of ["float32", "float64"] as const) {
+      const x = random.truncatedNormal(key, [20_000], { min, max, dtype });
+      expect(Math.abs(Number(x.mean().item()) - mean)).toBeLessThan(0.03 * deviation);
+      expect(Math.abs(Number(x.std().item()) / deviation - 1)).toBeLessThan(0.03);
+      expect([Number(x.min().item()) >= min, Number(x.max().item()) <= max]).toEqual([true, true]);
+      expect(new Set(x.data()).size).toBeGreaterThan(dtype === "float64" ? 19_990 : 3000);
+    }
+    expect(refusal(() => random.truncatedNormal(key, [2], { min: 38, max: 40 })).message).toContain("must not both be beyond 37 on one side, got 38 and 40");
+  });
+
+  it("refuses sizes that no memory has as what they are", () => {
+    const refused = (f: () => unknown): string => refusal(f).message;
+    const ones = w.ones([1, 1, 4]);
+    expect(refused(() => w.conv1d(ones, ones, { stride: 2 ** 32 }))).toContain("stride must be whole numbers of at least 1 and at most 2147483647, got 4294967296");
+    expect(refused(() => w.tensordot([[1, 2]], [[1, 2]], 2 ** 32 + 1))).toContain("there are 2 and 2 axes to sum over, got 4294967297");
+    expect(refused(() => w.tensor([1, 2]).reshape([2 ** 32 + 2]))).toContain("4294967298");
+    expect(refused(() => w.linalg.matrixPower(w.eye(2), 2 ** 53))).toContain("n must be a whole number of at most 9e15 in size, got 9007199254740992");
+    expect(w.diagonal([[1, 2], [3, 4]], 2 ** 32).shape).toEqual([0]);
+    expect(refused(() => w.topk([1, 2, 3], 1, null as never))).toContain("the options must be an object, got null");
+    expect(refused(() => random.categorical(key, [0, 1], null as never))).toContain("random.categorical: ");
+    expect(refused(() => w.batchNorm(w.ones([2, 2]), null, null, { variance: [1, 1] }))).toContain("the mean as a tensor, got variance alone");
   });
 });
 

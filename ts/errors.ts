@@ -55,6 +55,7 @@ export function describe(value: unknown): string {
     case "object":
       if (value === null) return "null";
       if (Array.isArray(value)) return `an array of ${value.length}`;
+      if (Symbol.for("wengert.Tensor") in value) return "a tensor";
       return isPromise(value) ? "a promise" : `an object (${value.constructor?.name ?? "without a class"})`;
     default:
       return String(value);

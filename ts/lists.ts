@@ -80,8 +80,8 @@ export interface TopkOptions {
 export function topk(x: TensorLike, k: number, options: number | TopkOptions = {}): [values: Tensor, indices: Tensor] {
   return tidy((): [Tensor, Tensor] => {
     const t = asTensor("topk", x);
-    const { axis: given = -1, largest = true } = typeof options === "number" ? { axis: options } : options;
     checkOptions("topk", typeof options === "number" ? {} : options, ["axis", "largest"]);
+    const { axis: given = -1, largest = true } = typeof options === "number" ? { axis: options } : options;
     const axis = axisOf("topk", t, given);
     const size = t.shape[axis] ?? 0;
     if (!Number.isInteger(k) || k < 0 || k > size)

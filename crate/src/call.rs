@@ -139,6 +139,9 @@ pub enum Operand {
 /// The number of a list that is left out.
 pub const NONE: f64 = -1.0;
 
+/// The largest of sizes that only distances are made of: more than there are addresses for.
+const MOST: f64 = 2_147_483_647.0;
+
 /// The padding that keeps the size.
 pub const SAME: f64 = -2.0;
 
@@ -192,7 +195,8 @@ impl<'t> Call<'_, 't> {
     pub fn int(&mut self, what: &str) -> Result<i64> {
         let x = self.next(what)?;
         if x.fract() != 0.0 || x.abs() > 9e15 || x.is_nan() {
-            return self.refuse(Code::Argument, format!("{what} must be a whole number, got {x}"));
+            let size = if x.fract() == 0.0 { " of at most 9e15 in size" } else { "" };
+            return self.refuse(Code::Argument, format!("{what} must be a whole number{size}, got {x}"));
         }
         Ok(x as i64)
     }
@@ -267,10 +271,19 @@ impl<'t> Call<'_, 't> {
     #[inline(never)]
     pub fn shape(&mut self) -> Result<Shape> {
         let dims = self.signed_shape()?;
-        if let Some(d) = dims.iter().find(|&&d| d < 0) {
-            return self.refuse(Code::Shape, format!("sizes must not be negative, got {d}"));
-        }
-        Shape::new(self.op, &dims.iter().map(|&d| usize::try_from(d).unwrap_or(usize::MAX)).collect::<Vec<_>>())
+        self.shape_of(&dims)
+    }
+
+    /// A shape of these sizes.
+    pub fn shape_of(&self, dims: &[i64]) -> Result<Shape> {
+        let size = |&d: &i64| {
+            if d < 0 {
+                return self.refuse(Code::Shape, format!("sizes must not be negative, got {d}"));
+            }
+            let beyond = |_| self.refusal(Code::Memory, format!("{d} elements are more than the address space holds"));
+            usize::try_from(d).map_err(beyond)
+        };
+        Shape::new(self.op, &dims.iter().map(size).collect::<Result<Vec<usize>>>()?)
     }
 
     /// The next attribute, a shape in which -1 may stand.
@@ -303,10 +316,8 @@ impl<'t> Call<'_, 't> {
     /// The next attribute, pairs of sizes.
     pub fn pairs(&mut self) -> Result<Vec<[usize; 2]>> {
         let list = self.list(2)?.unwrap_or_default();
-        let ok = |&x: &f64| x.fract() == 0.0 && (0.0..9e15).contains(&x);
-        if let Some(x) = list.iter().find(|x| !ok(x)) {
-            return self
-                .refuse(Code::Argument, format!("margins must be whole numbers that are not negative, got {x}"));
+        if let Some(x) = list.iter().find(|&&x| x.fract() != 0.0 || !(0.0..=MOST).contains(&x)) {
+            return self.refuse(Code::Argument, format!("margins must be whole numbers from 0 to {MOST}, got {x}"));
         }
         Ok(list.chunks_exact(2).map(|p| [p[0] as usize, p[1] as usize]).collect())
     }
@@ -316,9 +327,10 @@ impl<'t> Call<'_, 't> {
     #[inline(never)]
     pub fn sizes(&mut self, what: &str, n: usize, least: usize) -> Result<Option<Vec<usize>>> {
         let Some(list) = self.list(1)? else { return Ok(None) };
-        let ok = |&x: &f64| x.fract() == 0.0 && (least as f64..9e15).contains(&x);
-        if let Some(x) = list.iter().find(|x| !ok(x)) {
-            return self.refuse(Code::Argument, format!("{what} must be whole numbers of at least {least}, got {x}"));
+        if let Some(x) = list.iter().find(|&&x| x.fract() != 0.0 || !(least as f64..=MOST).contains(&x)) {
+            let above = if *x > MOST { format!(" and at most {MOST}") } else { String::new() };
+            return self
+                .refuse(Code::Argument, format!("{what} must be whole numbers of at least {least}{above}, got {x}"));
         }
         match list.len() {
             1 => Ok(Some(vec![list[0] as usize; n])),
@@ -351,10 +363,11 @@ impl<'t> Call<'_, 't> {
     pub fn contraction(&mut self, m: usize, n: usize) -> Result<(Vec<usize>, Vec<usize>)> {
         let count = self.int("the number of axes")?;
         if count < 0 {
-            let k = count.unsigned_abs() as usize - 1;
-            if k > m.min(n) {
+            let k = count.unsigned_abs() - 1;
+            if k > m.min(n) as u64 {
                 return self.refuse(Code::Argument, format!("there are {m} and {n} axes to sum over, got {k}"));
             }
+            let k = k as usize;
             return Ok(((m - k..m).collect(), (0..k).collect()));
         }
         let mut list = |ndim: usize| (0..count).map(|_| self.axis(ndim)).collect::<Result<Vec<usize>>>();

@@ -197,7 +197,10 @@ pub const SPECS: &[Spec] = &[
         build: |c| {
             let (reps, own) = (c.ints()?, c.x[0].shape());
             let Some(reps) = reps.iter().map(|&r| usize::try_from(r).ok()).collect::<Option<Vec<usize>>>() else {
-                return c.refuse(Code::Argument, format!("reps must not be negative, got {reps:?}"));
+                return c.refuse(
+                    Code::Argument,
+                    format!("reps must not be negative, nor beyond the address space, got {reps:?}"),
+                );
             };
             let ndim = own.ndim().max(reps.len());
             let lead = |list: &[usize]| -> Dims {

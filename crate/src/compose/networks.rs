@@ -146,6 +146,10 @@ pub const SPECS: &[Spec] = &[
                 }
                 standardized(x, (0..shape.ndim()).filter(|&axis| axis != 1).collect(), eps)
             } else {
+                if c.x[3].constant() == Some(0.0) {
+                    let sentence = "mean and variance must be given together, the mean as a tensor, got variance alone";
+                    return c.refuse(Code::Argument, sentence);
+                }
                 let (mean, variance) = (along(c, 3, channels)?, along(c, 4, channels)?);
                 (x - mean) / (variance + variance.lit(eps)).sqrt()
             };
@@ -173,7 +177,8 @@ pub const SPECS: &[Spec] = &[
             let (x, p) = (c.x[0], c.x[1]);
             need_float(c.op, x.dtype())?;
             if p.shape().ndim() > 0 || p.constant().is_some_and(|p| !(0.0..=1.0).contains(&p)) {
-                return c.refuse(Code::Argument, "p must be one number in [0, 1]");
+                let got = p.constant().map_or_else(|| format!("shape {}", p.shape()), |p| p.to_string());
+                return c.refuse(Code::Argument, format!("p must be one number in [0, 1], got {got}"));
             }
             let u = c.tape.record(Random::new(Draw::Uniform, x.shape(), DType::Float32), &[c.x[2]])?;
             let stays = u.ge(p.cast(DType::Float32));

@@ -162,7 +162,7 @@ pub const SPECS: &[Spec] = &[
         attrs: &[option("offset", Kind::Int, "0")],
         dtypes: "any",
         build: |c| {
-            let (x, shape, offset) = (c.x[0], c.x[0].shape(), c.int("offset")?);
+            let (x, shape, offset) = (c.x[0], c.x[0].shape(), offset(c)?);
             match shape.ndim() {
                 1 => diagonal_matrix(x, offset),
                 2 => Ok(part_diagonal(x, offset)),
@@ -224,9 +224,14 @@ fn contract<'t>(c: &Call<'_, 't>, by_a: &[usize], by_b: &[usize]) -> Result<Var<
     Ok(matmul(left, right)?.reshape(Shape::new(c.op, &[rows, columns].concat())?))
 }
 
+/// The number of a diagonal; those that no tensor has may be any.
+fn offset(c: &mut Call<'_, '_>) -> Result<i64> {
+    Ok(c.int("offset")?.clamp(-(1 << 30), 1 << 30))
+}
+
 fn diagonal<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
     let (x, n) = (c.x[0], c.x[0].shape().ndim());
-    let (offset, first, second) = (c.int("offset")?, c.float()?, c.float()?);
+    let (offset, first, second) = (offset(c)?, c.float()?, c.float()?);
     if n < 2 {
         return c.refuse(Code::Shape, format!("x must have at least 2 dimensions, got {}", x.shape()));
     }

@@ -42,8 +42,7 @@ impl Primitive for Reshape {
                     return c.refuse(Code::Shape, sentence);
                 }
             }
-            let dims: Vec<usize> = dims.iter().map(|&d| usize::try_from(d).unwrap_or(usize::MAX)).collect();
-            let shape = Shape::new("reshape", &dims)?;
+            let shape = c.shape_of(&dims)?;
             c.tape.record(Reshape { shape }, c.x)
         },
         samples: native(&[Sample { x: &[Operand::Real(&[2, 6], -1.0, 1.0)], attrs: &[3.0, 3.0, -1.0, 2.0] }]),
