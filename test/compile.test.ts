@@ -1,7 +1,7 @@
 // Compiled functions: what a plan is made for, what it computes, what it owns.
 import { describe, expect, it, vi } from "vitest";
 import {
-  compile, crossEntropy, exp, grad, jvp, keep, linear, matmul, memory, mul, noGrad, random, relu, sin, stopGradient, sum, tensor, Tensor, tidy,
+  compile, crossEntropy, exp, grad, jvp, keep, linear, matmul, memory, mul, noGrad, rand, random, relu, sin, stopGradient, sum, tensor, Tensor, tidy,
   valueAndGrad, vjp, vmap, where,
 } from "wengert";
 import { adam, Adam } from "wengert/optim";
@@ -206,6 +206,8 @@ describe("compile refuses", () => {
     ["a pullback", () => compile((x: Tensor) => vjp(sin, x))(x), "compile: a pullback or pushforward ends with the transformation that it was made in; call it inside"],
     ["to keep what it has not computed", () => compile((x: Tensor) => keep(x.sin()))(x),
       "compile: inside compile a tensor stands for the argument of every call and has no value to read; choose between values with where(), or give what decides as a plain number or boolean"],
+    ["numbers that would be the same in every call", () => compile((x: Tensor) => x.add(rand([2])))(x),
+      "rand: it would give the same in every call of a compiled function; pass a key as an argument and draw from it by random.uniform or random.normal"],
     ["a shape error at its line", () => compile((x: Tensor) => x.add([1, 2, 3]))(x), "add: shapes must be equal or 1 in each dimension, aligned at the end, got [2] and [3]"],
   ])("%s", (_, run, message) => {
     expect(refusal(run).message).toBe(message);

@@ -4,6 +4,7 @@ import { type CreateOptions, finish, read } from "./create.js";
 import type { DType } from "./dtype.js";
 import { keyOf, seedWords } from "./key.js";
 import { normal, split, uniform } from "./random.gen.js";
+import { refusePlans } from "./scope.js";
 import type { Tensor } from "./tensor.js";
 
 let state: readonly number[] = seedWords("rand", Math.floor(Math.random() * Number.MAX_SAFE_INTEGER));
@@ -24,6 +25,7 @@ export function randn(shape: Shape, options?: DType | CreateOptions): Tensor {
 }
 
 function draw(op: string, options: unknown, from: (key: Tensor, dtype: DType) => Tensor): Tensor {
+  refusePlans(op, "pass a key as an argument and draw from it by random.uniform or random.normal");
   const { dtype = "float32", requiresGrad } = read(op, options);
   const key = nextKey();
   try {

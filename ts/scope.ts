@@ -59,6 +59,13 @@ interface Scope {
 let top: Scope | null = null;
 let transformations = 0;
 
+let plans = 0;
+
+/** Refuses in the recording of a plan what would be the same in each of its runs; `instead` says what to do. */
+export function refusePlans(op: string, instead: string): void {
+  if (plans > 0) throw new TensorError("trace", op, `it would give the same in every call of a compiled function; ${instead}`);
+}
+
 /** Number of open transformations. */
 export function depth(): number {
   return transformations;
@@ -300,12 +307,15 @@ export function transform<T>(
   core.begin(Number(planning));
   const scope = open(name, true);
   let outcome: readonly [T, readonly Handle[], Connected?];
+  plans += Number(planning);
   try {
     outcome = body();
   } catch (error) {
     scope.tensors.push(...scope.kept.splice(0)); // what was not computed cannot be kept
     abandon(scope);
     throw error;
+  } finally {
+    plans -= Number(planning);
   }
   close(scope, outcome[1], outcome[2]);
   return outcome[0];
