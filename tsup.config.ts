@@ -24,7 +24,8 @@ export default defineConfig([
     entry: { index: "ts/index.ts", ...paths },
     outDir: "dist/types",
     format: ["esm", "cjs"],
-    dts: { only: true },
+    // Tensors and compiled functions can be declared with `using`.
+    dts: { only: true, banner: '/// <reference lib="esnext.disposable" />' },
     silent: true,
   },
 ]);

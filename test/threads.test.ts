@@ -259,4 +259,18 @@ describe("a thread that is lost", () => {
       512,
     ]);
   });
+
+  it("that the host forbids is an error of init too", async () => {
+    const program = `
+      import { createRequire, syncBuiltinESMExports } from "node:module";
+      createRequire(import.meta.url)("node:worker_threads").Worker = class {
+        constructor() { throw new Error("no workers here"); }
+      };
+      syncBuiltinESMExports();
+      print([await refusal(() => w.init({ threads: 3 })), w.ones([2]).toArray()])`;
+    expect(await run(program)).toEqual([
+      "TensorError argument init: a thread could not be started: Error: no workers here",
+      [1, 1],
+    ]);
+  });
 });

@@ -81,12 +81,17 @@ export async function startThreads(
     const bottom = pages + k * stackPages.all;
     const stacks = { core: (bottom + stackPages.all) * 65536, relaxed: (bottom + stackPages.relaxed) * 65536 };
     return new Promise<void>((ready, failed) => {
-      const worker = spawn(source, ready, (reason) => {
+      const fail = (reason: string) => {
         failed(new TensorError("argument", "init", `a thread could not be started: ${reason}`));
         if (running) ended(reason);
-      });
-      workers.push(worker);
-      worker.post({ module, relaxed: kernels, memory, cells, slots, stacks, thread: k + 1 });
+      };
+      try {
+        const worker = spawn(source, ready, fail);
+        workers.push(worker);
+        worker.post({ module, relaxed: kernels, memory, cells, slots, stacks, thread: k + 1 });
+      } catch (error) {
+        fail(String(error)); // a host that forbids workers
+      }
     });
   });
   try {
