@@ -316,8 +316,10 @@ impl<'t> Call<'_, 't> {
     /// The next attribute, pairs of sizes.
     pub fn pairs(&mut self) -> Result<Vec<[usize; 2]>> {
         let list = self.list(2)?.unwrap_or_default();
-        if let Some(x) = list.iter().find(|&&x| x.fract() != 0.0 || !(0.0..=MOST).contains(&x)) {
-            return self.refuse(Code::Argument, format!("margins must be whole numbers from 0 to {MOST}, got {x}"));
+        let ok = |&x: &f64| x.fract() == 0.0 && (0.0..9e15).contains(&x);
+        if let Some(x) = list.iter().find(|x| !ok(x)) {
+            return self
+                .refuse(Code::Argument, format!("margins must be whole numbers that are not negative, got {x}"));
         }
         Ok(list.chunks_exact(2).map(|p| [p[0] as usize, p[1] as usize]).collect())
     }
