@@ -162,40 +162,29 @@ type OwnRun<'a> = dyn Fn(usize, &Operands, usize) + 'a;
 fn short_runs(out: Shape, x: &[Array], walk: &Walk, range: Range<usize>, run: &OwnRun<'_>) {
     let mut scratch: Scratch = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
     let (mut operands, mut fills) = (NO_OPERANDS, FILLS);
-    let (mut filled, mut done) = (0, range.start);
-    let mut flush = |filled: usize, done: usize, scratch: &mut Scratch| {
+    for first in range.clone().step_by(BLOCK) {
+        let n = BLOCK.min(range.end - first);
+        let mut filled = 0;
+        walk.each_rows(first..first + n, &mut |at, rows, len| {
+            for (k, a) in x.iter().enumerate().filter(|(_, a)| !plain(a, out)) {
+                let (size, steps) = (a.dtype.size(), [walk.row_step(k + 1), walk.steps[k + 1]]);
+                let block = scratch[k].as_mut_ptr().cast::<u8>().wrapping_add(filled * size);
+                // SAFETY: the walk stays inside the layouts, which stay inside their buffers; a block has room for BLOCK
+                // elements of the widest type.
+                unsafe { gather(base(a), at[k + 1], steps, size, [rows, len], block) };
+            }
+            filled += rows * len;
+        });
         for (k, a) in x.iter().enumerate() {
             let size = a.dtype.size();
             operands[k] = if !plain(a, out) {
                 Operand::slice(scratch[k].as_ptr().cast(), size)
             } else {
-                operand_of(a.address(), size, a.shape().size() > 1, done, &mut fills[k])
+                operand_of(a.address(), size, a.shape().size() > 1, first, &mut fills[k])
             };
         }
-        run(filled, &operands, done);
-    };
-    walk.each_rows(range, &mut |at, rows, len| {
-        let mut copied = 0;
-        while copied < rows {
-            if filled + len > BLOCK {
-                flush(filled, done, &mut scratch);
-                done += filled;
-                filled = 0;
-            }
-            let some = (rows - copied).min((BLOCK - filled) / len);
-            for (k, a) in x.iter().enumerate().filter(|(_, a)| !plain(a, out)) {
-                let (size, row_step) = (a.dtype.size(), walk.row_step(k + 1));
-                let first = at[k + 1].wrapping_add_signed(row_step * copied as isize);
-                let block = scratch[k].as_mut_ptr().cast::<u8>().wrapping_add(filled * size);
-                // SAFETY: the walk stays inside the layouts, which stay inside their buffers; a block has room for BLOCK
-                // elements of the widest type.
-                unsafe { gather(base(a), first, [row_step, walk.steps[k + 1]], size, [some, len], block) };
-            }
-            copied += some;
-            filled += some * len;
-        }
-    });
-    flush(filled, done, &mut scratch);
+        run(n, &operands, first);
+    }
 }
 
 /// A range of the elements in long runs: `run` is called for each; where neighbours are apart, for one block of copies

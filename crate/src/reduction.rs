@@ -29,11 +29,13 @@ const ROOM: usize = 2048;
 /// The reduction of x over `axes`. The numbers along the axes are taken in row-major order. Errors: `memory`.
 pub fn reduce<R: Reducer<T>, T: Elem>(x: &Array, axes: AxisSet, out: Aval) -> Result<Array> {
     let [mut reduced, mut kept] = partition(&x.layout, axes);
-    if is_few(&x.layout.permute(&reduced), &x.layout.permute(&kept)) {
-        return reduce_few(x, &x.layout.permute(&reduced), &x.layout.permute(&kept), out, reduce::fold_rows_at::<R, T>);
+    let [along, beside] = [&reduced, &kept].map(|axes| x.layout.permute(axes));
+    let numbers = Walk::new(&[&along]);
+    if is_few(&numbers, &beside) {
+        return reduce_few(x, along.offset, &numbers, &beside, out, reduce::fold_rows_at::<R, T>);
     }
     let mut dense = x.clone();
-    if Walk::new(&[&x.layout.permute(&reduced)]).single().is_none() {
+    if numbers.single().is_none() {
         // The reduced axes do not lie as one: a copy with the kept ones first and then the reduced ones.
         let order: SmallVec<[usize; MAX_DIMS]> = kept.iter().chain(&reduced).copied().collect();
         dense = x.view(x.layout.permute(&order)).contiguous()?;
@@ -74,21 +76,23 @@ pub fn reduce<R: Reducer<T>, T: Elem>(x: &Array, axes: AxisSet, out: Aval) -> Re
 }
 
 /// Whether each result has few numbers, and neither they nor the results lie side by side for long.
-fn is_few(reduced: &Layout, kept: &Layout) -> bool {
-    let (numbers, results) = (Walk::new(&[reduced]), Walk::new(&[kept]));
+fn is_few(numbers: &Walk, kept: &Layout) -> bool {
+    if !(1..=FEW).contains(&numbers.size()) || kept.shape.size() < reduce::NEIGHBOURS {
+        return false;
+    }
     let beside = |walk: &Walk, least: usize| walk.steps[0] == 1 && walk.len >= least;
-    let lies_well = numbers.single().is_some() && (beside(&numbers, FEW / 2) || beside(&results, reduce::NEIGHBOURS));
-    (1..=FEW).contains(&numbers.size()) && results.size() >= reduce::NEIGHBOURS && !lies_well
+    let lies_well = || beside(numbers, FEW / 2) || beside(&Walk::new(&[kept]), reduce::NEIGHBOURS);
+    numbers.single().is_none() || !lies_well()
 }
 
 /// [`reduce`] where [`is_few`]: the numbers of some results are copied to where they are rows with a column for each result,
-/// which `fold` combines row by row. One function for all reductions, so that none brings a copy of this loop.
-fn reduce_few(x: &Array, reduced: &Layout, kept: &Layout, out: Aval, fold: RowsFold) -> Result<Array> {
+/// which `fold` combines row by row; `numbers` walks over those of the first result, from `start`. One function for all reductions, so that none brings
+/// a copy of this loop.
+fn reduce_few(x: &Array, start: usize, numbers: &Walk, kept: &Layout, out: Aval, fold: RowsFold) -> Result<Array> {
     let y = Array::new(out.shape, out.dtype)?;
-    let numbers = Walk::new(&[reduced]);
     let mut places: SmallVec<[usize; FEW]> = SmallVec::new();
     numbers.each(|at| {
-        let first = at[0].wrapping_sub(reduced.offset);
+        let first = at[0].wrapping_sub(start);
         places.extend((0..numbers.len).map(|i| first.wrapping_add_signed(numbers.steps[0] * i as isize)));
     });
     let (size, count, width) = (x.dtype.size(), places.len(), ROOM / places.len());
@@ -100,42 +104,22 @@ fn reduce_few(x: &Array, reduced: &Layout, kept: &Layout, out: Aval, fold: RowsF
         let (values, out, places) = shared.get();
         let mut room = MaybeUninit::<[u64; ROOM]>::uninit();
         let rows = room.as_mut_ptr().cast::<u8>();
-        let (mut filled, mut done) = (0, range.start);
-        let mut flush = |filled: usize| {
-            // SAFETY: the range of the result is this thread's; `count` rows of `width` numbers are there.
-            unsafe { fold(rows, [count, width], out.wrapping_add(done * size), filled) };
-            done += filled;
-        };
         let steps = [walk.row_step(1), walk.steps[1]];
-        walk.each_rows(range, &mut |at, runs, len| {
-            // Whole runs, as many as there is room for, or a part of one that is longer than the room.
-            let (mut run, mut inside) = (0, 0);
-            while run < runs {
-                let fit = (width - filled) / len;
-                let [some, part] = if inside > 0 || fit == 0 {
-                    [1, (len - inside).min(width - filled)]
-                } else {
-                    [fit.min(runs - run), len]
-                };
-                let first = at[1].wrapping_add_signed(steps[0] * run as isize + steps[1] * inside as isize);
+        for first in range.clone().step_by(width) {
+            let n = width.min(range.end - first);
+            let mut filled = 0;
+            walk.each_rows(first..first + n, &mut |at, runs, len| {
                 for (k, &place) in places.iter().enumerate() {
                     let to = rows.wrapping_add((k * width + filled) * size);
                     // SAFETY: positions of `kept` and `reduced` together are positions of x, inside its buffer; a row has
-                    // room for so many more.
-                    unsafe { blocks::gather(values, first.wrapping_add(place), steps, size, [some, part], to) };
+                    // room for `width` numbers.
+                    unsafe { blocks::gather(values, at[1].wrapping_add(place), steps, size, [runs, len], to) };
                 }
-                filled += some * part;
-                inside += part;
-                if inside == len {
-                    (run, inside) = (run + some, 0);
-                }
-                if filled == width {
-                    flush(filled);
-                    filled = 0;
-                }
-            }
-        });
-        flush(filled);
+                filled += runs * len;
+            });
+            // SAFETY: the range of the result is this thread's; `count` rows of `n` numbers are there.
+            unsafe { fold(rows, [count, width], out.wrapping_add(first * size), n) };
+        }
     });
     Ok(y)
 }
