@@ -47,6 +47,8 @@ export interface Variable {
 interface Scope {
   readonly name: string;
   readonly transforms: boolean;
+  /** What is recorded here becomes a plan. */
+  readonly planning: boolean;
   parent: Scope | null;
   /** Made here, freed when the scope ends unless it is a result. */
   tensors: Handle[];
@@ -59,11 +61,11 @@ interface Scope {
 let top: Scope | null = null;
 let transformations = 0;
 
-let plans = 0;
-
 /** Refuses in the recording of a plan what would be the same in each of its runs; `instead` says what to do. */
 export function refusePlans(op: string, instead: string): void {
-  if (plans > 0) throw new TensorError("trace", op, `it would give the same in every call of a compiled function; ${instead}`);
+  for (let scope = top; scope !== null; scope = scope.parent)
+    if (scope.planning)
+      throw new TensorError("trace", op, `it would give the same in every call of a compiled function; ${instead}`);
 }
 
 /** Number of open transformations. */
@@ -190,8 +192,8 @@ export function tensorsIn(
   return found;
 }
 
-function open(name: string, transforms: boolean): Scope {
-  const scope: Scope = { name, transforms, parent: top, tensors: [], kept: [], variables: [] };
+function open(name: string, transforms: boolean, planning = false): Scope {
+  const scope: Scope = { name, transforms, planning, parent: top, tensors: [], kept: [], variables: [] };
   top = scope;
   if (transforms) transformations += 1;
   return scope;
@@ -305,17 +307,14 @@ export function transform<T>(
   planning = false,
 ): T {
   core.begin(Number(planning));
-  const scope = open(name, true);
+  const scope = open(name, true, planning);
   let outcome: readonly [T, readonly Handle[], Connected?];
-  plans += Number(planning);
   try {
     outcome = body();
   } catch (error) {
     scope.tensors.push(...scope.kept.splice(0)); // what was not computed cannot be kept
     abandon(scope);
     throw error;
-  } finally {
-    plans -= Number(planning);
   }
   close(scope, outcome[1], outcome[2]);
   return outcome[0];
