@@ -3,7 +3,7 @@ import { type Attribute, encode } from "./attributes.js";
 import { fromData, fromOperand, isArray, isNumericArray } from "./convert.js";
 import { core, raise, scratch } from "./core.js";
 import type { DType } from "./dtype.js";
-import { checkOptions, describe, TensorError } from "./errors.js";
+import { checkOptions, describe, tensorBrand, TensorError } from "./errors.js";
 import { alive, handleOf, isTensor, made, releaseHandle } from "./scope.js";
 import type { Tensor } from "./tensor.js";
 
@@ -206,9 +206,6 @@ export function foreign(value: unknown): string {
   const other = typeof value === "object" && value !== null && tensorBrand in value;
   return other ? "a tensor of another copy of wengert; load the library once" : describe(value);
 }
-
-/** Marks the Tensor class of every copy of the library. */
-export const tensorBrand = Symbol.for("wengert.Tensor");
 
 /** Throws why the core refused: first what happened to an operand, else what the core says. */
 function failed(op: string, operands: readonly unknown[]): never {

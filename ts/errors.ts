@@ -43,6 +43,9 @@ export function fromJson(json: string, user?: string): TensorError {
   return new TensorError(code, user ?? op, sentence, shapes, dtypes);
 }
 
+/** Marks the Tensor class of every copy of the library. */
+export const tensorBrand = Symbol.for("wengert.Tensor");
+
 /** How a value that should not be there is named in a sentence: `undefined`, `"abc"`, `a function`, `an array`. */
 export function describe(value: unknown): string {
   switch (typeof value) {
@@ -55,7 +58,7 @@ export function describe(value: unknown): string {
     case "object":
       if (value === null) return "null";
       if (Array.isArray(value)) return `an array of ${value.length}`;
-      if (Symbol.for("wengert.Tensor") in value) return "a tensor";
+      if (tensorBrand in value) return "a tensor";
       return isPromise(value) ? "a promise" : `an object (${value.constructor?.name ?? "without a class"})`;
     default:
       return String(value);

@@ -60,9 +60,9 @@ export function isPlainLeaf(value: unknown): value is Plain {
   if (typeof value === "number" || typeof value === "boolean" || isNumericArray(value)) return true;
   let first: unknown = value;
   for (let depth = 0; depth < maxDims && isArray(first) && first.length > 0; depth++) first = first[0];
+  const data = typeof first === "number" || typeof first === "boolean" || isNumericArray(first);
   // An array with a tensor in it is a tree, whatever it begins with.
-  if (isArray(value) && value.some(isTensor)) return false;
-  return first !== value && (typeof first === "number" || typeof first === "boolean" || isNumericArray(first));
+  return first !== value && data && !(isArray(value) && value.some(isTensor));
 }
 
 /** Arrays and plain objects: what trees are made of. */

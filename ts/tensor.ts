@@ -1,9 +1,9 @@
 // The Tensor: an immutable value in the core's memory, with the operations (ops.gen.ts) as methods.
-import { asTensor, tensorBrand } from "./apply.js";
+import { asTensor } from "./apply.js";
 import { nest, type NestedValues, type Plain } from "./convert.js";
 import { core, memoryView, property, raise, scratch, setName } from "./core.js";
 import { type DType, dtypes, type TensorData } from "./dtype.js";
-import { checkOptions, describe, shapeText, TensorError } from "./errors.js";
+import { checkOptions, describe, shapeText, tensorBrand, TensorError } from "./errors.js";
 import { type Hook, registerHook, type Registration, rethrow } from "./hooks.js";
 import { type AxisOptions, split, topk, type TopkOptions, unique, unstack } from "./lists.js";
 import { TensorOps } from "./methods.gen.js";

@@ -96,19 +96,16 @@ fn evaluate<'t>(tape: &'t Tape, y: Var<'t>) -> Vec<f64> {
     numbers(&tape.read(y).unwrap())
 }
 
+fn check(op: &Convolve, x: &Array, w: &Array) {
+    let tape = Tape::new();
+    let y = tape.apply(op.clone(), &[tape.leaf(x.clone()), tape.leaf(w.clone())]);
+    assert_eq!(evaluate(&tape, y), plain(op, x, w), "{op:?} {:?} {:?}", x.layout, w.layout);
+}
+
 #[test]
 fn every_geometry_is_its_definition() {
-    for (i, s) in samples(600, 1).enumerate() {
-        let tape = Tape::new();
-        let y = tape.apply(s.op.clone(), &[tape.leaf(s.x.clone()), tape.leaf(s.w.clone())]);
-        assert_eq!(
-            evaluate(&tape, y),
-            plain(&s.op, &s.x, &s.w),
-            "sample {i}: {:?} {:?} {:?}",
-            s.op,
-            s.x.layout,
-            s.w.layout
-        );
+    for s in samples(600, 1) {
+        check(&s.op, &s.x, &s.w);
     }
 }
 
@@ -120,10 +117,7 @@ fn phases_differ_in_depth() {
         let x = whole(&[1, 1, channels, 4], DType::Float32, &mut rng);
         let w = whole(&[1, 2, channels, 5], DType::Float32, &mut rng);
         let slide = Slide { stride: 1, dilation: 1, spread: 2, before: 4, count: 11 };
-        let op = Convolve { slides: SmallVec::from_slice(&[slide]) };
-        let tape = Tape::new();
-        let y = tape.apply(op.clone(), &[tape.leaf(x.clone()), tape.leaf(w.clone())]);
-        assert_eq!(evaluate(&tape, y), plain(&op, &x, &w));
+        check(&Convolve { slides: SmallVec::from_slice(&[slide]) }, &x, &w);
     }
 }
 
@@ -137,10 +131,7 @@ fn examples_apart() {
         let x = whole(&[3, 2, 5, size], DType::Float32, &mut rng);
         let w = whole(&[2, rows, 5, 1], DType::Float32, &mut rng);
         let slide = Slide { stride, dilation: 1, spread, before, count: 145 };
-        let op = Convolve { slides: SmallVec::from_slice(&[slide]) };
-        let tape = Tape::new();
-        let y = tape.apply(op.clone(), &[tape.leaf(x.clone()), tape.leaf(w.clone())]);
-        assert_eq!(evaluate(&tape, y), plain(&op, &x, &w));
+        check(&Convolve { slides: SmallVec::from_slice(&[slide]) }, &x, &w);
     }
 }
 

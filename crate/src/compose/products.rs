@@ -162,7 +162,7 @@ pub const SPECS: &[Spec] = &[
         attrs: &[option("offset", Kind::Int, "0")],
         dtypes: "any",
         build: |c| {
-            let (x, shape, offset) = (c.x[0], c.x[0].shape(), offset(c)?);
+            let (x, shape, offset) = (c.x[0], c.x[0].shape(), offset(c, "offset")?);
             match shape.ndim() {
                 1 => diagonal_matrix(x, offset),
                 2 => Ok(part_diagonal(x, offset)),
@@ -225,13 +225,13 @@ fn contract<'t>(c: &Call<'_, 't>, by_a: &[usize], by_b: &[usize]) -> Result<Var<
 }
 
 /// The number of a diagonal; those that no tensor has may be any.
-fn offset(c: &mut Call<'_, '_>) -> Result<i64> {
-    Ok(c.int("offset")?.clamp(-(1 << 30), 1 << 30))
+fn offset(c: &mut Call<'_, '_>, name: &str) -> Result<i64> {
+    Ok(c.int(name)?.clamp(-(1 << 30), 1 << 30))
 }
 
 fn diagonal<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
     let (x, n) = (c.x[0], c.x[0].shape().ndim());
-    let (offset, first, second) = (offset(c)?, c.float()?, c.float()?);
+    let (offset, first, second) = (offset(c, "offset")?, c.float()?, c.float()?);
     if n < 2 {
         return c.refuse(Code::Shape, format!("x must have at least 2 dimensions, got {}", x.shape()));
     }
@@ -273,7 +273,7 @@ fn diagonal_matrix(x: Var<'_>, offset: i64) -> Result<Var<'_>> {
 
 /// A part of the matrices in the last two axes, from the next attribute on.
 fn triangle<'t>(c: &mut Call<'_, 't>, part: fn(Var<'t>, i64) -> Var<'t>) -> Result<Var<'t>> {
-    let diagonal = c.int("diagonal")?.clamp(-(1 << 30), 1 << 30);
+    let diagonal = offset(c, "diagonal")?;
     if c.x[0].shape().ndim() < 2 {
         return c.refuse(Code::Shape, format!("x must have at least 2 dimensions, got {}", c.x[0].shape()));
     }

@@ -122,12 +122,9 @@ pub const SPECS: &[Spec] = &[
                 return tail_normal(c, shape, min, max);
             }
             let u = uniform(c, shape)?;
-            let ends = [u.lit(min), u.lit(max)];
-            let [low, high] = ends.map(|x| (x * x.lit(std::f64::consts::FRAC_1_SQRT_2)).erf());
+            let [low, high] = [min, max].map(|end| (u.lit(end) * u.lit(std::f64::consts::FRAC_1_SQRT_2)).erf());
             let x = (low + (high - low) * u).erfinv() * u.lit(std::f64::consts::SQRT_2);
-            // Rounding may lead a little out.
-            let x = Var::select(x.lt(ends[0]), ends[0], x);
-            Ok(Var::select(ends[1].lt(x), ends[1], x))
+            Ok(within(x, min, max))
         },
         samples: native(&[Sample { x: &[Operand::Key], attrs: &[1.0, 6.0, -1.0, 2.0, 1.0] }]),
     },
@@ -184,11 +181,14 @@ fn tail_normal<'t>(c: &mut Call<'_, 't>, shape: Shape, min: f64, max: f64) -> Re
         let density = (x * x * u.lit(-0.5)).exp() * u.lit(0.398_942_280_401_432_7);
         x = x - (under.ln() - ln_p) * under / density;
     }
-    let x = Var::select(x.lt(u.lit(low)), u.lit(low), x);
-    let x = Var::select(u.lit(high).lt(x), u.lit(high), x) * u.lit(sign);
-    let (y, ends) = (x.cast(dtype), [min, max].map(|end| Var::lit(x.cast(dtype), end)));
-    let y = Var::select(y.lt(ends[0]), ends[0], y);
-    Ok(Var::select(ends[1].lt(y), ends[1], y))
+    Ok(within((x * u.lit(sign)).cast(dtype), min, max))
+}
+
+/// x, which rounding may have led a little out of an interval.
+fn within(x: Var<'_>, min: f64, max: f64) -> Var<'_> {
+    let (min, max) = (x.lit(min), x.lit(max));
+    let x = Var::select(x.lt(min), min, x);
+    Var::select(max.lt(x), max, x)
 }
 
 fn uniform<'t>(c: &mut Call<'_, 't>, shape: Shape) -> Result<Var<'t>> {
