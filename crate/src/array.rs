@@ -1,4 +1,5 @@
-//! Arrays: a shared buffer, a layout and a dtype. Immutable once they are shared; views copy nothing.
+//! Arrays: a shared buffer, a shape and a dtype, and a layout where the elements do not lie in order. Immutable once they are
+//! shared; views copy nothing.
 
 use std::rc::Rc;
 
@@ -11,12 +12,16 @@ use crate::shape::Shape;
 use crate::with_dtype;
 
 /// A tensor's values.
+///
+/// Most arrays lie row-major from the start of their buffer, and arrays are passed on all the time: what says where the
+/// elements lie is beside them, and only where it is needed.
 #[derive(Clone, Debug)]
 pub struct Array {
-    buffer: Rc<Buffer>,
-    /// Where the elements lie.
-    pub layout: Layout,
-    /// Their type.
+    buffer: Buffer,
+    /// Where the elements lie; `None`: row-major from the start of the buffer.
+    view: Option<Rc<Layout>>,
+    shape: Shape,
+    /// The type of the elements.
     pub dtype: DType,
 }
 
@@ -27,8 +32,8 @@ impl Array {
             let sentence = format!("a tensor of shape {shape} {} is larger than the address space", dtype.name());
             return Err(Error::new(Code::Memory, "memory", sentence));
         };
-        let buffer = Rc::new(Buffer::new(bytes)?);
-        Ok(Array { buffer, layout: Layout::contiguous(shape), dtype })
+        let buffer = Buffer::new(bytes)?;
+        Ok(Array { buffer, view: None, shape, dtype })
     }
 
     /// A scalar: the dtype's nearest value to `x`. Errors: `memory`.
@@ -46,13 +51,39 @@ impl Array {
     }
 
     /// The shape.
+    #[inline]
     pub fn shape(&self) -> Shape {
-        self.layout.shape
+        self.shape
+    }
+
+    /// Number of elements.
+    #[inline]
+    pub fn size(&self) -> usize {
+        self.shape.size()
+    }
+
+    /// Where the elements lie.
+    pub fn layout(&self) -> Layout {
+        self.view.as_deref().copied().unwrap_or_else(|| Layout::contiguous(self.shape))
     }
 
     /// The same bytes seen through another layout. `layout` must stay inside the buffer.
     pub fn view(&self, layout: Layout) -> Array {
-        Array { layout, ..self.clone() }
+        let in_order = layout.offset == 0 && layout.is_contiguous();
+        let view = (!in_order).then(|| Rc::new(layout));
+        Array { buffer: self.buffer.clone(), view, shape: layout.shape, dtype: self.dtype }
+    }
+
+    /// Whether the elements lie row-major without gaps.
+    #[inline]
+    pub fn is_contiguous(&self) -> bool {
+        self.view.as_ref().is_none_or(|layout| layout.is_contiguous())
+    }
+
+    /// Position of the first element.
+    #[inline]
+    pub fn offset(&self) -> usize {
+        self.view.as_ref().map_or(0, |layout| layout.offset)
     }
 
     /// The whole buffer as elements of `T`, the type of this array's dtype; the layout's positions count in it.
@@ -66,42 +97,39 @@ impl Array {
     /// The elements in row-major order, when the layout is contiguous.
     pub fn values<T: Elem>(&self) -> Option<&[T]> {
         let n = self.shape().size();
-        self.layout.is_contiguous().then(|| if n == 0 { &[] } else { &self.buffer::<T>()[self.layout.offset..][..n] })
+        self.is_contiguous().then(|| if n == 0 { &[] } else { &self.buffer::<T>()[self.offset()..][..n] })
     }
 
     /// Whether this is the only array on its buffer, so that its bytes may be overwritten.
     pub fn is_unique(&self) -> bool {
-        Rc::strong_count(&self.buffer) == 1
+        self.buffer.is_unique()
     }
 
     /// Whether this is the only array on its buffer and has the size of it, so that a result may stay there.
     pub fn owns_all(&self) -> bool {
-        self.is_unique() && self.buffer.bytes() == self.shape().size() * self.dtype.size()
+        self.is_unique() && self.buffer.bytes() == self.size() * self.dtype.size()
     }
 
     /// The elements of a new array, to be filled: contiguous, from the start of a buffer nobody else has.
     pub(crate) fn values_mut<T: Elem>(&mut self) -> &mut [T] {
-        assert!(
-            T::DTYPE == self.dtype && self.is_unique() && self.layout.is_contiguous(),
-            "only a new array is written"
-        );
+        assert!(T::DTYPE == self.dtype && self.is_unique() && self.is_contiguous(), "only a new array is written");
         let n = self.shape().size();
         // SAFETY: as in `buffer`; the reference count says that no other array can see the bytes.
-        unsafe { std::slice::from_raw_parts_mut(self.buffer.start().cast::<T>().add(self.layout.offset), n) }
+        unsafe { std::slice::from_raw_parts_mut(self.buffer.start().cast::<T>().add(self.offset()), n) }
     }
 
     /// The first element, for scalars and other arrays of size 1.
     pub fn item(&self) -> f64 {
-        with_dtype!(self.dtype, T => self.buffer::<T>()[self.layout.offset].to_f64())
+        with_dtype!(self.dtype, T => self.buffer::<T>()[self.offset()].to_f64())
     }
 
     /// The same elements, row-major without gaps: this array when it already is, else a copy. Errors: `memory`.
     pub fn contiguous(&self) -> Result<Array> {
-        if self.layout.is_contiguous() {
+        if self.is_contiguous() {
             return Ok(self.clone());
         }
         let mut out = Array::new(self.shape(), self.dtype)?;
-        with_dtype!(self.dtype, T => copy::gather(self.buffer::<T>(), &self.layout, out.values_mut::<T>()));
+        with_dtype!(self.dtype, T => copy::gather(self.buffer::<T>(), &self.layout(), out.values_mut::<T>()));
         Ok(out)
     }
 
@@ -114,6 +142,6 @@ impl Array {
     /// Position of the first element in bytes from the start of memory: what the boundary hands out.
     pub fn address(&self) -> *mut u8 {
         let start = self.buffer.start();
-        start.wrapping_add(self.layout.offset * self.dtype.size())
+        start.wrapping_add(self.offset() * self.dtype.size())
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! Every allocation of tensor memory goes through [`Buffer::new`] and can fail. Blocks that are given back wait in the
 //! pool for the next tensor of their class, so a loop that repeats itself asks the system for nothing.
+//!
+//! A block begins with a header of one cache line, which counts its owners: so a tensor is one allocation.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
 
 use crate::error::{Code, Error, Result};
@@ -30,7 +32,7 @@ pub struct Memory {
 
 struct Pool {
     memory: Memory,
-    free: Vec<Vec<NonNull<u8>>>,
+    free: Vec<Vec<NonNull<Header>>>,
 }
 
 thread_local! {
@@ -73,12 +75,19 @@ impl Drop for PeakWatch {
     }
 }
 
-/// A block of initialised bytes, aligned to 64, owned by one or more arrays of this thread.
+/// What stands before the bytes of a block, in [`ALIGN`] bytes of its own.
 #[derive(Debug)]
-pub struct Buffer {
-    start: NonNull<u8>,
+struct Header {
+    owners: Cell<usize>,
+    /// Bytes that were asked for.
     bytes: usize,
+    /// The class of the block.
+    class: usize,
 }
+
+/// A block of initialised bytes, aligned to 64, owned by one or more arrays of this thread: a clone is one more owner.
+#[derive(Debug)]
+pub struct Buffer(NonNull<Header>);
 
 impl Buffer {
     /// A block of `bytes` bytes. Their contents are unspecified, but always initialised.
@@ -87,63 +96,104 @@ impl Buffer {
     pub fn new(bytes: usize) -> Result<Buffer> {
         let (class, size) = class_of(bytes);
         POOL.with_borrow_mut(|pool| {
-            let start = match pool.free.get_mut(class).and_then(Vec::pop) {
-                Some(start) => {
+            let block = match pool.free.get_mut(class).and_then(Vec::pop) {
+                Some(block) => {
                     pool.memory.pooled -= size;
-                    start
+                    block
                 }
-                None => allocate(size)
-                    .or_else(|| {
-                        // Blocks of other classes may be all that stands in the way.
-                        pool.drain();
-                        allocate(size)
-                    })
-                    .ok_or_else(|| {
-                        let sentence = format!("{bytes} bytes could not be allocated; {} are in use", pool.memory.live);
-                        Error::new(Code::Memory, "memory", sentence)
-                    })?,
+                None => pool.allocate(bytes, size)?,
             };
             pool.memory.live += bytes;
             pool.memory.peak = pool.memory.peak.max(pool.memory.live);
-            Ok(Buffer { start, bytes })
+            // SAFETY: the block is nobody's and begins with room for a header.
+            unsafe { block.write(Header { owners: Cell::new(1), bytes, class }) };
+            Ok(Buffer(block))
         })
     }
 
+    fn header(&self) -> &Header {
+        // SAFETY: the block lives as long as it has an owner.
+        unsafe { self.0.as_ref() }
+    }
+
     /// Address of the first byte.
+    #[inline]
     pub fn start(&self) -> *mut u8 {
-        self.start.as_ptr()
+        self.0.as_ptr().cast::<u8>().wrapping_add(ALIGN)
     }
 
     /// Length in bytes.
+    #[inline]
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.header().bytes
     }
-}
 
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        let (class, size) = class_of(self.bytes);
+    /// Whether this is the only owner, so that the bytes may be overwritten.
+    #[inline]
+    pub fn is_unique(&self) -> bool {
+        self.header().owners.get() == 1
+    }
+
+    /// Gives the block, which has no owner any more, to the pool or to the system.
+    #[inline(never)]
+    fn give_back(&self) {
+        let &Header { bytes, class, .. } = self.header();
+        let size = size_of_class(class);
         // A thread that is ending has no pool any more; the block is then the system's.
         let pooled = POOL.try_with(|pool| {
             let mut pool = pool.borrow_mut();
-            pool.memory.live -= self.bytes;
+            pool.memory.live -= bytes;
             if pool.memory.pooled + size > pool.memory.peak.max(POOL_FLOOR) {
                 return false;
             }
             if pool.free.len() <= class {
                 pool.free.resize_with(class + 1, Vec::new);
             }
-            pool.free[class].push(self.start);
+            pool.free[class].push(self.0);
             pool.memory.pooled += size;
             true
         });
         if pooled != Ok(true) {
-            release(self.start, size);
+            release(self.0, size);
+        }
+    }
+}
+
+impl Clone for Buffer {
+    #[inline]
+    fn clone(&self) -> Buffer {
+        let owners = &self.header().owners;
+        owners.set(owners.get() + 1);
+        Buffer(self.0)
+    }
+}
+
+impl Drop for Buffer {
+    #[inline]
+    fn drop(&mut self) {
+        let owners = &self.header().owners;
+        owners.set(owners.get() - 1);
+        if owners.get() == 0 {
+            self.give_back();
         }
     }
 }
 
 impl Pool {
+    /// A new block of `size` bytes after its header. Errors: `memory`; the sentence speaks of the `bytes` that were asked for.
+    #[cold]
+    fn allocate(&mut self, bytes: usize, size: usize) -> Result<NonNull<Header>> {
+        let found = allocate(size).or_else(|| {
+            // Blocks of other classes may be all that stands in the way.
+            self.drain();
+            allocate(size)
+        });
+        found.ok_or_else(|| {
+            let sentence = format!("{bytes} bytes could not be allocated; {} are in use", self.memory.live);
+            Error::new(Code::Memory, "memory", sentence)
+        })
+    }
+
     /// Gives every waiting block back to the system.
     fn drain(&mut self) {
         for (class, blocks) in self.free.iter_mut().enumerate() {
@@ -178,16 +228,21 @@ fn size_of_class(class: usize) -> usize {
     units.saturating_mul(ALIGN)
 }
 
-fn allocate(size: usize) -> Option<NonNull<u8>> {
-    let layout = Layout::from_size_align(size, ALIGN).ok()?;
-    // SAFETY: size is at least ALIGN, never 0. Zeroed, because arrays read their buffers as initialised numbers.
-    NonNull::new(unsafe { alloc_zeroed(layout) })
+/// How a block with `size` bytes after its header lies in memory.
+fn layout(size: usize) -> Option<Layout> {
+    Layout::from_size_align(size.checked_add(ALIGN)?, ALIGN).ok()
 }
 
-fn release(start: NonNull<u8>, size: usize) {
-    if let Ok(layout) = Layout::from_size_align(size, ALIGN) {
-        // SAFETY: `start` came from `allocate` with this very size, and no one else knows it any more.
-        unsafe { dealloc(start.as_ptr(), layout) }
+fn allocate(size: usize) -> Option<NonNull<Header>> {
+    const { assert!(size_of::<Header>() <= ALIGN) };
+    // SAFETY: the size is at least ALIGN, never 0. Zeroed, because arrays read their buffers as initialised numbers.
+    NonNull::new(unsafe { alloc_zeroed(layout(size)?) }).map(NonNull::cast)
+}
+
+fn release(block: NonNull<Header>, size: usize) {
+    if let Some(layout) = layout(size) {
+        // SAFETY: `block` came from `allocate` with this very size, and no one else knows it any more.
+        unsafe { dealloc(block.as_ptr().cast(), layout) }
     }
 }
 

@@ -28,8 +28,8 @@ const ROOM: usize = 2048;
 
 /// The reduction of x over `axes`. The numbers along the axes are taken in row-major order. Errors: `memory`.
 pub fn reduce<R: Reducer<T>, T: Elem>(x: &Array, axes: AxisSet, out: Aval) -> Result<Array> {
-    let [mut reduced, mut kept] = partition(&x.layout, axes);
-    let [along, beside] = [&reduced, &kept].map(|axes| x.layout.permute(axes));
+    let [mut reduced, mut kept] = partition(&x.layout(), axes);
+    let [along, beside] = [&reduced, &kept].map(|axes| x.layout().permute(axes));
     let numbers = Walk::new(&[&along]);
     if is_few(&numbers, &beside) {
         return reduce_few(x, along.offset, &numbers, &beside, out, reduce::fold_rows_at::<R, T>);
@@ -38,11 +38,11 @@ pub fn reduce<R: Reducer<T>, T: Elem>(x: &Array, axes: AxisSet, out: Aval) -> Re
     if numbers.single().is_none() {
         // The reduced axes do not lie as one: a copy with the kept ones first and then the reduced ones.
         let order: SmallVec<[usize; MAX_DIMS]> = kept.iter().chain(&reduced).copied().collect();
-        dense = x.view(x.layout.permute(&order)).contiguous()?;
+        dense = x.view(x.layout().permute(&order)).contiguous()?;
         kept = (0..kept.len()).collect();
         reduced = (kept.len()..order.len()).collect();
     }
-    let (kept, reduced) = (dense.layout.permute(&kept), dense.layout.permute(&reduced));
+    let (kept, reduced) = (dense.layout().permute(&kept), dense.layout().permute(&reduced));
     let (count, step) = Walk::new(&[&reduced]).single().unwrap_or((0, 0));
     let to = Layout::contiguous(kept.shape);
     let walk = Walk::new(&[&to, &kept]);
@@ -134,9 +134,9 @@ mod tests {
 
     /// The numbers along `axes` of every result, folded one after the other by the kernel that defines the order.
     fn defined<R: Reducer<f32>>(x: &Array, axes: AxisSet) -> Vec<u32> {
-        let [reduced, kept] = partition(&x.layout, axes);
+        let [reduced, kept] = partition(&x.layout(), axes);
         let order: SmallVec<[usize; MAX_DIMS]> = kept.iter().chain(&reduced).copied().collect();
-        let dense = x.view(x.layout.permute(&order)).contiguous().unwrap();
+        let dense = x.view(x.layout().permute(&order)).contiguous().unwrap();
         let count: usize = reduced.iter().map(|&axis| x.shape()[axis]).product();
         dense.values::<f32>().unwrap().chunks(count).map(|run| reduce::fold::<R, f32>(run).to_bits()).collect()
     }
@@ -145,7 +145,7 @@ mod tests {
         let out = Aval::new(x.shape().reduced(axes, false), DType::Float32);
         let y = reduce::<R, f32>(x, axes, out).unwrap();
         let bits: Vec<u32> = y.values::<f32>().unwrap().iter().map(|y| y.to_bits()).collect();
-        assert_eq!(bits, defined::<R>(x, axes), "{} with strides {:?}", x.shape(), x.layout.strides());
+        assert_eq!(bits, defined::<R>(x, axes), "{} with strides {:?}", x.shape(), x.layout().strides());
     }
 
     /// Numbers whose sum depends on the order.
@@ -170,12 +170,12 @@ mod tests {
             let backwards: Vec<usize> = axes.iter().rev().copied().collect();
             let last = dims.len() - 1;
             let views = [
-                x.layout,
-                x.layout.permute(&backwards),
-                x.layout.slice(last, dims[last] - 1, dims[last], -1),
-                x.layout.slice(0, 1, dims[0] / 2, 2),
-                x.layout.expand(Shape::of(&[&[3], dims].concat())),
-                x.layout.permute(&backwards).slice(0, 0, dims[last].div_ceil(3), 3),
+                x.layout(),
+                x.layout().permute(&backwards),
+                x.layout().slice(last, dims[last] - 1, dims[last], -1),
+                x.layout().slice(0, 1, dims[0] / 2, 2),
+                x.layout().expand(Shape::of(&[&[3], dims].concat())),
+                x.layout().permute(&backwards).slice(0, 0, dims[last].div_ceil(3), 3),
             ];
             for layout in views {
                 let x = x.view(layout);

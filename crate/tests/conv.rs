@@ -9,7 +9,7 @@ use wengert::array::Array;
 use wengert::buffer;
 use wengert::diff;
 use wengert::dtype::DType;
-use wengert::ops::convolve::{Convolve, Slide};
+use wengert::ops::convolve::{Convolve, Slide, Slides};
 use wengert::tape::Tape;
 use wengert::var::Var;
 
@@ -70,7 +70,7 @@ fn samples(count: usize, seed: u64) -> impl Iterator<Item = Sample> {
         let longest = [40, 9, 5][d - 1];
         let sizes: Vec<usize> = (0..d).map(|_| rng.below(longest + 1)).collect();
         let kernel: Vec<usize> = (0..d).map(|_| 1 + rng.below([5, 3, 2][d - 1])).collect();
-        let slides: SmallVec<[Slide; 3]> = (0..d)
+        let slides: Slides = (0..d)
             .map(|_| Slide {
                 stride: 1 + rng.below(3) * rng.below(2),
                 dilation: 1 + rng.below(3) * rng.below(2),
@@ -99,7 +99,7 @@ fn evaluate<'t>(tape: &'t Tape, y: Var<'t>) -> Vec<f64> {
 fn check(op: &Convolve, x: &Array, w: &Array) {
     let tape = Tape::new();
     let y = tape.apply(op.clone(), &[tape.leaf(x.clone()), tape.leaf(w.clone())]);
-    assert_eq!(evaluate(&tape, y), plain(op, x, w), "{op:?} {:?} {:?}", x.layout, w.layout);
+    assert_eq!(evaluate(&tape, y), plain(op, x, w), "{op:?} {:?} {:?}", x.layout(), w.layout());
 }
 
 #[test]
@@ -143,8 +143,8 @@ fn operands_lie_in_any_order() {
         let laid = |x: &Array| {
             let ndim = x.shape().ndim();
             let reversed: Vec<usize> = (0..ndim).rev().collect();
-            let stored = x.view(x.layout.permute(&reversed)).contiguous().unwrap();
-            let layout = stored.layout.permute(&reversed);
+            let stored = x.view(x.layout().permute(&reversed)).contiguous().unwrap();
+            let layout = stored.layout().permute(&reversed);
             let last = layout.shape[ndim - 1];
             stored.view(layout.slice(ndim - 1, last.saturating_sub(1), last, -1))
         };
@@ -174,7 +174,7 @@ fn derivatives_are_the_same_sum_with_other_operands() {
         tape.end(&ends).unwrap();
         let [by_x, by_w, by_xw, by_wx, by_wg] = ends.map(|y| numbers(&tape.read(y).unwrap()));
         let (vx, vw, vg, vu, vv) = (numbers(&s.x), numbers(&s.w), numbers(&s.g), numbers(&u), numbers(&v));
-        let what = format!("sample {i}: {:?} {:?} {:?}", s.op, s.x.layout, s.w.layout);
+        let what = format!("sample {i}: {:?} {:?} {:?}", s.op, s.x.layout(), s.w.layout());
         let value = dot(&plain(&s.op, &s.x, &s.w), &vg);
         assert_eq!([dot(&by_x, &vx), dot(&by_w, &vw)], [value; 2], "{what}");
         let (with_u, with_v) = (plain(&s.op, &u, &s.w), plain(&s.op, &s.x, &v));

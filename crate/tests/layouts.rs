@@ -160,7 +160,7 @@ fn every_operation_is_the_same_on_expanded_operands() {
                     if axis >= x.shape().ndim() {
                         return x.clone();
                     }
-                    x.view(x.layout.slice(axis, 0, 1, 1).expand(x.shape()))
+                    x.view(x.layout().slice(axis, 0, 1, 1).expand(x.shape()))
                 };
                 let expanded: Vec<Array> = x.iter().map(expand).collect();
                 let copies: Vec<Array> = expanded.iter().map(|x| array(&x.shape(), x.dtype, &numbers(x))).collect();

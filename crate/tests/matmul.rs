@@ -31,7 +31,7 @@ fn plain(a: &Array, b: &Array) -> (Vec<usize>, Vec<f64>) {
     let leading = shape(&sa[..la]).broadcast(&shape(&sb[..lb])).unwrap();
     let all = |x: &Array, rows: usize, columns: usize| {
         let dims: Vec<usize> = leading.iter().copied().chain([rows, columns]).collect();
-        numbers(&x.view(x.layout.expand(shape(&dims))))
+        numbers(&x.view(x.layout().expand(shape(&dims))))
     };
     let (va, vb) = (all(a, m, k), all(b, k, n));
     let mut out = Vec::new();
@@ -82,7 +82,7 @@ fn all_signs_and_orders_of_strides() {
                     (variant & 1 != 0, [1, -1, 2, -3][variant >> 1 & 3], [1, -1, 2, -2][variant >> 3 & 3]);
                 let host = [rows * 3, columns * 2];
                 let x = whole(&if transposed { [host[1], host[0]] } else { host }, dtype, rng);
-                let layout = if transposed { x.layout.permute(&[1, 0]) } else { x.layout };
+                let layout = if transposed { x.layout().permute(&[1, 0]) } else { x.layout() };
                 let first = |size: usize, step: isize| if step < 0 { (size - 1) * step.unsigned_abs() } else { 0 };
                 let layout = layout.slice(0, first(rows, step_r), rows, step_r);
                 x.view(layout.slice(1, first(columns, step_c), columns, step_c))
@@ -94,11 +94,11 @@ fn all_signs_and_orders_of_strides() {
                 }
             }
             let row = whole(&[1, k], dtype, &mut rng);
-            let repeated = row.view(row.layout.expand(shape(&[m, k])));
+            let repeated = row.view(row.layout().expand(shape(&[m, k])));
             let b = lay(k, n, 0, &mut rng);
             check(&repeated, &b, "a row repeated");
             let column = whole(&[k, 1], dtype, &mut rng);
-            let repeated = column.view(column.layout.expand(shape(&[k, n])));
+            let repeated = column.view(column.layout().expand(shape(&[k, n])));
             let a = lay(m, k, 0, &mut rng);
             check(&a, &repeated, "a column repeated");
         }
@@ -124,7 +124,7 @@ fn leading_dimensions_broadcast() {
         let z = whole(&turned, DType::Float64, &mut rng);
         let mut inverse = order.clone();
         order.iter().enumerate().for_each(|(k, &axis)| inverse[axis] = k);
-        check(&z.view(z.layout.permute(&inverse)), &y, &format!("{a:?} · {b:?}, permuted"));
+        check(&z.view(z.layout().permute(&inverse)), &y, &format!("{a:?} · {b:?}, permuted"));
     }
 }
 
@@ -133,8 +133,8 @@ fn vectors_are_rows_on_the_left_and_columns_on_the_right() {
     let mut rng = Rng(4);
     let f64s = |dims: &[usize], rng: &mut Rng| whole(dims, DType::Float64, rng);
     let (v, m, b) = (f64s(&[4], &mut rng), f64s(&[4, 3], &mut rng), f64s(&[2, 4, 3], &mut rng));
-    let row = v.view(v.layout.reshape(shape(&[1, 4])).unwrap());
-    let column = v.view(v.layout.reshape(shape(&[4, 1])).unwrap());
+    let row = v.view(v.layout().reshape(shape(&[1, 4])).unwrap());
+    let column = v.view(v.layout().reshape(shape(&[4, 1])).unwrap());
     let w = f64s(&[2, 5, 4], &mut rng);
     for (y, expected, dims) in [
         (matmul(&v, &m), plain(&row, &m).1, &[3][..]),

@@ -179,7 +179,7 @@ fn random_chains_of_elementwise_operations_have_the_same_bits() {
                 let dims: Vec<usize> = x.dims().into_iter().rev().collect();
                 let axes: Vec<usize> = (0..dims.len()).rev().collect();
                 let x = x.with_dims(dims).draw(dtype, &mut rng);
-                x.view(x.layout.permute(&axes))
+                x.view(x.layout().permute(&axes))
             })
             .collect();
         let wanted = evaluated(&tape, &turned, program).unwrap();
@@ -261,7 +261,7 @@ fn a_row_is_computed_in_one_pass_with_its_reductions() {
                 assert!(steps(&plan) <= 2 && count(&plan, "ops") <= ops + 1, "{name}: {}", plan.to_json());
                 same_bits(&mut plan, &tape, &[x], program, name);
                 let turned = Input::Real(vec![dims[1], dims[0]], -5.0, 5.0).draw(dtype, &mut rng);
-                let turned = turned.view(turned.layout.permute(&[1, 0]));
+                let turned = turned.view(turned.layout().permute(&[1, 0]));
                 let wanted = evaluated(&tape, std::slice::from_ref(&turned), program).unwrap();
                 assert_eq!(bits(&plan.run(&tape, [Ok(turned)]).unwrap()[0]), bits(&wanted[0]), "{name}");
                 plan.forget(&tape);

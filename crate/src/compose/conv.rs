@@ -271,7 +271,7 @@ fn padded<'t>(x: Var<'t>, each: &Each, padding: Option<&[usize]>, value: f64) ->
     let shape = x.shape();
     let lead = shape.ndim() - each.len();
     let around = each.iter().enumerate().map(|(k, &w)| margin(w, shape[lead + k], padding.map(|p| p[k])));
-    let margins: SmallVec<[Margin; 4]> = std::iter::repeat_n(Margin::default(), lead).chain(around).collect();
+    let margins: SmallVec<[Margin; 3]> = std::iter::repeat_n(Margin::default(), lead).chain(around).collect();
     if margins.iter().all(|m| *m == Margin::default()) {
         return Ok(x);
     }

@@ -109,7 +109,7 @@ fn scan<'t>(c: &mut Call<'_, 't>, by: Func, neutral: f64) -> Result<Var<'t>> {
     let mut y = turn(x);
     if exclusive && n > 0 {
         let before = |d: usize| Margin { before: usize::from(d == axis), after: 0, between: 0 };
-        let margins: SmallVec<[Margin; 4]> = (0..shape.ndim()).map(before).collect();
+        let margins: SmallVec<[Margin; 3]> = (0..shape.ndim()).map(before).collect();
         y = part(y.apply(Pad { margins, value: neutral }), 0, n, 1);
     }
     let mut reach = 1;

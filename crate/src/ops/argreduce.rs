@@ -59,7 +59,7 @@ impl Primitive for ArgReduce {
         let n = x[0].shape().ndim();
         let mut order: Vec<usize> = (0..n).filter(|&axis| axis != self.axis).collect();
         order.push(self.axis);
-        let rows = x[0].view(x[0].layout.permute(&order)).contiguous()?;
+        let rows = x[0].view(x[0].layout().permute(&order)).contiguous()?;
         let len = x[0].shape()[self.axis];
         with_dtype!(rows.dtype, T => Array::build::<i32>(out.shape, |out| {
             for (out, row) in out.iter_mut().zip(rows.values::<T>().unwrap_or(&[]).chunks(len)) {
@@ -85,7 +85,7 @@ fn build<'t>(c: &mut Call<'_, 't>, max: bool) -> Result<Var<'t>> {
         Some(axis) => (c.x[0], axis),
         None => (c.x[0].reshape(Shape::of(&[shape.size()])), 0),
     };
-    c.tape.record(ArgReduce { max, axis, keep_dims }, &[x])
+    c.tape.perform(ArgReduce { max, axis, keep_dims }, &[x])
 }
 
 /// What both calls have in common.

@@ -33,7 +33,7 @@ impl Primitive for Concat {
         dtypes: "any",
         build: |c| {
             let axis = c.axis(c.x[0].shape().ndim())?;
-            c.tape.record(Concat { axis }, c.x)
+            c.tape.perform(Concat { axis }, c.x)
         },
         samples: native(&[Sample {
             x: &[Operand::Real(&[2, 3], -1.0, 1.0), Operand::Real(&[2, 2], -1.0, 1.0)],
@@ -67,7 +67,7 @@ impl Primitive for Concat {
             for x in x.iter() {
                 let len = x.shape()[self.axis];
                 let place = Layout::contiguous(out.shape).slice(self.axis, start, len, 1);
-                copy::copy(x.buffer::<T>(), &x.layout, out_values, &place);
+                copy::copy(x.buffer::<T>(), &x.layout(), out_values, &place);
                 start += len;
             }
         }))

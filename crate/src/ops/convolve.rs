@@ -31,7 +31,7 @@ pub struct Slide {
 }
 
 /// One slide for each dimension.
-pub type Slides = SmallVec<[Slide; 3]>;
+pub type Slides = SmallVec<[Slide; 2]>;
 
 /// `y[n, g, o, i..] = Σ w[g, o, c, k..] x̃[n, g, c, i · stride + k · dilation - before ..]` (see [`Slide`]):
 /// `[n, groups, in, s..]`, `[groups, out, in, k..] -> [n, groups, out, counts..]`. float32, float64.
@@ -283,12 +283,12 @@ fn convolve(slides: &Slides, x: &Array, w: &Array, out: Aval) -> Result<Array> {
             })
         };
         let lead = |layout: &Layout, axis: usize| Nest::default().with(layout.shape[axis], layout.strides()[axis]);
-        let a_terms = nest(&w.layout, lead(&w.layout, 2), &|p| (p.element.len, p.element.step));
-        let b_terms = nest(&x.layout, lead(&x.layout, 2), &|p| (p.element.len, p.element_step as isize));
+        let a_terms = nest(&w.layout(), lead(&w.layout(), 2), &|p| (p.element.len, p.element.step));
+        let b_terms = nest(&x.layout(), lead(&x.layout(), 2), &|p| (p.element.len, p.element_step as isize));
         let columns = |begin: [Nest; 2]| {
             let [b, c] = begin;
-            let b = nest(&x.layout, b, &|p| (p.window.len, p.window_step as isize));
-            [b, nest(&y.layout, c, &|p| (p.window.len, p.window.step))]
+            let b = nest(&x.layout(), b, &|p| (p.window.len, p.window_step as isize));
+            [b, nest(&y.layout(), c, &|p| (p.window.len, p.window.step))]
         };
         let size = |part: fn(&Phase) -> Range| phase.iter().map(|p| part(p).len).product::<usize>();
         let windows = size(|p| p.window);
@@ -296,7 +296,8 @@ fn convolve(slides: &Slides, x: &Array, w: &Array, out: Aval) -> Result<Array> {
         let own = columns(Default::default());
         let plain = a_terms.is_even() && b_terms.is_even() && own.iter().all(Nest::is_even);
         let apart = if plain && windows >= APART { n } else { 1 };
-        let [b_columns, c_columns] = if apart > 1 { own } else { columns([lead(&x.layout, 0), lead(&y.layout, 0)]) };
+        let [b_columns, c_columns] =
+            if apart > 1 { own } else { columns([lead(&x.layout(), 0), lead(&y.layout(), 0)]) };
         let dims = [rows, channels * size(|p| p.element), n / apart * windows];
         for (group, example) in (0..groups).flat_map(|group| (0..apart).map(move |example| (group, example))) {
             let start = |layout: &Layout, axis: usize, of: &dyn Fn(usize, &Phase) -> isize| {
@@ -305,13 +306,13 @@ fn convolve(slides: &Slides, x: &Array, w: &Array, out: Aval) -> Result<Array> {
                 layout.offset as isize + group as isize * layout.strides()[axis] + inside
             };
             let of_example = |layout: &Layout| example as isize * layout.strides()[0];
-            let a = start(&w.layout, 0, &|_, p| p.element.start as isize);
-            let b = start(&x.layout, 1, &|d, p| p.at + moved[d]) + of_example(&x.layout);
-            let c = start(&y.layout, 1, &|_, p| p.window.start as isize) + of_example(&y.layout);
+            let a = start(&w.layout(), 0, &|_, p| p.element.start as isize);
+            let b = start(&x.layout(), 1, &|d, p| p.at + moved[d]) + of_example(&x.layout());
+            let c = start(&y.layout(), 1, &|_, p| p.window.start as isize) + of_example(&y.layout());
             with_float!(out.dtype, T => {
                 let a = Matrix {
                     data: w.buffer::<T>().as_ptr().wrapping_offset(a),
-                    row: Steps::even(w.layout.strides()[1]),
+                    row: Steps::even(w.layout().strides()[1]),
                     col: a_terms.steps(),
                 };
                 let b = Matrix {
@@ -320,7 +321,7 @@ fn convolve(slides: &Slides, x: &Array, w: &Array, out: Aval) -> Result<Array> {
                     col: b_columns.steps(),
                 };
                 let to: *mut T = y.address().cast();
-                let c = Matrix { data: to.wrapping_offset(c), row: y.layout.strides()[2], col: c_columns.steps() };
+                let c = Matrix { data: to.wrapping_offset(c), row: y.layout().strides()[2], col: c_columns.steps() };
                 // SAFETY: rows and columns are elements of the layouts, since margins were added to x where windows look
                 // outside; y's buffer has one owner.
                 unsafe { gemm::gemm::<T>(dims, a, b, c, false, pack.values_mut::<T>()) };

@@ -41,7 +41,7 @@ impl Primitive for Cumsum {
             let shape = c.x[0].shape();
             let (axis, exclusive, reverse) = (c.optional_axis(shape.ndim())?, c.bool()?, c.bool()?);
             let x = if axis.is_some() { c.x[0] } else { c.x[0].reshape(Shape::of(&[shape.size()])) };
-            c.tape.record(Cumsum { axis: axis.unwrap_or(0), exclusive, reverse }, &[x])
+            c.tape.perform(Cumsum { axis: axis.unwrap_or(0), exclusive, reverse }, &[x])
         },
         samples: native(&[
             Sample { x: &[Operand::Real(&[3, 4], -1.0, 1.0)], attrs: &[1.0, 1.0, 0.0, 0.0] },
@@ -63,7 +63,7 @@ impl Primitive for Cumsum {
         let (axis, n) = (self.axis, out.shape[self.axis]);
         let direct =
             |layout: Layout| if self.reverse { layout.slice(axis, n.saturating_sub(1), n, -1) } else { layout };
-        let (from, to) = (direct(x[0].layout), direct(Layout::contiguous(out.shape)));
+        let (from, to) = (direct(x[0].layout()), direct(Layout::contiguous(out.shape)));
         let (from_step, to_step) = (from.strides()[axis], to.strides()[axis]);
         let lines = Walk::new(&[&to.slice(axis, 0, n.min(1), 1), &from.slice(axis, 0, n.min(1), 1)]);
         with_number!(out.dtype, T => Array::build::<T>(out.shape, |values| {

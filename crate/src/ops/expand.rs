@@ -25,7 +25,7 @@ impl Primitive for Expand {
         dtypes: "any",
         build: |c| {
             let shape = c.shape()?;
-            c.tape.record(Expand { shape }, c.x)
+            c.tape.perform(Expand { shape }, c.x)
         },
         samples: native(&[Sample { x: &[Operand::Real(&[3, 1], -1.0, 1.0)], attrs: &[3.0, 2.0, 3.0, 4.0] }]),
     }];
@@ -50,7 +50,7 @@ impl Primitive for Expand {
     }
 
     fn eval(&self, x: &mut Arrays, _: Aval) -> Result<Array> {
-        Ok(x[0].view(x[0].layout.expand(self.shape)))
+        Ok(x[0].view(x[0].layout().expand(self.shape)))
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {

@@ -42,7 +42,7 @@ impl Primitive for Gather {
         dtypes: "any",
         build: |c| {
             let axis = c.axis(c.x[0].shape().ndim())?;
-            c.tape.record(Gather::along(axis), c.x)
+            c.tape.perform(Gather::along(axis), c.x)
         },
         samples: native(&[Sample {
             x: &[Operand::Real(&[3, 4], -1.0, 1.0), Operand::Index(&[2, 5], 4)],
@@ -60,7 +60,7 @@ impl Primitive for Gather {
     }
 
     fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
-        let picks = Picks::new(self.indices, self.axis, &x[0].layout, &x[1], Layout::contiguous(out.shape))?;
+        let picks = Picks::new(self.indices, self.axis, &x[0].layout(), &x[1], Layout::contiguous(out.shape))?;
         with_dtype!(out.dtype, T => Array::build::<T>(out.shape, |out| {
             let from = x[0].buffer::<T>();
             picks.each(|to, at| out[to] = from[at]);
@@ -133,7 +133,7 @@ impl<'a> Picks<'a> {
         let size = layout.shape[axis];
         let Indices { op, name, negative } = whose;
         let shape = indices.shape();
-        let walk_indices = Walk::new(&[&indices.layout]);
+        let walk_indices = Walk::new(&[&indices.layout()]);
         let values = indices.buffer::<i32>();
         let mut bad = None;
         let end = size as i64;
@@ -158,7 +158,7 @@ impl<'a> Picks<'a> {
         } else {
             (0..shape.ndim()).fold(*layout, trim).expand(shape)
         };
-        let walk = Walk::new(&[&other, &line, &indices.layout]);
+        let walk = Walk::new(&[&other, &line, &indices.layout()]);
         Ok(Picks { indices: values, walk, step: layout.strides()[axis], size })
     }
 

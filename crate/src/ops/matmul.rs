@@ -76,7 +76,7 @@ impl Primitive for MatMul {
     fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let mut y = blocks::result(&x[2..], out.shape, out.dtype)?;
         if let Some(acc) = x.get(2).filter(|acc| acc.address() != y.address()) {
-            with_float!(out.dtype, T => crate::kernels::copy::gather(acc.buffer::<T>(), &acc.layout, y.values_mut::<T>()), else ());
+            with_float!(out.dtype, T => crate::kernels::copy::gather(acc.buffer::<T>(), &acc.layout(), y.values_mut::<T>()), else ());
         }
         with_float!(out.dtype, T => product::<T>(&x[0], &x[1], &y, self.accumulate)?, else ());
         Ok(y)
@@ -125,14 +125,14 @@ fn product<T: GemmElem + Elem>(a: &Array, b: &Array, y: &Array, accumulate: bool
     // The strides of the matrices, and the layouts of their first elements over the leading dimensions.
     let parts = |x: &Array| -> ((isize, isize), Layout) {
         let own = x.shape().ndim() - 2;
-        let strides = (x.layout.strides()[own], x.layout.strides()[own + 1]);
+        let strides = (x.layout().strides()[own], x.layout().strides()[own + 1]);
         let order: SmallVec<[usize; 8]> = (0..own).collect();
-        (strides, x.layout.permute(&order).expand(Shape::of(&shape[..leading])))
+        (strides, x.layout().permute(&order).expand(Shape::of(&shape[..leading])))
     };
     let ((a_strides, a_batch), (b_strides, b_batch), (y_strides, y_batch)) = (parts(a), parts(b), parts(y));
     let walk = Walk::new(&[&y_batch, &a_batch, &b_batch]);
     let (from_a, from_b) = (a.buffer::<T>().as_ptr(), b.buffer::<T>().as_ptr());
-    let (to, offset): (*mut T, usize) = (y.address().cast(), y.layout.offset);
+    let (to, offset): (*mut T, usize) = (y.address().cast(), y.offset());
     let matrix = |data: *const T, at: usize, step: isize, i: usize, strides: (isize, isize)| Matrix {
         data: data.wrapping_add(at).wrapping_offset(step * i as isize),
         row: Steps::even(strides.0),

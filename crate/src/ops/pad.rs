@@ -31,7 +31,7 @@ pub struct Margin {
 #[derive(Clone, Debug)]
 pub struct Pad {
     /// The margins.
-    pub margins: SmallVec<[Margin; 4]>,
+    pub margins: SmallVec<[Margin; 3]>,
     /// What stands in them.
     pub value: f64,
 }
@@ -45,7 +45,7 @@ impl PartialEq for Pad {
 
 impl Pad {
     /// What `x` becomes inside the result.
-    fn inside(&self, shape: &[usize]) -> SmallVec<[Range; 4]> {
+    fn inside(&self, shape: &[usize]) -> SmallVec<[Range; 3]> {
         let range = |(m, &len): (&Margin, &usize)| Range { start: m.before, len, step: m.between as isize + 1 };
         self.margins.iter().zip(shape).map(range).collect()
     }
@@ -91,7 +91,7 @@ impl Primitive for Pad {
                 return surrounded(c.x[0], &pairs, "pad", place);
             }
             let margins = pairs.iter().map(|&[before, after]| Margin { before, after, between: 0 }).collect();
-            c.tape.record(Pad { margins, value }, c.x)
+            c.tape.perform(Pad { margins, value }, c.x)
         },
         samples: native(&[
             Sample { x: &[Operand::Real(&[2, 3], -1.0, 1.0)], attrs: &[2.0, 1.0, 0.0, 2.0, 1.0, 0.0, 0.5] },
@@ -123,7 +123,7 @@ impl Primitive for Pad {
         let place = ranges.iter().enumerate().fold(Layout::contiguous(out.shape), part);
         with_dtype!(out.dtype, T => Array::build::<T>(out.shape, |out| {
             out.fill(T::from_f64(self.value));
-            copy::copy(x.buffer::<T>(), &x.layout, out, &place);
+            copy::copy(x.buffer::<T>(), &x.layout(), out, &place);
         }))
     }
 

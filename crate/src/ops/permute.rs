@@ -44,7 +44,7 @@ impl Primitive for Permute {
         dtypes: "any",
         build: |c| {
             let axes = c.axis_list(c.x[0].shape().ndim())?.unwrap_or_default();
-            c.tape.record(Permute::new(&axes), c.x)
+            c.tape.perform(Permute::new(&axes), c.x)
         },
         samples: native(&[Sample { x: &[Operand::Real(&[2, 3, 4], -1.0, 1.0)], attrs: &[3.0, 2.0, 0.0, -2.0] }]),
     }];
@@ -66,7 +66,7 @@ impl Primitive for Permute {
     }
 
     fn eval(&self, x: &mut Arrays, _: Aval) -> Result<Array> {
-        Ok(x[0].view(x[0].layout.permute(&self.axes())))
+        Ok(x[0].view(x[0].layout().permute(&self.axes())))
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], _: usize) -> Option<Var<'t>> {

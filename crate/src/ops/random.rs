@@ -1,5 +1,7 @@
 //! Random numbers from a counter: a function of the key and the position, nothing else.
 
+use std::rc::Rc;
+
 use crate::array::Array;
 use crate::batch::Batched;
 use crate::call::{Kind, Operand, Sample, Spec, native, notes, option, param};
@@ -22,7 +24,7 @@ pub enum Draw {
 
 /// Random numbers of a shape from a key (int32, two words). The generator is Threefry-2x32 with 20 rounds (Salmon et al.,
 /// "Parallel random numbers: as easy as 1, 2, 3", 2011) on the element's position, the words combined as JAX does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Random {
     /// What is drawn.
     pub draw: Draw,
@@ -31,13 +33,13 @@ pub struct Random {
     /// dtype of the result.
     pub dtype: DType,
     /// Shape of the keys: a scalar for one key, `[2]`; the results of many follow each other.
-    pub keys: Shape,
+    pub keys: Rc<Shape>,
 }
 
 impl Random {
     /// With one key.
     pub fn new(draw: Draw, shape: Shape, dtype: DType) -> Random {
-        Random { draw, shape, dtype, keys: Shape::SCALAR }
+        Random { draw, shape, dtype, keys: Rc::new(Shape::SCALAR) }
     }
 }
 
@@ -52,7 +54,7 @@ impl Primitive for Random {
             dtypes: "any",
             build: |c| {
                 let shape = Shape::new("split", &[c.size("n")?, 2])?;
-                c.tape.record(Random::new(Draw::Keys, shape, DType::Int32), c.x)
+                c.tape.perform(Random::new(Draw::Keys, shape, DType::Int32), c.x)
             },
             samples: native(&[Sample { x: &[Operand::Key], attrs: &[3.0] }]),
         },
@@ -68,7 +70,7 @@ impl Primitive for Random {
                 if shape.ndim() != 1 {
                     return c.refuse(Code::Shape, format!("the shape must have one dimension, got {shape}"));
                 }
-                c.tape.record(Random::new(Draw::Permutation, shape, DType::Int32), c.x)
+                c.tape.perform(Random::new(Draw::Permutation, shape, DType::Int32), c.x)
             },
             samples: native(&[Sample { x: &[Operand::Key], attrs: &[1.0, 10.0] }]),
         },
@@ -83,7 +85,7 @@ impl Primitive for Random {
     }
 
     fn infer(&self, x: &[Aval]) -> Result<Aval> {
-        let mut keys = self.keys;
+        let mut keys = *self.keys;
         keys.push(2);
         if x[0].dtype != DType::Int32 || x[0].shape != keys {
             let sentence = format!(
@@ -154,7 +156,7 @@ impl Primitive for Random {
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
-        Some(x[0].var.apply(Random { keys: self.keys.prepended(size), ..*self }))
+        Some(x[0].var.apply(Random { keys: Rc::new(self.keys.prepended(size)), ..self.clone() }))
     }
 
     fn vjp<'t>(&self, _: usize, _: &[Var<'t>], _: Var<'t>, _: Var<'t>) -> Option<Var<'t>> {

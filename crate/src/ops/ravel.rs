@@ -7,7 +7,7 @@ use crate::batch::Batched;
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::op::{Arrays, Aval, Primitive};
-use crate::shape::{MAX_DIMS, Shape};
+use crate::shape::Shape;
 use crate::var::Var;
 
 /// `y[i..] = Σ_k x[i.., k] Π_{l > k} sizes[l]`: row-major places, `[.., k] -> [..]`, int32. Negative ones count from the
@@ -15,7 +15,7 @@ use crate::var::Var;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ravel {
     /// The sizes of the axes.
-    pub sizes: SmallVec<[usize; MAX_DIMS]>,
+    pub sizes: SmallVec<[usize; 4]>,
     /// The operation that is called, for errors.
     pub op: &'static str,
 }

@@ -43,7 +43,7 @@ impl Primitive for Reshape {
                 }
             }
             let shape = c.shape_of(&dims)?;
-            c.tape.record(Reshape { shape }, c.x)
+            c.tape.perform(Reshape { shape }, c.x)
         },
         samples: native(&[Sample { x: &[Operand::Real(&[2, 6], -1.0, 1.0)], attrs: &[3.0, 3.0, -1.0, 2.0] }]),
     }];
@@ -63,7 +63,7 @@ impl Primitive for Reshape {
     }
 
     fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
-        let x = match x[0].layout.reshape(out.shape) {
+        let x = match x[0].layout().reshape(out.shape) {
             Some(layout) => return Ok(x[0].view(layout)),
             None => x[0].contiguous()?,
         };

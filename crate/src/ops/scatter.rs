@@ -41,7 +41,7 @@ impl Primitive for ScatterAdd {
         dtypes: "number",
         build: |c| {
             let axis = c.axis(c.x[0].shape().ndim())?;
-            c.tape.record(ScatterAdd::along(axis), c.x)
+            c.tape.perform(ScatterAdd::along(axis), c.x)
         },
         samples: native(&[Sample {
             x: &[Operand::Real(&[3, 4], -1.0, 1.0), Operand::Index(&[2, 5], 4), Operand::Real(&[2, 5], -1.0, 1.0)],
@@ -69,10 +69,10 @@ impl Primitive for ScatterAdd {
         let mut y = reused;
         let updates = x.remove(2);
         let indices = x.remove(1);
-        let picks = Picks::new(self.indices, self.axis, &y.layout, &indices, updates.layout)?;
+        let picks = Picks::new(self.indices, self.axis, &y.layout(), &indices, updates.layout())?;
         with_number!(out.dtype, T => {
             if !in_place {
-                copy::gather(x[0].buffer::<T>(), &x[0].layout, y.values_mut::<T>());
+                copy::gather(x[0].buffer::<T>(), &x[0].layout(), y.values_mut::<T>());
             }
             // From here on the buffer has one owner.
             x.clear();

@@ -26,7 +26,7 @@ pub struct Range {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slice {
     /// The ranges.
-    pub ranges: SmallVec<[Range; 4]>,
+    pub ranges: SmallVec<[Range; 3]>,
 }
 
 impl Slice {
@@ -68,7 +68,7 @@ impl Primitive for Slice {
                     None => return c.refuse(Code::Argument, "a step must not be 0"),
                 }
             }
-            c.tape.record(Slice { ranges }, c.x)
+            c.tape.perform(Slice { ranges }, c.x)
         },
         samples: native(&[
             Sample { x: &[Operand::Real(&[5, 6], -1.0, 1.0)], attrs: &[2.0, 1.0, 4.0, 2.0, -1.0, f64::INFINITY, -2.0] },
@@ -88,7 +88,7 @@ impl Primitive for Slice {
     fn eval(&self, x: &mut Arrays, _: Aval) -> Result<Array> {
         let part =
             |layout: crate::layout::Layout, (axis, r): (usize, &Range)| layout.slice(axis, r.start, r.len, r.step);
-        Ok(x[0].view(self.ranges.iter().enumerate().fold(x[0].layout, part)))
+        Ok(x[0].view(self.ranges.iter().enumerate().fold(x[0].layout(), part)))
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
@@ -105,7 +105,7 @@ impl Primitive for Slice {
             false => Range { start: 0, len, step: 1 },
         };
         let own = g.shape();
-        let turned: SmallVec<[Range; 4]> = self.ranges.iter().zip(own.iter()).map(turn).collect();
+        let turned: SmallVec<[Range; 3]> = self.ranges.iter().zip(own.iter()).map(turn).collect();
         let g = if turned.iter().any(|r| r.step < 0) { g.apply(Slice { ranges: turned }) } else { g };
         let margin = |(r, &size): (&Range, &usize)| {
             let step = r.step.unsigned_abs();
@@ -113,7 +113,7 @@ impl Primitive for Slice {
             let first = if r.step < 0 && r.len > 0 { r.start + 1 - span } else { r.start.min(size) };
             Margin { before: first, after: size - first - span, between: step - 1 }
         };
-        let margins: SmallVec<[Margin; 4]> = self.ranges.iter().zip(shape.iter()).map(margin).collect();
+        let margins: SmallVec<[Margin; 3]> = self.ranges.iter().zip(shape.iter()).map(margin).collect();
         debug_assert!(margins.len() <= MAX_DIMS);
         if margins.iter().all(|m| *m == Margin::default()) {
             return Some(g);

@@ -38,7 +38,7 @@ impl Primitive for Argsort {
     fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let n = out.shape.ndim();
         let last: Vec<usize> = (0..n).filter(|&axis| axis != self.axis).chain([self.axis]).collect();
-        let lines = x[0].view(x[0].layout.permute(&last)).contiguous()?;
+        let lines = x[0].view(x[0].layout().permute(&last)).contiguous()?;
         let len = out.shape[self.axis].max(1);
         let mut places: Vec<i32> = Vec::new();
         let refuse = |_| Error::new(Code::Memory, "argsort", "there is no room for the order of an axis");
@@ -72,7 +72,7 @@ impl Primitive for Argsort {
         }))?;
         let mut back = vec![0; n];
         last.iter().enumerate().for_each(|(k, &axis)| back[axis] = k);
-        Ok(sorted.view(sorted.layout.permute(&back)))
+        Ok(sorted.view(sorted.layout().permute(&back)))
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], _: usize) -> Option<Var<'t>> {
@@ -112,7 +112,7 @@ impl Primitive for SearchSorted {
                     format!("sorted must be [n], or [.., n] with values [.., m], got {sorted} and {values}"),
                 );
             }
-            c.tape.record(SearchSorted { right }, c.x)
+            c.tape.perform(SearchSorted { right }, c.x)
         },
         samples: native(&[Sample {
             x: &[Operand::Real(&[5], -1.0, 1.0), Operand::Real(&[2, 3], -1.0, 1.0)],

@@ -38,7 +38,7 @@ impl Window {
 }
 
 /// One window for each dimension.
-pub type Each = SmallVec<[Window; 3]>;
+pub type Each = SmallVec<[Window; 2]>;
 
 /// `y[l, o.., k..] = x[l, o · stride + k · dilation ..]`, with `[n, s..] -> [n, windows.., sizes..]`; a view.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub struct Fold {
     /// The windows.
     pub each: Each,
     /// The sizes `s..`.
-    pub sizes: SmallVec<[usize; 3]>,
+    pub sizes: SmallVec<[usize; 2]>,
 }
 
 /// The layout of the windows over `layout`.
@@ -83,7 +83,7 @@ impl Primitive for Windows {
     }
 
     fn eval(&self, x: &mut Arrays, _: Aval) -> Result<Array> {
-        Ok(x[0].view(slide(&x[0].layout, &self.each)))
+        Ok(x[0].view(slide(&x[0].layout(), &self.each)))
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
@@ -129,7 +129,7 @@ impl Primitive for Fold {
                         layout.slice(1 + d + i, at, 1, 1)
                     })
                 };
-                let (place, values) = (element(&places), element(&x[0].layout));
+                let (place, values) = (element(&places), element(&x[0].layout()));
                 let walk = Walk::new(&[&place, &values]);
                 walk.each(|at| add(to, from, at[0], at[1], walk.len, walk.steps[0], walk.steps[1]));
             }
