@@ -91,10 +91,8 @@ impl Plan {
     ) -> Result<SmallVec<[Array; 4]>> {
         self.needs_no_graph(tape)?;
         let watched = (self.peak == 0).then(buffer::watch_peak);
-        let mut values = std::mem::take(&mut self.values);
-        let results = self.fill(&mut values, tape, &mut arguments.into_iter());
-        values.clear();
-        self.values = values;
+        let results = self.fill(tape, &mut arguments.into_iter());
+        self.values.clear();
         if let Some(watched) = watched {
             self.peak = watched.peak();
         }
@@ -103,27 +101,29 @@ impl Plan {
 
     /// Computes all values in order, and gives those of the results.
     fn fill(
-        &self,
-        values: &mut Vec<Option<Array>>,
+        &mut self,
         tape: &Tape,
         arguments: &mut dyn Iterator<Item = Result<Array>>,
     ) -> Result<SmallVec<[Array; 4]>> {
+        let Plan { values, captured, steps, constants, results, slots, .. } = self;
         for argument in arguments {
             values.push(Some(argument?));
         }
-        for &Captured { id, .. } in &self.captured {
+        for &Captured { id, .. } in captured.iter() {
             values.push(Some(tape.read(Var::new(tape, id))?));
         }
-        values.resize(self.slots, None);
-        for step in &self.steps {
-            step.run(&self.constants, values)?;
+        values.resize(*slots, None);
+        for step in steps {
+            step.run(constants, values)?;
         }
-        let result = |&place: &Place| match place {
-            Place::Constant(k) => Some(self.constants[k].clone()),
-            Place::Slot(k) => values[k].clone(),
-        };
-        let results = self.results.iter().map(result).collect::<Option<_>>();
-        results.ok_or_else(|| Error::new(Code::Trace, "compile", "a result was never computed"))
+        let mut found = SmallVec::new();
+        for &place in results.iter() {
+            found.push(match place {
+                Place::Constant(k) => constants[k].clone(),
+                Place::Slot(k) => values[k].clone().ok_or_else(missing)?,
+            });
+        }
+        Ok(found)
     }
 
     /// What it expects as arguments.
@@ -178,15 +178,16 @@ impl Plan {
 }
 
 impl Step {
-    fn run(&self, constants: &[Array], slots: &mut [Option<Array>]) -> Result<()> {
-        let take = |input: &Input| match input.place {
-            Place::Constant(k) => Some(constants[k].clone()),
-            Place::Slot(k) if input.last => slots[k].take(),
-            Place::Slot(k) => slots[k].clone(),
-        };
-        let x = self.inputs.iter().map(take).collect::<Option<Arrays>>();
-        let mut x = x.ok_or_else(|| Error::new(Code::Trace, "compile", "a value was used before it was computed"))?;
-        match &self.work {
+    fn run(&mut self, constants: &[Array], slots: &mut [Option<Array>]) -> Result<()> {
+        let mut x = Arrays::new();
+        for input in &self.inputs {
+            x.push(match input.place {
+                Place::Constant(k) => constants[k].clone(),
+                Place::Slot(k) if input.last => slots[k].take().ok_or_else(missing)?,
+                Place::Slot(k) => slots[k].clone().ok_or_else(missing)?,
+            });
+        }
+        match &mut self.work {
             Work::One(op) => {
                 let value = op.eval(&mut x, self.results[0]);
                 let named = |e: Error| if e.code() == Code::Memory { e.in_op(op.name()) } else { e };
@@ -197,6 +198,10 @@ impl Step {
         }
         Ok(())
     }
+}
+
+fn missing() -> Error {
+    Error::new(Code::Trace, "compile", "a value was used before it was computed")
 }
 
 fn put(slots: &mut [Option<Array>], values: SmallVec<[Array; 1]>) {

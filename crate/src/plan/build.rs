@@ -169,8 +169,8 @@ impl Program<'_> {
     fn unrepeated(&mut self, x: usize) -> usize {
         match &self.values[x].from {
             From::Computed(op, inputs) if op.repeats() => inputs[0],
-            From::Constant(value) if value.shape().ndim() > 0 && value.layout.is_uniform() => {
-                let scalar = value.view(value.layout.first());
+            From::Constant(value) if value.shape().ndim() > 0 && value.layout().is_uniform() => {
+                let scalar = value.view(value.layout().first());
                 self.constant(scalar)
             }
             _ => x,

@@ -54,13 +54,16 @@ pub(super) struct Operation {
 /// blocks between operations.
 type Cell = usize;
 
-#[derive(Debug)]
-struct Instruction {
+/// A call of a kernel, ready to be made.
+#[derive(Clone, Copy, Debug)]
+struct Call {
     kernel: Kernel,
-    /// The cells of the kernel's operands.
-    operands: [Cell; MAX_OPERANDS],
-    out: Cell,
+    operands: Operands,
+    out: *mut u8,
 }
+
+/// Where a cell stands among the calls: the number of the call, and the operand; [`MAX_OPERANDS`] for its result.
+type Use = (u32, u8);
 
 #[derive(Debug)]
 struct Output {
@@ -73,18 +76,26 @@ struct Output {
 #[derive(Debug)]
 pub(super) struct Fused {
     shape: Shape,
-    instructions: Vec<Instruction>,
     inputs: Vec<Aval>,
     outputs: Vec<Output>,
-    /// The constants and the blocks, which are in `scratch`: those of the first thread.
-    own_cells: Vec<Operand>,
+    /// The calls of each thread. Between runs they have the addresses of the last one.
+    teams: Vec<Team>,
+    /// The uses of each input and result.
+    uses: Vec<SmallVec<[Use; 3]>>,
     /// Elements in a block.
     block: usize,
-    /// Where the input's and the result's ends are, one vector each, for what does not fill a vector.
-    ends: usize,
-    /// Bytes of the scratch area of one thread; all threads have one.
-    area: usize,
-    scratch: Buffer,
+    /// What the calls of all threads work in.
+    _scratch: Buffer,
+}
+
+/// What one thread works with.
+#[derive(Debug)]
+struct Team {
+    calls: Vec<Call>,
+    /// The inputs and results as the calls have them.
+    cells: Vec<Operand>,
+    /// Where the inputs' and the results' ends are, one vector each, for what does not fill a vector, and for scalars.
+    ends: *mut u8,
 }
 
 /// The places of the blocks between operations while a unit is laid out.
@@ -150,7 +161,7 @@ impl Fused {
         let mut cells: Vec<Cell> = Vec::with_capacity(program.len());
         let mut taken_over = vec![false; inputs.len()];
         let mut outputs: Vec<Option<Output>> = (0..results).map(|_| None).collect();
-        let mut instructions = Vec::with_capacity(program.len());
+        let mut instructions: Vec<(Kernel, [Cell; MAX_OPERANDS], Cell)> = Vec::with_capacity(program.len());
         for (k, Operation { run, sources, aval, output, .. }) in program.iter().enumerate() {
             let Loop::Map(elementwise) = run else { continue };
             let read: SmallVec<[Cell; 4]> = sources
@@ -183,7 +194,7 @@ impl Fused {
             cells.push(out);
             let arranged = elementwise.arranged(&read);
             let operands = std::array::from_fn(|k| arranged.get(k).copied().flatten().unwrap_or(zeros));
-            instructions.push(Instruction { kernel: elementwise.kernel, operands, out });
+            instructions.push((elementwise.kernel, operands, out));
         }
         let per_element: usize = blocks.sizes.iter().sum();
         let most = (CACHE / per_element.max(1)).clamp(VECTOR, BLOCK) / VECTOR * VECTOR;
@@ -201,98 +212,111 @@ impl Fused {
             })
             .collect();
         let scratch = Buffer::new(bytes * split::threads())?;
-        let place = |at: usize| scratch.start().wrapping_add(at);
-        for area in (0..scratch.bytes()).step_by(bytes.max(1)) {
+        let team = |thread: usize| {
+            let place = |at: usize| scratch.start().wrapping_add(bytes * thread + at);
             for (k, constant) in constants.iter().enumerate() {
-                // SAFETY: the area begins with room for each constant.
-                unsafe { Operand::repeated(constant.address(), constant.dtype.size(), place(area + PAD * k)) };
+                // SAFETY: a thread's area begins with room for each constant.
+                unsafe { Operand::repeated(constant.address(), constant.dtype.size(), place(PAD * k)) };
+            }
+            // Inputs and results begin at their ends, where scalars stay.
+            let sizes = inputs.iter().map(|aval| if aval.shape.size() == 1 { 0 } else { aval.dtype.size() });
+            let sizes = sizes.chain(outputs.iter().flatten().map(|output| output.aval.dtype.size()));
+            let moved = sizes.enumerate().map(|(k, step)| Operand { start: place(ends + PAD * k), step });
+            let known = (0..constants.len()).map(|k| Operand::vector(place(PAD * k)));
+            let between = starts.iter().zip(&blocks.sizes).map(|(&at, &size)| Operand::slice(place(at), size));
+            let cells: Vec<Operand> = moved.chain([Operand::ZERO]).chain(known).chain(between).collect();
+            let call = |&(kernel, operands, out): &(Kernel, [Cell; MAX_OPERANDS], Cell)| Call {
+                kernel,
+                operands: operands.map(|cell| cells[cell]),
+                out: cells[out].start.cast_mut(),
+            };
+            let calls = instructions.iter().map(call).collect();
+            Team { calls, cells: cells[..fixed].to_vec(), ends: place(ends) }
+        };
+        let teams = (0..split::threads()).map(team).collect();
+        let mut uses = vec![SmallVec::new(); fixed];
+        for (call, (_, operands, out)) in (0..).zip(&instructions) {
+            for (place, &cell) in (0..).zip(operands.iter().chain([out])) {
+                if cell < fixed {
+                    uses[cell].push((call, place));
+                }
             }
         }
-        let known = (0..constants.len()).map(|k| Operand::vector(place(PAD * k)));
-        let between = starts.iter().zip(&blocks.sizes).map(|(&at, &size)| Operand::slice(place(at), size));
-        let own_cells = known.chain(between).collect();
         Ok(Fused {
             shape,
-            instructions,
             inputs: inputs.to_vec(),
             outputs: outputs.into_iter().flatten().collect(),
-            own_cells,
+            teams,
+            uses,
             block,
-            ends,
-            area: bytes,
-            scratch,
+            _scratch: scratch,
         })
     }
 
     /// The results for these inputs. Those whose buffers nobody else has may be overwritten. Errors: `memory`.
-    pub fn run(&self, x: &[Array]) -> Result<SmallVec<[Array; 1]>> {
-        let results = self.outputs.iter().map(|output| {
+    pub fn run(&mut self, x: &[Array]) -> Result<SmallVec<[Array; 1]>> {
+        let mut results: SmallVec<[Array; 1]> = SmallVec::new();
+        for output in &self.outputs {
             let over = output.over.filter(|&i| blocks::reusable(&x[i], output.aval));
-            over.map_or_else(|| Array::new(output.aval.shape, output.aval.dtype), |i| Ok(x[i].clone()))
-        });
-        let results: SmallVec<[Array; 1]> = results.collect::<Result<_>>()?;
+            results.push(match over {
+                Some(i) => x[i].clone(),
+                None => Array::new(output.aval.shape, output.aval.dtype)?,
+            });
+        }
         // Scalars stand for all elements; the others are walked over.
-        let walked: SmallVec<[Array; 4]> = x.iter().filter(|a| a.shape().size() != 1).cloned().collect();
-        let mut cells: SmallVec<[Cells; 1]> = (0..split::threads()).map(|k| self.cells(x, &results, k)).collect();
+        let mut walked: SmallVec<[Array; 4]> = SmallVec::new();
+        for (k, a) in x.iter().enumerate() {
+            if a.size() != 1 {
+                walked.push(a.clone());
+                continue;
+            }
+            for team in &self.teams {
+                // SAFETY: an end is one vector.
+                unsafe { Operand::repeated(a.address(), a.dtype.size(), team.end(k)) };
+            }
+        }
         let size = results.iter().map(|y| y.dtype.size()).max().unwrap_or(1);
-        let starts: SmallVec<[*mut u8; 4]> = results.iter().map(Array::address).collect();
-        // SAFETY: each thread has cells and a scratch area of its own, and writes its own elements of the results.
-        let shared = unsafe { Shared::new((self, cells.as_mut_ptr(), starts.as_slice())) };
+        let teams = self.teams.as_mut_ptr();
+        // SAFETY: each thread has calls and a scratch area of its own, and writes its own elements of the results.
+        let shared = unsafe { Shared::new((&*self, teams, results.as_slice())) };
         blocks::each(self.shape, size, &walked, &|len, given, at, thread| {
-            let (unit, cells, starts) = shared.get();
+            let (unit, teams, results) = shared.get();
             // SAFETY: `thread` is below the number of threads.
-            unit.pass(len, given, starts, at, unsafe { &mut *cells.add(thread) });
+            unit.pass(len, given, results, at, unsafe { &mut *teams.add(thread) });
         });
         Ok(results)
     }
 
-    /// The cells of a thread with the scalars among the inputs.
-    fn cells(&self, x: &[Array], results: &[Array], thread: usize) -> Cells {
-        let area = thread * self.area;
-        let mut cells = Cells { operands: SmallVec::new(), ends: self.scratch.start().wrapping_add(area + self.ends) };
-        for (k, a) in x.iter().enumerate() {
-            let end = cells.end(k);
-            if a.shape().size() == 1 {
-                // SAFETY: an end is one vector.
-                unsafe { Operand::repeated(a.address(), a.dtype.size(), end) };
-            }
-            cells.operands.push(Operand::vector(end));
-        }
-        cells.operands.extend(results.iter().map(|y| Operand::slice(y.address(), y.dtype.size())));
-        cells.operands.push(Operand::ZERO);
-        let apart = |cell: &Operand| Operand { start: cell.start.wrapping_add(area), ..*cell };
-        cells.operands.extend(self.own_cells.iter().map(apart));
-        cells
-    }
-
-    /// Computes `len` elements of the results, which begin at `starts`, from position `at` on.
-    fn pass(&self, len: usize, given: &Operands, starts: &[*mut u8], at: usize, cells: &mut Cells) {
+    /// Computes `len` elements of the results from position `at` on.
+    fn pass(&self, len: usize, given: &Operands, results: &[Array], at: usize, team: &mut Team) {
         let n = self.inputs.len();
         let is_walked = |k: &usize| self.inputs[*k].shape.size() != 1;
         for (k, operand) in (0..n).filter(is_walked).zip(given) {
-            cells.operands[k] = *operand;
+            self.put(team, k, *operand);
         }
-        let fixed = n + self.outputs.len();
-        for (cell, start) in cells.operands[n..fixed].iter_mut().zip(starts) {
-            cell.start = start.wrapping_add(at * cell.step);
+        for (k, y) in (n..).zip(results) {
+            let size = y.dtype.size();
+            self.put(team, k, Operand::slice(y.address().wrapping_add(at * size), size));
         }
         let whole = len - len % VECTOR;
         let mut done = 0;
         while done < whole {
             let block = self.block.min(whole - done);
-            self.run_block(block, cells);
-            for cell in &mut cells.operands[..fixed] {
-                cell.start = cell.start.wrapping_add(block * cell.step);
-            }
+            team.run(block);
             done += block;
+            if done < len {
+                for k in 0..team.cells.len() {
+                    let cell = team.cells[k];
+                    self.put(team, k, Operand { start: cell.start.wrapping_add(block * cell.step), ..cell });
+                }
+            }
         }
         if whole == len {
             return;
         }
         // What is left fills no vector: it is copied to where it does, and the results back from there.
-        for k in 0..fixed {
-            let end = cells.end(k);
-            let cell = &mut cells.operands[k];
+        for k in 0..team.cells.len() {
+            let (cell, end) = (team.cells[k], team.end(k));
             if !cell.is_slice() {
                 continue; // one value that stands for all
             }
@@ -300,38 +324,41 @@ impl Fused {
                 // SAFETY: so many elements of the input are left; an end is one vector.
                 unsafe { std::ptr::copy_nonoverlapping(cell.start, end, (len - whole) * cell.step) };
             }
-            cell.start = end;
+            self.put(team, k, Operand { start: end, ..cell });
         }
-        self.run_block(VECTOR, cells);
-        for (k, start) in (n..fixed).zip(starts) {
-            let size = cells.operands[k].step;
-            let to = start.wrapping_add((at + whole) * size);
+        team.run(VECTOR);
+        for (k, y) in (n..).zip(results) {
+            let size = y.dtype.size();
+            let to = y.address().wrapping_add((at + whole) * size);
             // SAFETY: so many elements of the result are left; an end is one vector.
-            unsafe { std::ptr::copy_nonoverlapping(cells.end(k), to, (len - whole) * size) };
+            unsafe { std::ptr::copy_nonoverlapping(team.end(k), to, (len - whole) * size) };
         }
     }
 
-    fn run_block(&self, len: usize, cells: &Cells) {
-        for instruction in &self.instructions {
-            let operands: Operands = instruction.operands.map(|cell| cells.operands[cell]);
-            // SAFETY: every cell has `len` elements of the type that the kernel expects there, or one that is repeated; a
-            // result begins where an operand of its size does, or is apart from all.
-            unsafe { (instruction.kernel)(len, &operands, cells.operands[instruction.out].start.cast_mut()) };
+    /// Puts an input or a result where the calls find it.
+    fn put(&self, team: &mut Team, k: Cell, operand: Operand) {
+        team.cells[k] = operand;
+        for &(call, place) in &self.uses[k] {
+            let call = &mut team.calls[call as usize];
+            match call.operands.get_mut(usize::from(place)) {
+                Some(slot) => *slot = operand,
+                None => call.out = operand.start.cast_mut(),
+            }
         }
     }
 }
 
-/// What the instructions work on, on one thread.
-struct Cells {
-    /// Operands by their cells.
-    operands: SmallVec<[Operand; 24]>,
-    /// Where the ends of inputs and results are.
-    ends: *mut u8,
-}
-
-impl Cells {
+impl Team {
     /// Where the end of an input or result is put, one vector.
     fn end(&self, k: usize) -> *mut u8 {
         self.ends.wrapping_add(PAD * k)
+    }
+
+    fn run(&self, len: usize) {
+        for Call { kernel, operands, out } in &self.calls {
+            // SAFETY: every operand has `len` elements of the type that the kernel expects there, or one that is repeated; a
+            // result begins where an operand of its size does, or is apart from all.
+            unsafe { kernel(len, operands, *out) };
+        }
     }
 }

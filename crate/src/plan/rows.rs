@@ -168,7 +168,7 @@ impl Rows {
         let mut dense: SmallVec<[Array; 4]> = SmallVec::new();
         for (a, (_, extent)) in x.iter().zip(&self.inputs) {
             // Elements of a row must be neighbours.
-            let apart = *extent == Extent::Row && a.layout.strides().last().is_some_and(|&step| step != 1);
+            let apart = *extent == Extent::Row && a.layout().strides().last().is_some_and(|&step| step != 1);
             dense.push(if apart { a.contiguous()? } else { a.clone() });
         }
         let readers: SmallVec<[Reader; 4]> = dense.iter().map(|a| self.reader(a)).collect();
@@ -206,13 +206,13 @@ impl Rows {
 
     fn reader(&self, a: &Array) -> Reader {
         let size = a.dtype.size();
-        let start = a.address().cast_const().wrapping_sub(a.layout.offset * size);
+        let start = a.address().cast_const().wrapping_sub(a.offset() * size);
         let ndim = self.shape.ndim();
-        let broadcast = a.layout.expand(self.shape);
+        let broadcast = a.layout().expand(self.shape);
         // The first element of each row.
         let firsts = broadcast.slice(ndim - 1, 0, 1, 1);
         let mut places = Vec::new();
-        let whole = a.shape() == self.shape && a.layout.is_contiguous();
+        let whole = a.shape() == self.shape && a.is_contiguous();
         if !whole {
             let walk = Walk::new(&[&Layout::contiguous(firsts.shape), &firsts]);
             walk.each(|at| places.extend((0..walk.len).map(|k| at[1].wrapping_add_signed(walk.steps[1] * k as isize))));
