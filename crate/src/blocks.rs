@@ -35,7 +35,7 @@ pub fn result(x: &[Array], shape: Shape, dtype: DType) -> Result<Array> {
 /// Whether an elementwise result may be written over an array.
 pub fn reusable(a: &Array, out: Aval) -> bool {
     let same = a.dtype == out.dtype && a.shape() == out.shape;
-    same && a.owns_all() && a.layout.is_contiguous()
+    same && a.owns_all() && a.is_contiguous()
 }
 
 /// How an operation that works on each element by itself is computed.
@@ -63,10 +63,18 @@ impl Elementwise {
         places[..used].iter().map(|&place| inputs.get(usize::from(place)).copied()).collect()
     }
 
-    /// The operands of the kernel when the inputs are these.
-    fn placed(&self, given: &Operands) -> Operands {
-        let pick = |places: [u8; MAX_OPERANDS]| places.map(|i| *given.get(usize::from(i)).unwrap_or(&Operand::ZERO));
-        self.places.map_or(*given, pick)
+    /// Calls the kernel for `len` elements of these inputs.
+    ///
+    /// # Safety
+    /// That of [`Kernel`].
+    unsafe fn call(&self, len: usize, given: &Operands, out: *mut u8) {
+        let Some(places) = &self.places else {
+            // SAFETY: the caller's promise.
+            return unsafe { (self.kernel)(len, given, out) };
+        };
+        let operands = places.map(|i| *given.get(usize::from(i)).unwrap_or(&Operand::ZERO));
+        // SAFETY: the caller's promise.
+        unsafe { (self.kernel)(len, &operands, out) }
     }
 }
 
@@ -79,7 +87,7 @@ pub fn map(operation: &Elementwise, x: &[Array], out: Aval) -> Result<Array> {
     each(out.shape, size, x, &|len, given, at, _| {
         // SAFETY: `each` gives operands of `len` elements, and has as many places from `at` on in a result of this shape,
         // whose buffer is its own.
-        unsafe { (operation.kernel)(len, &operation.placed(given), to.get().wrapping_add(at * size)) }
+        unsafe { operation.call(len, given, to.get().wrapping_add(at * size)) }
     });
     Ok(y)
 }
@@ -101,24 +109,29 @@ pub fn each(shape: Shape, size: usize, x: &[Array], run: &Run<'_>) {
     if n == 0 {
         return;
     }
+    let (mut all_plain, mut open_ended, mut widest) = (true, true, size);
+    for a in x {
+        all_plain = all_plain && plain(a, shape);
+        if a.size() == n {
+            open_ended = open_ended && (a.address() as usize).is_multiple_of(ALIGN);
+            widest = widest.max(a.dtype.size());
+        }
+    }
     // SAFETY: the threads read layouts and addresses, and copy elements to blocks of their own.
     let x = unsafe { Shared::new(x) };
-    if x.get().iter().all(|a| plain(a, shape)) {
-        let slices = || x.get().iter().filter(|a| a.shape().size() == n);
-        let open_ended = slices().all(|a| (a.address() as usize).is_multiple_of(ALIGN));
-        let widest = slices().map(|a| a.dtype.size()).fold(size, usize::max);
+    if all_plain {
         let all = if open_ended { n.next_multiple_of(ALIGN / widest) } else { n };
         return split(all, ELEMENTS, &|range, thread| {
             let (mut operands, mut fills) = (NO_OPERANDS, FILLS);
             for ((operand, fill), a) in operands.iter_mut().zip(&mut fills).zip(x.get()) {
-                let slice = a.shape().size() == n && (n > 1 || open_ended);
+                let slice = a.size() == n && (n > 1 || open_ended);
                 *operand = operand_of(a.address(), a.dtype.size(), slice, range.start, fill);
             }
             run(range.len(), &operands, range.start, thread);
         });
     }
     let out = Layout::contiguous(shape);
-    let expanded: SmallVec<[Layout; 4]> = x.get().iter().map(|a| a.layout.expand(shape)).collect();
+    let expanded: SmallVec<[Layout; 4]> = x.get().iter().map(|a| a.layout().expand(shape)).collect();
     let layouts: SmallVec<[&Layout; 5]> = std::iter::once(&out).chain(&expanded).collect();
     let walk = Walk::new(&layouts);
     split(n, ELEMENTS, &|range, thread| {
@@ -143,12 +156,12 @@ fn operand_of(start: *const u8, size: usize, slice: bool, at: usize, fill: &mut 
 
 /// Whether an operand needs no walk: all its elements lie as those of the result, or it is one value.
 fn plain(a: &Array, out: Shape) -> bool {
-    a.shape().size() == 1 || (a.shape() == out && a.layout.is_contiguous())
+    a.size() == 1 || (a.is_contiguous() && a.shape() == out)
 }
 
 /// Where the positions of a layout count from.
 pub(crate) fn base(a: &Array) -> *const u8 {
-    a.address().wrapping_sub(a.layout.offset * a.dtype.size())
+    a.address().wrapping_sub(a.offset() * a.dtype.size())
 }
 
 /// Room for a block of every operand.

@@ -417,11 +417,11 @@ pub fn specs() -> &'static [&'static Spec] {
 /// Records the operation with this code. Errors: those of the operation, in its name.
 pub fn call<'t>(tape: &'t Tape, code: usize, x: &[Var<'t>], attrs: &[f64]) -> Result<Var<'t>> {
     if let Some(&func) = Func::ALL.get(code) {
-        return tape.record(Map { func }, x);
+        return tape.perform(Map { func }, x);
     }
     let place = code - Func::ALL.len();
     if let Some(&test) = Test::ALL.get(place) {
-        return tape.record(Compare { test }, x);
+        return tape.perform(Compare { test }, x);
     }
     let Some(spec) = specs().get(place - Test::ALL.len()) else {
         return Err(Error::new(Code::Argument, "call", format!("there is no operation with code {code}")));

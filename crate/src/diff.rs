@@ -8,6 +8,7 @@ use std::cell::Cell;
 use smallvec::SmallVec;
 
 use crate::error::Result;
+use crate::few::few;
 use crate::op::Op;
 use crate::tape::{Edges, Id, Tape, bit};
 use crate::var::Var;
@@ -24,7 +25,7 @@ struct Paths<'t> {
 
 impl<'t> Paths<'t> {
     fn new(tape: &'t Tape, ys: &[Var<'t>], xs: &[Var<'t>]) -> Paths<'t> {
-        let ends: SmallVec<[Id; 8]> = ys.iter().map(|y| y.id()).collect();
+        let ends: SmallVec<[Id; 8]> = few(ys.iter().map(|y| y.id()));
         let first = {
             let nodes = tape.nodes.borrow();
             xs.iter().map(|x| nodes.slots[x.id() as usize].seq).min().unwrap_or(u64::MAX)
@@ -66,7 +67,7 @@ impl<'t> Paths<'t> {
 
     /// For each input of an operation its place, where a derivative flows to it.
     fn places(&self, op: &Op, x: &[Var<'t>]) -> SmallVec<[Option<usize>; 3]> {
-        x.iter().enumerate().map(|(i, input)| self.at(input.id()).filter(|_| op.active(i))).collect()
+        few(x.iter().enumerate().map(|(i, input)| self.at(input.id()).filter(|_| op.active(i))))
     }
 
     /// The operation of the `k`-th node with its inputs, when the node is on a path and no leaf.
@@ -74,7 +75,7 @@ impl<'t> Paths<'t> {
         let nodes = self.tape.nodes.borrow();
         let node = &nodes.slots[self.order[k] as usize];
         let op = node.op.clone().filter(|_| self.active[k])?;
-        Some((op, node.inputs.iter().map(|&id| Var::new(self.tape, id)).collect()))
+        Some((op, few(node.inputs.iter().map(|&id| Var::new(self.tape, id)))))
     }
 }
 

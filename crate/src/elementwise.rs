@@ -5,6 +5,7 @@
 //! kinks, ties and conventions stand there. The expressions are written against [`Real`], with `y` the result, so that
 //! one text is the kernel, its fused derivatives, the derivative of the derivative, and the list of what to keep.
 
+use crate::kernels::lanes::Lanes;
 use crate::native::{Native, native};
 use crate::real::{Real, Uses};
 
@@ -458,6 +459,22 @@ impl Func {
             type Out = Uses;
             fn visit<F: Function>(self, _: F) -> Uses {
                 F::partial(self.0, std::array::from_fn(Uses::argument), Uses::OUTPUT)
+            }
+        }
+        self.visit(Read(i))
+    }
+
+    /// The partial derivative by argument `i`, where it is a number.
+    pub fn constant_partial(self, i: usize) -> Option<f64> {
+        struct Read(usize);
+        impl Visitor for Read {
+            type Out = Option<f64>;
+            fn visit<F: Function>(self, _: F) -> Option<f64> {
+                if F::partial(self.0, std::array::from_fn(Uses::argument), Uses::OUTPUT) != Uses(0) {
+                    return None;
+                }
+                let any = Lanes::<f64, 1>::splat(0.0);
+                Some(F::partial(self.0, [any; MAX_ARITY], any).0[0])
             }
         }
         self.visit(Read(i))

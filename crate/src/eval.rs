@@ -4,6 +4,7 @@ use crate::array::Array;
 use crate::error::{Code, Error, Result};
 use crate::op::{Arrays, Aval, Op};
 use crate::tape::{Edges, Id, Node, Nodes, Tape};
+use crate::var::Var;
 
 /// Whether the evaluation is the last that reads the nodes it runs over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,24 +43,30 @@ impl Tape {
         result
     }
 
-    /// Computes a node at once when all its inputs have values and no derivative will be asked for: what most operations
-    /// outside transformations are. Says whether it did.
-    pub(crate) fn compute_ready(&self, id: Id) -> Result<bool> {
-        let value = {
+    /// The value of an operation outside transformations when its inputs have values and no derivative will be asked for: what
+    /// most calls are. `None` otherwise, and while the tape is watched. Errors: those of the operation, and `memory`.
+    pub(crate) fn compute_now(&self, op: &Op, inputs: &[Var<'_>]) -> Result<Option<Array>> {
+        if self.depth() > 0 || self.is_watched() {
+            return Ok(None);
+        }
+        let mut x = Arrays::new();
+        let avals = {
             let nodes = self.nodes.borrow();
-            let node = &nodes.slots[id as usize];
-            let Some(op) = node.op.as_ref().filter(|_| !node.requires_grad && node.value.is_none()) else {
-                return Ok(false);
-            };
-            let mut x = Arrays::new();
-            for (_, &input) in node.inputs.iter().enumerate().filter(|&(i, _)| op.reads(i)) {
-                let Some(value) = &nodes.slots[input as usize].value else { return Ok(false) };
-                x.push(value.clone());
+            for (i, input) in inputs.iter().enumerate() {
+                let node = &nodes.slots[input.id() as usize];
+                if node.requires_grad && !self.is_no_grad() {
+                    return Ok(None);
+                }
+                match &node.value {
+                    Some(value) if op.reads(i) => x.push(value.clone()),
+                    Some(_) => (),
+                    None => return Ok(None),
+                }
             }
-            self.run(id, op, &mut x, node.aval)?
+            self.avals(inputs)
         };
-        self.nodes.borrow_mut().slots[id as usize].value = Some(value);
-        Ok(true)
+        let out = op.infer(&avals)?;
+        op.eval(&mut x, out).map(Some).map_err(|e| named(e, op))
     }
 
     fn compute(&self, id: Id, reads: Reads) -> Result<()> {
@@ -78,7 +85,7 @@ impl Tape {
 
     fn run(&self, id: Id, op: &Op, x: &mut Arrays, out: Aval) -> Result<Array> {
         let seen = self.inputs_seen(x);
-        let y = op.eval(x, out).map_err(|e| if e.code() == Code::Memory { e.in_op(op.name()) } else { e })?;
+        let y = op.eval(x, out).map_err(|e| named(e, op))?;
         self.look_at(id, op, &y, seen)?;
         Ok(y)
     }
@@ -103,6 +110,11 @@ impl Tape {
         }
         Ok(())
     }
+}
+
+/// A failure of an operation; the lack of memory has no name of its own.
+fn named(e: Error, op: &Op) -> Error {
+    if e.code() == Code::Memory { e.in_op(op.name()) } else { e }
 }
 
 fn unknown(whose: &'static str) -> Error {

@@ -18,6 +18,7 @@ pub mod dtype;
 pub mod elementwise;
 pub mod error;
 mod eval;
+mod few;
 pub mod graph;
 pub mod kernels;
 pub mod layout;

@@ -8,6 +8,7 @@ use crate::blocks::{self, Elementwise};
 use crate::call::Spec;
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
+use crate::few::few;
 use crate::kernels::reduce::RunFold;
 use crate::ops::alias::Alias;
 use crate::ops::argreduce::ArgReduce;
@@ -136,7 +137,7 @@ pub trait Primitive: Clone + PartialEq + Into<Op> {
     /// The pullbacks by the inputs in `wanted` (bits), where one program makes them all; else those of [`Primitive::vjp`].
     fn pullback<'t>(&self, wanted: u32, x: &[Var<'t>], y: Var<'t>, g: Var<'t>) -> SmallVec<[Option<Var<'t>>; 3]> {
         let each = |i: usize| (wanted & bit(i) != 0).then(|| self.vjp(i, x, y, g)).flatten();
-        (0..x.len()).map(each).collect()
+        few((0..x.len()).map(each))
     }
 
     /// The pushforward: the tangent of the result from those of the inputs (`None` is zero). The default is right for
@@ -390,8 +391,11 @@ pub(crate) fn need_float(op: &str, dtype: DType) -> Result<()> {
 /// The shape that operands broadcast to.
 #[inline(never)]
 pub(crate) fn broadcast(op: &str, x: &[Aval]) -> Result<Shape> {
-    let mut shape = Shape::SCALAR;
-    for a in x {
+    let Some(mut shape) = x.first().map(|a| a.shape) else { return Ok(Shape::SCALAR) };
+    if x[1..].iter().all(|a| a.shape == shape) {
+        return Ok(shape);
+    }
+    for a in &x[1..] {
         shape = shape.broadcast(&a.shape).ok_or_else(|| {
             let shapes: Vec<String> = x.iter().map(|a| a.shape.to_string()).collect();
             let sentence = format!(

@@ -24,10 +24,8 @@ impl Tape {
         if self.depth() > 0 {
             return Ok(());
         }
-        if let &[y] = results
-            && self.compute_ready(y.id())?
-        {
-            self.cut(y.id());
+        // What has been computed by itself is a leaf already.
+        if results.iter().all(|y| self.is_settled(y.id())) {
             return Ok(());
         }
         let young = self.young();
@@ -43,8 +41,17 @@ impl Tape {
         Ok(())
     }
 
+    /// Whether a node is a leaf with a value.
+    fn is_settled(&self, id: Id) -> bool {
+        let node = &self.nodes.borrow().slots[id as usize];
+        node.op.is_none() && node.value.is_some()
+    }
+
     /// Computes the value of one node, wherever it is.
     pub fn read(&self, x: Var<'_>) -> Result<Array> {
+        if let Some(value) = x.value() {
+            return Ok(value);
+        }
         self.evaluate(&[x.id()], Reads::Again)?;
         x.value().ok_or_else(|| {
             Error::new(Code::Gradient, "read", "the graph of this tensor was freed by an earlier backward")

@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use crate::array::Array;
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
+use crate::few::few;
 use crate::op::{Aval, Keeps, Op};
 use crate::var::Var;
 use crate::watch::Watch;
@@ -71,6 +72,54 @@ pub(crate) struct Node {
     pub epoch: u32,
     pub position: u32,
     pub pending: u32,
+}
+
+impl Node {
+    /// A place for a node, nobody's so far.
+    fn vacant() -> Node {
+        Node {
+            generation: 0,
+            handles: 0,
+            uses: 0,
+            keeps: 0,
+            time: 0,
+            seq: 0,
+            young: false,
+            aval: Aval::new(crate::shape::Shape::SCALAR, DType::Float32),
+            op: None,
+            inputs: Inputs::new(),
+            value: None,
+            constant: false,
+            placeholder: None,
+            requires_grad: false,
+            kept: None,
+            spent: false,
+            retain_grad: false,
+            hooked: false,
+            donated: false,
+            name: None,
+            grad: None,
+            seed: None,
+            epoch: 0,
+            position: 0,
+            pending: 0,
+        }
+    }
+
+    /// Empties the place, but for those owners that the caller has seen to; the generation goes on.
+    fn vacate(&mut self) {
+        self.op = None;
+        self.value = None;
+        self.constant = false;
+        self.placeholder = None;
+        self.requires_grad = false;
+        self.spent = false;
+        self.retain_grad = false;
+        self.hooked = false;
+        self.donated = false;
+        self.name = None;
+        self.epoch = 0;
+    }
 }
 
 pub(crate) struct Nodes {
@@ -175,10 +224,24 @@ impl Tape {
     // half of the program.
     #[inline(never)]
     fn record_op(&self, op: Op, inputs: &[Var<'_>]) -> Result<Var<'_>> {
-        let avals: SmallVec<[Aval; 4]> = inputs.iter().map(Var::aval).collect();
-        let aval = op.infer(&avals)?;
+        let aval = op.infer(&self.avals(inputs))?;
         self.room()?;
-        Ok(self.push(aval, Some(op), inputs.iter().map(|x| x.id()).collect(), None))
+        Ok(self.push(aval, Some(op), few(inputs.iter().map(|x| x.id())), None))
+    }
+
+    /// What a call comes to: outside transformations, an operation on values through which `backward` will not go is
+    /// computed at once and becomes a leaf with a value; any other is recorded as by [`Tape::record`], whose errors it has,
+    /// and those of computing it.
+    pub fn perform(&self, op: impl Into<Op>, inputs: &[Var<'_>]) -> Result<Var<'_>> {
+        self.perform_op(op.into(), inputs)
+    }
+
+    #[inline(never)]
+    fn perform_op(&self, op: Op, inputs: &[Var<'_>]) -> Result<Var<'_>> {
+        match self.compute_now(&op, inputs)? {
+            Some(value) => Ok(self.leaf(value)),
+            None => self.record_op(op, inputs),
+        }
     }
 
     /// [`Tape::record`] for rules and composed operations, which check their arguments first: a refusal is remembered
@@ -198,6 +261,12 @@ impl Tape {
                 })
             }
         }
+    }
+
+    /// Shapes and dtypes of nodes.
+    pub(crate) fn avals(&self, x: &[Var<'_>]) -> SmallVec<[Aval; 3]> {
+        let nodes = self.nodes.borrow();
+        few(x.iter().map(|x| nodes.slots[x.id() as usize].aval))
     }
 
     /// Remembers the first refusal of a chain of operations.
@@ -238,46 +307,22 @@ impl Tape {
         }
         nodes.clock += 1;
         let seq = nodes.clock;
-        let mut node = Node {
-            generation: 1,
-            handles: 0,
-            uses: 0,
-            keeps: 0,
-            time: self.time.get().map_or(seq, |time| time.max(latest)),
-            seq,
-            young: true,
-            aval,
-            op,
-            inputs,
-            value,
-            constant: false,
-            placeholder: None,
-            requires_grad,
-            kept: None,
-            spent: false,
-            retain_grad: false,
-            hooked: false,
-            donated: false,
-            name: None,
-            grad: None,
-            seed: None,
-            epoch: 0,
-            position: 0,
-            pending: 0,
-        };
-        let id = match nodes.free.pop() {
-            Some(id) => {
-                let slot = &mut nodes.slots[id as usize];
-                node.generation = slot.generation + 1;
-                *slot = node;
-                id
-            }
-            None => {
-                nodes.slots.push(node);
-                (nodes.slots.len() - 1) as Id
-            }
-        };
+        let id = nodes.free.pop().unwrap_or_else(|| {
+            nodes.slots.push(Node::vacant());
+            (nodes.slots.len() - 1) as Id
+        });
         nodes.young.push(id);
+        // Written where it stays: a node is some hundred bytes.
+        let node = &mut nodes.slots[id as usize];
+        node.generation += 1;
+        node.time = self.time.get().map_or(seq, |time| time.max(latest));
+        node.seq = seq;
+        node.young = true;
+        node.aval = aval;
+        node.op = op;
+        node.inputs = inputs;
+        node.value = value;
+        node.requires_grad = requires_grad;
         drop(nodes);
         self.watched(id);
         Var::new(self, id)
@@ -351,12 +396,11 @@ impl Tape {
 
     /// The node of a handle; `None` when it is stale or was never one.
     pub fn lookup(&self, handle: f64) -> Option<Var<'_>> {
-        let generation = (handle / SLOTS).floor();
-        let id = handle - generation * SLOTS;
+        // What is no whole number is told by its node's own number.
+        let id = (handle as u64 % SLOTS as u64) as Id;
         let nodes = self.nodes.borrow();
         let node = nodes.slots.get(id as usize)?;
-        let current = f64::from(node.generation) * SLOTS + f64::from(id as Id);
-        (current == handle && node.handles > 0).then(|| Var::new(self, id as Id))
+        (node.handles > 0 && nodes.number(id) == handle).then(|| Var::new(self, id))
     }
 
     /// Gives a handle back. A stale one is ignored.
@@ -408,13 +452,11 @@ impl Tape {
 
     /// The gradient `g` of a node after its hooks; `g` itself where it has none.
     pub(crate) fn hooked<'t>(&'t self, id: Id, g: Var<'t>) -> Var<'t> {
-        let handle = {
-            let nodes = self.nodes.borrow();
-            let node = &nodes.slots[id as usize];
-            node.hooked.then(|| nodes.number(id))
-        };
-        let hook = self.hook.borrow().clone();
-        let (Some(handle), Some(hook)) = (handle, hook) else { return g };
+        if !self.nodes.borrow().slots[id as usize].hooked {
+            return g;
+        }
+        let Some(hook) = self.hook.borrow().clone() else { return g };
+        let handle = self.number(id);
         self.busy.set(self.busy.get() + 1);
         let found = hook(self, handle, g);
         self.busy.set(self.busy.get() - 1);
@@ -628,6 +670,8 @@ impl Tape {
             }
         }
         if !sorted {
+            // What was found last comes first, mostly.
+            found.reverse();
             found.sort_unstable_by_key(|&id| {
                 let node = &nodes.slots[id as usize];
                 (node.time, node.seq)
@@ -760,9 +804,7 @@ impl Nodes {
                 self.each_kept(id, keeps, |node| node.keeps -= 1);
             }
             let node = &mut self.slots[id as usize];
-            node.op = None;
-            node.value = None;
-            node.name = None;
+            node.vacate();
             let held = [node.grad.take(), node.seed.take()];
             let inputs = std::mem::take(&mut node.inputs);
             // A slot whose generations are used up is never given out again.

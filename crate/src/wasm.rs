@@ -86,15 +86,26 @@ fn nodes<'t>(tape: &'t Tape, op: &str, from: usize, n: usize) -> Result<Vars<'t>
     scratch_values(from, n).iter().enumerate().map(|(k, &h)| node(tape, h, op, k)).collect()
 }
 
-/// Tensors and numbers as operands: a number adopts the dtype of the tensors beside it, float32 when there are none.
+/// Tensors and numbers as operands.
 fn operands<'t>(tape: &'t Tape, code: usize, given: &[[f64; 2]]) -> Result<Vars<'t>> {
+    let mut x = Vars::new();
+    for &[handle, _] in given {
+        match tape.lookup(handle) {
+            Some(tensor) => x.push(tensor),
+            None => return operands_with_numbers(tape, code, given),
+        }
+    }
+    Ok(x)
+}
+
+/// The same where some are numbers, or no tensors any more: a number adopts the dtype of the tensors beside it, float32 when
+/// there are none.
+#[inline(never)]
+fn operands_with_numbers<'t>(tape: &'t Tape, code: usize, given: &[[f64; 2]]) -> Result<Vars<'t>> {
     let op = call::name(code);
     let mut tensors: SmallVec<[Option<Var<'t>>; 4]> = SmallVec::new();
     for (k, &[handle, _]) in given.iter().enumerate() {
         tensors.push(if handle == 0.0 { None } else { Some(node(tape, handle, op, k)?) });
-    }
-    if tensors.iter().all(Option::is_some) {
-        return Ok(tensors.into_iter().flatten().collect());
     }
     let beside = || tensors.iter().enumerate().filter(|&(k, _)| call::adopts(code, k)).filter_map(|(_, x)| *x);
     let dtype = beside().map(|x| x.dtype()).find(|&d| d != DType::Bool).or_else(|| beside().next().map(|x| x.dtype()));
@@ -112,10 +123,12 @@ fn operands<'t>(tape: &'t Tape, code: usize, given: &[[f64; 2]]) -> Result<Vars<
 }
 
 fn perform(tape: &Tape, code: u32, given: &[[f64; 2]], attrs: &[f64]) -> Result<f64> {
-    let first = tape.young();
-    let x = operands(tape, code as usize, given)?;
-    let y = call::call(tape, code as usize, &x, attrs)?;
-    tape.watched_call(first, call::name(code as usize), y.id());
+    let (first, code) = (tape.young(), code as usize);
+    let x = operands(tape, code, given)?;
+    let y = call::call(tape, code, &x, attrs)?;
+    if tape.is_watched() {
+        tape.watched_call(first, call::name(code), y.id());
+    }
     tape.settle(&[y])?;
     Ok(tape.handle(y))
 }
@@ -137,9 +150,9 @@ pub fn scratch(len: u32) -> u32 {
 pub fn apply(op: u32, inputs: u32, attrs: u32) -> f64 {
     run(|tape| {
         let inputs = inputs as usize;
-        let given = scratch_values(0, 2 * inputs);
-        let given: SmallVec<[[f64; 2]; 4]> = given.chunks_exact(2).map(|p| [p[0], p[1]]).collect();
-        perform(tape, op, &given, &scratch_values(2 * inputs, attrs as usize))
+        let all = scratch_values(0, 2 * inputs + attrs as usize);
+        let (given, attrs) = all.split_at((2 * inputs).min(all.len()));
+        perform(tape, op, given.as_chunks().0, attrs)
     })
 }
 
@@ -177,7 +190,7 @@ pub fn data(h: f64) -> u32 {
         let x = node(tape, h, "data", 0)?;
         let value = tape.read(x)?;
         let dense = value.contiguous()?;
-        if !value.layout.is_contiguous() {
+        if !value.is_contiguous() {
             tape.set_value(x, dense.clone());
         }
         Ok(dense.address() as usize as u32)

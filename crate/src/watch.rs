@@ -50,6 +50,11 @@ impl Tape {
         before.and_then(|watch| watch.fault)
     }
 
+    /// Whether the tape is watched.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watch.borrow().is_some()
+    }
+
     /// What is recorded until the result is dropped belongs to the derivative of a node.
     pub(crate) fn watching(&self, id: Id) -> Derivative<'_> {
         let mut watch = self.watch.borrow_mut();
@@ -72,9 +77,6 @@ impl Tape {
 
     /// Says that what was created since the `first` young node belongs to one call, with this name and result.
     pub(crate) fn watched_call(&self, first: usize, name: &'static str, result: Id) {
-        if self.watch.borrow().is_none() {
-            return;
-        }
         let young = self.young_since(first);
         if let Some(watch) = self.watch.borrow_mut().as_mut() {
             for id in young {

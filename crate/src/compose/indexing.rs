@@ -124,7 +124,7 @@ pub const SPECS: &[Spec] = &[
         inputs: &["x", "mask:bool", "value"],
         attrs: &[],
         dtypes: "any",
-        build: |c| c.tape.record(Select, &[c.x[1], c.x[2], c.x[0]]),
+        build: |c| c.tape.perform(Select, &[c.x[1], c.x[2], c.x[0]]),
         samples: native(&[Sample { x: &[X, Operand::Truth(&[3, 4]), Operand::Real(&[], -1.0, 1.0)], attrs: &[] }]),
     },
     Spec {

@@ -68,7 +68,7 @@ pub const SPECS: &[Spec] = &[
         dtypes: "float",
         build: |c| {
             let x = symmetric(c)?;
-            c.tape.record(Cholesky, &[x])
+            c.tape.perform(Cholesky, &[x])
         },
         samples: native(ONE),
     },
@@ -110,7 +110,7 @@ pub const SPECS: &[Spec] = &[
         inputs: &["x"],
         attrs: &[],
         dtypes: "float",
-        build: |c| c.tape.record(Determinant::Value, c.x),
+        build: |c| c.tape.perform(Determinant::Value, c.x),
         samples: native(ONE),
     },
     Spec {
@@ -122,7 +122,7 @@ pub const SPECS: &[Spec] = &[
         inputs: &["x"],
         attrs: &[],
         dtypes: "float",
-        build: |c| c.tape.record(Determinant::Log, c.x),
+        build: |c| c.tape.perform(Determinant::Log, c.x),
         samples: native(ONE),
     },
     Spec {
@@ -154,7 +154,7 @@ pub const SPECS: &[Spec] = &[
         dtypes: "float",
         build: |c| {
             let x = symmetric(c)?;
-            c.tape.record(Eigh, &[x])
+            c.tape.perform(Eigh, &[x])
         },
         samples: native(ONE),
     },
@@ -228,7 +228,7 @@ pub const SPECS: &[Spec] = &[
         inputs: &["x"],
         attrs: &[],
         dtypes: "float",
-        build: |c| c.tape.record(Expm, c.x),
+        build: |c| c.tape.perform(Expm, c.x),
         samples: native(ONE),
     },
 ];
@@ -293,7 +293,7 @@ fn inverse<'t>(c: &Call<'_, 't>, x: Var<'t>) -> Result<Var<'t>> {
 fn pinv<'t>(c: &Call<'_, 't>, x: Var<'t>) -> Result<Var<'t>> {
     let [m, n] = sizes(c.op, x.aval())?;
     if m >= n {
-        return c.tape.record(Pinv, &[x]);
+        return c.tape.perform(Pinv, &[x]);
     }
     Ok(c.tape.record(Pinv, &[x.transpose_last()])?.transpose_last())
 }
@@ -302,7 +302,7 @@ fn qr<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
     let x = c.x[0];
     let [m, n] = sizes(c.op, x.aval())?;
     if m >= n {
-        return c.tape.record(Qr, &[x]);
+        return c.tape.perform(Qr, &[x]);
     }
     // The other columns are multiples of those of q.
     let shape = x.shape();
@@ -317,7 +317,7 @@ fn svd<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
     let x = c.x[0];
     let [m, n] = sizes(c.op, x.aval())?;
     if m >= n {
-        return c.tape.record(Svd { right: false }, &[x]);
+        return c.tape.perform(Svd { right: false }, &[x]);
     }
     let y = c.tape.record(Svd { right: true }, &[x.transpose_last()])?;
     Ok(stacked(&[rows(y, n, m), rows(y, 0, n), rows(y, m + n, 1)]))

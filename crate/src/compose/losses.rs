@@ -32,7 +32,7 @@ pub const SPECS: &[Spec] = &[
         dtypes: "float",
         build: |c| {
             let func = if c.choice(2)? == 0 { Func::Gelu } else { Func::GeluTanh };
-            c.tape.record(Map { func }, c.x)
+            c.tape.perform(Map { func }, c.x)
         },
         samples: native(&[Sample { x: &[Operand::Real(&[2, 3], -3.0, 3.0)], attrs: &[0.0] }]),
     },

@@ -93,7 +93,7 @@ pub const SPECS: &[Spec] = &[
             let (from, to) = (c.axis(n)?, c.axis(n)?);
             let mut axes: Vec<usize> = (0..n).filter(|&axis| axis != from).collect();
             axes.insert(to, from);
-            c.tape.record(Permute::new(&axes), c.x)
+            c.tape.perform(Permute::new(&axes), c.x)
         },
         samples: native(&[Sample { x: &[X], attrs: &[0.0, 2.0] }]),
     },
@@ -111,7 +111,7 @@ pub const SPECS: &[Spec] = &[
                 true => Range { start: len - 1, len, step: -1 },
                 false => Range { start: 0, len, step: 1 },
             };
-            c.tape.record(Slice { ranges: shape.iter().enumerate().map(turn).collect() }, c.x)
+            c.tape.perform(Slice { ranges: shape.iter().enumerate().map(turn).collect() }, c.x)
         },
         samples: native(&[Sample { x: &[X], attrs: &[2.0, 0.0, 2.0] }]),
     },
@@ -202,5 +202,5 @@ fn stack<'t>(c: &mut Call<'_, 't>) -> Result<Var<'t>> {
     dims.insert(at, 1);
     let row = Shape::new("stack", &dims)?;
     let rows: Vec<Var<'t>> = c.x.iter().map(|x| x.reshape(row)).collect();
-    c.tape.record(Concat { axis: at }, &rows)
+    c.tape.perform(Concat { axis: at }, &rows)
 }

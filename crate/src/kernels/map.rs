@@ -115,9 +115,19 @@ impl Operand {
     /// # Safety
     /// `from` is readable, `block` has room for [`PAD`] bytes and stays as long as the operand is used.
     pub unsafe fn repeated(from: *const u8, size: usize, block: *mut u8) -> Operand {
-        for lane in 0..MAX_WIDTH {
+        /// # Safety
+        /// As for the outer function, for values like T.
+        unsafe fn splat<T: Copy>(from: *const u8, block: *mut u8) {
             // SAFETY: the caller's promise; a value has at most MAX_SIZE bytes.
-            unsafe { block.add(lane * size).copy_from_nonoverlapping(from, size) };
+            unsafe { block.cast::<[T; MAX_WIDTH]>().write([*from.cast::<T>(); MAX_WIDTH]) }
+        }
+        // SAFETY: as above.
+        unsafe {
+            match size {
+                1 => splat::<u8>(from, block),
+                4 => splat::<u32>(from, block),
+                _ => splat::<u64>(from, block),
+            }
         }
         Operand::vector(block)
     }

@@ -125,5 +125,5 @@ const SPEC: Spec = Spec {
 
 fn build<'t>(c: &mut Call<'_, 't>, max: bool) -> Result<Var<'t>> {
     let (axes, keep_dims) = c.reduction()?;
-    c.tape.record(Extremum { max, axes, keep_dims }, c.x)
+    c.tape.perform(Extremum { max, axes, keep_dims }, c.x)
 }

@@ -38,7 +38,7 @@ impl Primitive for Iota {
         dtypes: "any",
         build: |c| {
             let (len, start, step, dtype) = (c.size("n")?, c.float()?, c.float()?, c.dtype()?);
-            c.tape.record(Iota { len, start, step, dtype }, &[])
+            c.tape.perform(Iota { len, start, step, dtype }, &[])
         },
         samples: native(&[Sample { x: &[], attrs: &[5.0, -1.0, 0.5, 0.0] }]),
     }];

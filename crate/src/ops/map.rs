@@ -8,6 +8,7 @@ use crate::blocks::{Elementwise, NOTHING};
 use crate::dtype::DType;
 use crate::elementwise::{Class, Func, Function, MAX_ARITY, Visitor};
 use crate::error::{Code, Error, Result, count};
+use crate::few::few;
 use crate::kernels::map::{self, Kernel, MAX_OPERANDS, Vector};
 use crate::op::{Aval, Keeps, Op, Primitive, broadcast, need_float, need_number, same_dtype};
 use crate::real::Uses;
@@ -37,12 +38,16 @@ impl Map {
 
     /// `t ∂f/∂x_i`: what a cotangent or a tangent becomes. Fused where no one can ask for its derivative.
     fn push<'t>(self, i: usize, x: &[Var<'t>], y: Var<'t>, t: Var<'t>) -> Option<Var<'t>> {
+        match self.func.constant_partial(i) {
+            Some(0.0) => return None,
+            Some(1.0) => return Some(t),
+            Some(-1.0) => return Some(-t),
+            _ => (),
+        }
         let uses = self.func.uses(i);
         if t.tape().is_last_pass() && uses != Uses(0) {
-            let mut inputs: SmallVec<[Var<'t>; 4]> = SmallVec::new();
-            inputs.extend(x.iter().enumerate().filter(|&(k, _)| uses.has(Uses::argument(k))).map(|(_, &x)| x));
-            inputs.extend(uses.has(Uses::OUTPUT).then_some(y));
-            inputs.push(t);
+            let read = x.iter().enumerate().filter(|&(k, _)| uses.has(Uses::argument(k))).map(|(_, &x)| x);
+            let inputs: SmallVec<[Var<'t>; 4]> = few(read.chain(uses.has(Uses::OUTPUT).then_some(y)).chain([t]));
             return Some(t.tape().apply(MapPartial { func: self.func, argument: i, accumulate: false }, &inputs));
         }
         let d = self.partial(i, x, y);
@@ -165,11 +170,20 @@ impl Primitive for MapPartial {
         let kernel = with_float!(dtype, T => self.func.visit(Find::<T>(self.argument, PhantomData)), else None)?;
         // The inputs go where the kernel expects them; what the derivative does not use is 0.
         let uses = self.func.uses(self.argument);
-        let arguments = (0..MAX_ARITY).filter(|&k| uses.has(Uses::argument(k)));
-        let last = if self.accumulate { map::ACC } else { map::G };
-        let expected = arguments.chain(uses.has(Uses::OUTPUT).then_some(map::Y)).chain(map::G..=last);
+        let expected = |place: usize| match place {
+            map::Y => uses.has(Uses::OUTPUT),
+            map::G => true,
+            map::ACC => self.accumulate,
+            argument => uses.has(Uses::argument(argument)),
+        };
         let mut places = [NOTHING; MAX_OPERANDS];
-        expected.zip(0..).for_each(|(place, input)| places[place] = input);
+        let mut input = 0;
+        for (place, slot) in places.iter_mut().enumerate() {
+            if expected(place) {
+                *slot = input;
+                input += 1;
+            }
+        }
         Some(Elementwise { kernel, places: Some(places) })
     }
 

@@ -23,7 +23,7 @@ impl Primitive for Select {
         inputs: &["c:bool", "a", "b"],
         attrs: &[],
         dtypes: "any",
-        build: |c| c.tape.record(Select, c.x),
+        build: |c| c.tape.perform(Select, c.x),
         samples: native(&[Sample {
             x: &[Operand::Truth(&[2, 3]), Operand::Real(&[2, 3], -1.0, 1.0), Operand::Real(&[3], -1.0, 1.0)],
             attrs: &[],

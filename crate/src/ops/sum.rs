@@ -32,7 +32,7 @@ impl Primitive for Sum {
         dtypes: "number",
         build: |c| {
             let (axes, keep_dims) = c.reduction()?;
-            c.tape.record(Sum { axes, keep_dims }, c.x)
+            c.tape.perform(Sum { axes, keep_dims }, c.x)
         },
         samples: native(&[
             Sample { x: &[Operand::Real(&[2, 3, 4], -1.0, 1.0)], attrs: &[1.0, 1.0, 0.0] },
