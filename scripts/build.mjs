@@ -1,4 +1,4 @@
-// Makes the package: crate/ and crate/relaxed to build/wasm, the description of the ops to ts/ops.gen.ts, ts/ to dist/. Each step is left
+// Makes the package: crate/, crate/kernels and crate/relaxed to build/wasm, the description of the ops to ts/ops.gen.ts, ts/ to dist/. Each step is left
 // out when nothing that it reads has changed.
 import { copyFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -16,7 +16,7 @@ const wasmFlags = [
 
 /** What of the build is out of date, after set-up; the caller holds the lock. */
 export async function build() {
-  const rust = ["crate/src", "crate/relaxed", "crate/Cargo.toml", "Cargo.toml", "Cargo.lock", ".cargo", "rust-toolchain.toml"];
+  const rust = ["crate/src", "crate/kernels", "crate/relaxed", "crate/Cargo.toml", "Cargo.toml", "Cargo.lock", ".cargo", "rust-toolchain.toml"];
   const scripts = ["scripts/build.mjs", "scripts/setup.mjs", "package-lock.json"];
   const sources = ["ts", "build/wasm", "package.json", "tsup.config.ts", "tsconfig.json"];
   const generated = readdirSync(join(root, "ts")).filter((name) => name.endsWith(".gen.ts"));

@@ -1,4 +1,4 @@
-"""The polynomials of crate/src/kernels/math: minimax fits by Remez' exchange algorithm, in high precision.
+"""The polynomials of crate/kernels/src/math: minimax fits by Remez' exchange algorithm, in high precision.
 
     python3 scripts/minimax.py                  every fit with its error; says which coefficients the source lacks
     python3 scripts/minimax.py erf.small        only fits whose name contains this
@@ -23,7 +23,7 @@ import mpmath as mp
 import numpy as np
 
 mp.mp.prec = 160
-SOURCE = Path(__file__).resolve().parent.parent / "crate/src/kernels/math"
+SOURCE = Path(__file__).resolve().parent.parent / "crate/kernels/src/math"
 TINY = mp.mpf(10) ** -30
 LN2 = mp.log(2)
 ATANH2 = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2 * mp.mpf("1.001")  # s² for m = √2, and a little more

@@ -47,6 +47,7 @@ await main(import.meta.url, async () => {
   });
   print("\nmodule", "lines");
   printLines("crate/src", ".rs");
+  printLines("crate/kernels", ".rs");
   printLines("ts", ".ts");
   print("shipped (JavaScript not minified)", "raw", "gzip");
   for (const name of ["wengert.wasm", "wengert-relaxed.wasm"]) printBytes(name, [`dist/${name}`]);

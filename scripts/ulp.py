@@ -7,7 +7,7 @@
     python3 scripts/ulp.py --write [silu]       docs/ops/accuracy.md, and the hardest arguments in test/fixtures/accuracy.json
 
 It builds and calls the example program `crate/examples/ulp.rs`, natively, which knows every entry of
-`crate/src/elementwise.rs`; the same source gives the same bits in WebAssembly. An entry without a reference here is an
+`crate/kernels/src/elementwise.rs`; the same source gives the same bits in WebAssembly. An entry without a reference here is an
 error, so a new function is measured or the script says which is missing.
 
 The numbers: every exponent with random mantissas of both signs (so denormal, tiny and huge ones), those where a function

@@ -1,4 +1,4 @@
-// The dtypes, in the order of their codes at the boundary (crate/src/dtype.rs), and the typed arrays that hold them.
+// The dtypes, in the order of their codes at the boundary (crate/kernels/src/dtype.rs), and the typed arrays that hold them.
 
 /** What the elements of a tensor are. `bool` takes one byte, 0 or 1. */
 export type DType = "float32" | "float64" | "int32" | "bool";

@@ -1,4 +1,4 @@
-// The threads of a core: workers that share its memory and take parts of kernels (crate/src/kernels/split.rs) from a
+// The threads of a core: workers that share its memory and take parts of kernels (crate/kernels/src/split.rs) from a
 // counter, as the thread that called does. That one never blocks, which pages do not allow: it takes parts, then looks
 // until the last ones are done.
 import type { Threads } from "./core.js";

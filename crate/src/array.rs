@@ -4,9 +4,9 @@
 use std::rc::Rc;
 
 use crate::buffer::Buffer;
+use crate::copy;
 use crate::dtype::{DType, Elem};
 use crate::error::{Code, Error, Result};
-use crate::kernels::copy;
 use crate::layout::Layout;
 use crate::shape::Shape;
 use crate::with_dtype;

@@ -5,7 +5,7 @@
 #![cfg(target_feature = "relaxed-simd")]
 
 /// What products consist of, from the files of the core.
-#[path = "../../src/kernels"]
+#[path = "../../kernels/src"]
 #[allow(dead_code, reason = "the core calls more of it than is needed here")]
 mod kernels {
     pub mod copy {
@@ -17,6 +17,8 @@ mod kernels {
 
 use core::ffi::c_void;
 use kernels::gemm::{GemmElem, Task};
+// Where the files of products look for it.
+use kernels::copy;
 
 /// A part of a product of float32: `task` is a [`Task`].
 ///

@@ -76,7 +76,7 @@ impl Primitive for MatMul {
     fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let mut y = blocks::result(&x[2..], out.shape, out.dtype)?;
         if let Some(acc) = x.get(2).filter(|acc| acc.address() != y.address()) {
-            with_float!(out.dtype, T => crate::kernels::copy::gather(acc.buffer::<T>(), &acc.layout(), y.values_mut::<T>()), else ());
+            with_float!(out.dtype, T => crate::copy::gather(acc.buffer::<T>(), &acc.layout(), y.values_mut::<T>()), else ());
         }
         with_float!(out.dtype, T => product::<T>(&x[0], &x[1], &y, self.accumulate)?, else ());
         Ok(y)

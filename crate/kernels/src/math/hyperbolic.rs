@@ -5,7 +5,7 @@
 
 use super::exp::{exp_f64, exp_parts_of_difference, exp_to_single, half_exp_f64};
 use super::log::log1p_f64;
-use crate::kernels::lanes::Lanes;
+use crate::lanes::Lanes;
 use std::f64::consts::LN_2;
 
 /// sinh x = (e^x - e^-x) / 2.

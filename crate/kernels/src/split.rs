@@ -107,8 +107,8 @@ impl<T: Copy> Shared<T> {
 
 /// Runs a test with so many threads: the parts are done in another order than one thread does them in, and by threads in
 /// turn. One test at a time, for there is one [`WORK`].
-#[cfg(test)]
-pub(crate) fn with_threads<T>(threads: usize, test: impl FnOnce() -> T) -> T {
+#[cfg(not(target_arch = "wasm32"))]
+pub fn with_threads<T>(threads: usize, test: impl FnOnce() -> T) -> T {
     static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     connect(threads, Rc::new(move |parts| (0..parts).rev().for_each(|k| part(k, k % threads))));

@@ -6,7 +6,7 @@
 use super::double::Sum;
 use super::exp::{ROUND_F64, exp_sum_f64, exp2_to_single};
 use super::log::{Split, log2_of_single, split_f64};
-use crate::kernels::lanes::{FloatLane, Lanes};
+use crate::lanes::{FloatLane, Lanes};
 
 /// |x|^y for finite |x| > 0 turned to x^y for all x and y (IEEE 754-2019, 9.2.1).
 #[inline(always)]

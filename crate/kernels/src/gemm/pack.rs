@@ -1,7 +1,7 @@
 //! Packing: panels of A and B copied into the order in which the register tile reads them.
 
 use super::steps::neighbours;
-use crate::kernels::copy::square::{SIDE, Square};
+use crate::copy::square::{SIDE, Square};
 
 /// Panels that are filled side by side.
 const PANELS: usize = 4;

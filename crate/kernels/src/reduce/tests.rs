@@ -50,8 +50,8 @@ fn any_number_of_threads() {
             assert_eq!(sums, [expected; 2], "{len}");
         };
         check();
-        crate::kernels::split::with_threads(2, check);
-        crate::kernels::split::with_threads(3, check);
+        crate::split::with_threads(2, check);
+        crate::split::with_threads(3, check);
     }
 }
 

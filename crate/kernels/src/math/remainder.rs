@@ -3,7 +3,7 @@
 //! x = q y + r with r between 0 and y. r is exact before the sign is put right: digits of the quotient are taken off by
 //! division of whole numbers, 11 bits at a time, one number after another.
 
-use crate::kernels::lanes::Lanes;
+use crate::lanes::Lanes;
 
 /// |x| as m 2^(e - 1075) with a whole m < 2^53 and e >= 1.
 fn parts(x: f64) -> (u64, u64) {

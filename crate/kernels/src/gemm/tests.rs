@@ -1,7 +1,7 @@
 //! The product against the definition, at every edge of tiles and blocks, for every kind of stride.
 
 use super::*;
-use crate::kernels::split::with_threads;
+use crate::split::with_threads;
 
 /// What the tests need of an element beside arithmetic.
 trait Sample: GemmElem + PartialEq + core::fmt::Debug {

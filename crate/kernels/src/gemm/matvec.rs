@@ -1,7 +1,7 @@
 //! Matrix times vector, in the order of sums of [`super::gemm`].
 
 use super::{DEPTH, GemmElem, Matrix, block_depth};
-use crate::kernels::copy::square::SIDE;
+use crate::copy::square::SIDE;
 
 /// Elements of y in one strip when A's columns are contiguous.
 const STRIP: usize = 512;

@@ -7,7 +7,7 @@
 use super::double::Sum;
 use super::exp::{ROUND_F64, power_of_two_f64};
 use super::log::{Split, split_f64};
-use crate::kernels::lanes::Lanes;
+use crate::lanes::Lanes;
 
 /// |x| = v 2^(3 q): (v, y, 2^q) with y³ = v to 2^-37, for finite x other than 0.
 #[inline(always)]

@@ -9,8 +9,8 @@
 
 use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
-use crate::kernels::lanes::{Lanes, Mask};
-use crate::kernels::math::Float;
+use crate::lanes::{Lanes, Mask};
+use crate::math::Float;
 
 /// Calls `$m!` with the functions that have a kernel of their own, each beside its entry in the table. All other
 /// functions are written in terms of these.

@@ -10,7 +10,7 @@ use super::exp::{
     exp_to_single, fraction_of_any_f32, is_moderate, one_plus_exp_of_minus_f32, power_of_two_f64, scale_f32, scale_f64,
     significand_f64,
 };
-use crate::kernels::lanes::{Lanes, Mask};
+use crate::lanes::{Lanes, Mask};
 
 /// x / (1 + e) to the right, x (1 + f) / (1 + e) 2^n to the left, for e = (1 + f) 2^n = e^-|v|. There f takes on what the
 /// rounding of d = 1 + e lost, a part lost / d of d, 1 / d being nearly 1 - e / 2.

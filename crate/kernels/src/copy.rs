@@ -5,64 +5,36 @@
 //! transpose in small squares, or single elements.
 
 pub(super) mod square;
-#[cfg(test)]
-mod tests;
 mod transpose;
 
-use crate::dtype::{DType, Elem};
-use crate::layout::Layout;
-use crate::shape::MAX_DIMS;
 use square::Square;
 use transpose::transpose;
 
-/// Elements that `from_layout` names in `from` are written, in its order, to those that `to_layout` names in `to`.
+/// The most dimensions of a copy.
+pub const MAX_DIMS: usize = 8;
+
+/// One side of a copy: the first element, and how far it is from one to the next along each dimension, in elements.
+#[derive(Clone, Copy, Debug)]
+pub struct Side<'a, P> {
+    /// Element (0, 0, ..).
+    pub first: P,
+    /// A stride for each dimension.
+    pub strides: &'a [isize],
+}
+
+/// Copies the elements of `size` bytes (1, 4 or 8), of which there are `dims` on both sides, at most [`MAX_DIMS`].
 ///
-/// The layouts have the same shape and lie inside their slices; otherwise nothing is written.
-pub fn copy<T: Elem>(from: &[T], from_layout: &Layout, to: &mut [T], to_layout: &Layout) {
-    let inside = fits(from_layout, from.len()) && fits(to_layout, to.len());
-    debug_assert!(inside && from_layout.shape == to_layout.shape, "a copy between layouts that do not fit");
-    if !inside || from_layout.shape != to_layout.shape {
-        return;
-    }
-    let from = from.as_ptr().wrapping_add(from_layout.offset);
-    let to = to.as_mut_ptr().wrapping_add(to_layout.offset);
-    let dims = &from_layout.shape;
-    let plan = Plan::new(dims, from_layout.strides(), to_layout.strides());
-    let (from, to, size) = (from.cast::<u8>(), to.cast::<u8>(), size_of::<T>());
-    // SAFETY: every element of both layouts lies inside its slice, and the slices do not overlap. The types in which
-    // the bits travel have the size and alignment of T.
-    unsafe {
-        match T::DTYPE {
-            DType::Bool => plan.run(from, to, size, plane::<u8>),
-            DType::Float32 | DType::Int32 => plan.run(from, to, size, plane::<u32>),
-            DType::Float64 => plan.run(from, to, size, plane::<u64>),
-        }
-    }
-}
-
-/// The elements that `layout` names in `from`, row-major: `to` has exactly as many.
-pub fn gather<T: Elem>(from: &[T], layout: &Layout, to: &mut [T]) {
-    copy(from, layout, to, &Layout::contiguous(layout.shape));
-}
-
-/// Writes row-major elements, exactly as many, to the places that `layout` names in `to`.
-pub fn scatter<T: Elem>(from: &[T], to: &mut [T], layout: &Layout) {
-    copy(from, &Layout::contiguous(layout.shape), to, layout);
-}
-
-/// Whether every element of a layout lies inside a slice of `len` elements.
-fn fits(layout: &Layout, len: usize) -> bool {
-    if layout.shape.contains(&0) {
-        return true;
-    }
-    let reach = layout.shape.iter().zip(layout.strides()).try_fold((0, 0), |(low, high), (&d, &stride)| {
-        let reach = isize::try_from(d - 1).ok()?.checked_mul(stride)?;
-        Some((reach.min(0).checked_add(low)?, reach.max(0).checked_add(high)?))
-    });
-    reach.is_some_and(|(low, high)| {
-        let (first, last) = (layout.offset.checked_add_signed(low), layout.offset.checked_add_signed(high));
-        first.is_some() && last.is_some_and(|last| last < len)
-    })
+/// # Safety
+/// Both sides are valid at every element, aligned to its size, and do not overlap.
+pub unsafe fn copy(dims: &[usize], size: usize, from: Side<*const u8>, to: Side<*mut u8>) {
+    let plan = Plan::new(dims, from.strides, to.strides);
+    let plane = match size {
+        1 => plane::<u8>,
+        4 => plane::<u32>,
+        _ => plane::<u64>,
+    };
+    // SAFETY: the caller's promise; bits travel in a type of the element's size.
+    unsafe { plan.run(from.first, to.first, size, plane) };
 }
 
 /// A dimension of a copy: its size, and the strides of both sides.

@@ -3,7 +3,7 @@
 //! build.
 
 use super::Float;
-use crate::kernels::lanes::Lanes;
+use crate::lanes::Lanes;
 use std::f64::consts::PI;
 
 /// A function of one argument, in single precision (all lanes alike) and in double.

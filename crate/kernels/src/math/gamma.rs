@@ -11,7 +11,7 @@
 use super::double::Sum;
 use super::pow::{ln_sum, pow_f64};
 use super::trig::sin_cos_of_half_turns;
-use crate::kernels::lanes::{Lanes, Mask};
+use crate::lanes::{Lanes, Mask};
 use std::f64::consts::PI;
 
 /// The vector that these functions take at once.

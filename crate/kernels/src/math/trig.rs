@@ -8,7 +8,7 @@
 use super::double::Sum;
 use super::exp::{ROUND_F32, ROUND_F64};
 use super::reduce::quarter_turns;
-use crate::kernels::lanes::{Lanes, Mask};
+use crate::lanes::{Lanes, Mask};
 use std::f64::consts::{FRAC_2_PI, FRAC_PI_2, PI};
 
 /// x = n π/2 + r + c.

@@ -6,7 +6,7 @@
 
 use super::double::Sum;
 use super::pow::ln_sum;
-use crate::kernels::lanes::{Lanes, Mask};
+use crate::lanes::{Lanes, Mask};
 use std::f64::consts::{LOG10_2, LOG10_E};
 
 /// x = 2^k (1 + f), 1 + f in [√½, √2).

@@ -3,7 +3,7 @@
 //! T. J. Dekker, A floating-point technique for extending the available precision, Numerische Mathematik 18, 1971.
 //! Without a fused multiply-add, products are split into halves of 26 bits.
 
-use crate::kernels::lanes::{Lanes, Mask};
+use crate::lanes::{Lanes, Mask};
 
 /// high + low, |low| at most about one unit in the last place of high.
 #[derive(Clone, Copy)]

@@ -33,7 +33,7 @@ macro_rules! usual {
             y
         } else {
             let mend = |$a: Lanes<f32, 4>, y| Lanes::select($is_usual($a), y, $rest);
-            let [_, y] = Lanes::lent([x, y], |lent| crate::kernels::math::mend(lent, mend));
+            let [_, y] = Lanes::lent([x, y], |lent| crate::math::mend(lent, mend));
             y
         }
     }};
@@ -55,7 +55,7 @@ mod root;
 mod tests;
 mod trig;
 
-use crate::kernels::lanes::Lanes;
+use crate::lanes::Lanes;
 
 /// The path of [`usual!`] that is seldom taken, outside of the loops.
 #[cold]

@@ -9,7 +9,7 @@
 use super::double::Sum;
 use super::exp::{exp_parts_of_difference, exp_sum_f64, significand_f64};
 use super::log::ln_f64;
-use crate::kernels::lanes::Lanes;
+use crate::lanes::Lanes;
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 
 /// erf x.

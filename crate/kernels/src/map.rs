@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use crate::dtype::Elem;
 use crate::elementwise::{Function, MAX_ARITY, Predicate};
-use crate::kernels::lanes::{Lane, Lanes, Mask};
+use crate::lanes::{Lane, Lanes, Mask};
 use crate::real::Real;
 
 /// An element type with the vector that its kernels use.

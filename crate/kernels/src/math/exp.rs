@@ -6,7 +6,7 @@
 //! and denormal results come out as they must.
 
 use super::double::Sum;
-use crate::kernels::lanes::{Lanes, Mask};
+use crate::lanes::{Lanes, Mask};
 use std::f64::consts::{LN_2, LOG2_E};
 
 /// 1.5 · 2^23: adding it rounds to an integer, which the low bits of the sum then are.

@@ -5,7 +5,7 @@
 //! points of fdlibm). Single precision is computed in double precision, with shorter polynomials.
 
 use super::double::halves;
-use crate::kernels::lanes::{Lanes, Mask};
+use crate::lanes::{Lanes, Mask};
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, PI};
 
 /// π/2 - FRAC_PI_2.

@@ -5,7 +5,7 @@
 //! kinks, ties and conventions stand there. The expressions are written against [`Real`], with `y` the result, so that
 //! one text is the kernel, its fused derivatives, the derivative of the derivative, and the list of what to keep.
 
-use crate::kernels::lanes::Lanes;
+use crate::lanes::Lanes;
 use crate::native::{Native, native};
 use crate::real::{Real, Uses};
 

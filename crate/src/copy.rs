@@ -1,0 +1,54 @@
+//! Copies between layouts: the kernel's, for what is known to lie inside its slice.
+
+#[cfg(test)]
+mod tests;
+
+use crate::dtype::Elem;
+use crate::kernels::copy::{self, Side};
+use crate::layout::Layout;
+use crate::shape::MAX_DIMS;
+
+const _: () = assert!(MAX_DIMS <= copy::MAX_DIMS);
+
+/// Elements that `from_layout` names in `from` are written, in its order, to those that `to_layout` names in `to`.
+///
+/// The layouts have the same shape and lie inside their slices; otherwise nothing is written.
+pub fn copy<T: Elem>(from: &[T], from_layout: &Layout, to: &mut [T], to_layout: &Layout) {
+    let inside = fits(from_layout, from.len()) && fits(to_layout, to.len());
+    debug_assert!(inside && from_layout.shape == to_layout.shape, "a copy between layouts that do not fit");
+    if !inside || from_layout.shape != to_layout.shape {
+        return;
+    }
+    let from = from.as_ptr().wrapping_add(from_layout.offset).cast();
+    let to = to.as_mut_ptr().wrapping_add(to_layout.offset).cast();
+    let from = Side { first: from, strides: from_layout.strides() };
+    let to = Side { first: to, strides: to_layout.strides() };
+    // SAFETY: every element of both layouts lies inside its slice, and the slices do not overlap.
+    unsafe { copy::copy(&from_layout.shape, size_of::<T>(), from, to) };
+}
+
+/// The elements that `layout` names in `from`, row-major: `to` has exactly as many.
+pub fn gather<T: Elem>(from: &[T], layout: &Layout, to: &mut [T]) {
+    copy(from, layout, to, &Layout::contiguous(layout.shape));
+}
+
+/// Writes row-major elements, exactly as many, to the places that `layout` names in `to`.
+#[cfg(test)]
+fn scatter<T: Elem>(from: &[T], to: &mut [T], layout: &Layout) {
+    copy(from, &Layout::contiguous(layout.shape), to, layout);
+}
+
+/// Whether every element of a layout lies inside a slice of `len` elements.
+fn fits(layout: &Layout, len: usize) -> bool {
+    if layout.shape.contains(&0) {
+        return true;
+    }
+    let reach = layout.shape.iter().zip(layout.strides()).try_fold((0, 0), |(low, high), (&d, &stride)| {
+        let reach = isize::try_from(d - 1).ok()?.checked_mul(stride)?;
+        Some((reach.min(0).checked_add(low)?, reach.max(0).checked_add(high)?))
+    });
+    reach.is_some_and(|(low, high)| {
+        let (first, last) = (layout.offset.checked_add_signed(low), layout.offset.checked_add_signed(high));
+        first.is_some() && last.is_some_and(|last| last < len)
+    })
+}
