@@ -172,7 +172,7 @@ FITS = {
     "inverse.atan_positive": (even(mp.atan), 0, 0.4375**2, 12, lambda z: z, "f64", {}),
     "hyperbolic.sinh_f32": (even(mp.sinh), 0, 1, 4, relative(mp.sinh), "f64", {}),
     "hyperbolic.sinh_f64": (even(mp.sinh), 0, 1, 8, relative(mp.sinh), "f64", {}),
-    "hyperbolic.tanh_f32": (even(mp.tanh), 0, 0.65**2, 5, relative(mp.tanh), "f32", {}),
+    "hyperbolic.tanh_f32": (even(mp.tanh), 0, (LN2 / 2 + mp.mpf("0.0005")) ** 2, 3, relative(mp.tanh), "f32", {}),
     "hyperbolic.tanh_f64": (even(mp.tanh), 0, 0.625**2, 12, relative(mp.tanh), "f64", {}),
     "erf.erf_f32 small": (even_erf, 0, 0.9, 7, relative(mp.erf, 0), "f32", {}),
     "erf.erf_f32 large": (minus_log_erfc, 0.92 - A0, 4 - A0, 7, lambda u: mp.erfc(u + A0), "f32", {}),

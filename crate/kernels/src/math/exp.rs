@@ -11,8 +11,12 @@ use std::f64::consts::{LN_2, LOG2_E};
 
 /// 1.5 · 2^23: adding it rounds to an integer, which the low bits of the sum then are.
 pub const ROUND_F32: f32 = 12_582_912.0;
+/// The same for n + 127, the exponent of 2^n in its bits: moved there, they are 2^n, and what is above falls out.
+pub const ROUND_BIASED_F32: f32 = ROUND_F32 + 127.0;
 /// 1.5 · 2^52.
 pub const ROUND_F64: f64 = 6_755_399_441_055_744.0;
+/// As [`ROUND_BIASED_F32`].
+pub const ROUND_BIASED_F64: f64 = ROUND_F64 + 1023.0;
 
 /// ln 2 in two parts: the first has so few bits that its product with any n in question is exact.
 const LN_2_HIGH_F32: f32 = 0.693_145_75;
@@ -40,10 +44,10 @@ pub fn scale_f64<const N: usize>(y: Lanes<f64, N>, shifted: Lanes<f64, N>) -> La
     Lanes::<f64, N>::from_bits(y.to_bits() + (half << 52)) * Lanes::from_bits(rest)
 }
 
-/// 2^n as [`scale_f32`] has it; -126 <= n <= 127.
+/// 2^n, where n + 127 is the integer in the low bits of `shifted` (a sum with [`ROUND_BIASED_F32`]); -126 <= n <= 127.
 #[inline(always)]
 pub fn power_of_two_f32<const N: usize>(shifted: Lanes<f32, N>) -> Lanes<f32, N> {
-    Lanes::from_bits((shifted.to_bits() << 23) + Lanes::splat(0x3f80_0000))
+    Lanes::from_bits(shifted.to_bits() << 23)
 }
 
 /// 2^n as [`scale_f64`] has it; -1022 <= n <= 1023.
@@ -54,7 +58,7 @@ pub fn power_of_two_f64<const N: usize>(shifted: Lanes<f64, N>) -> Lanes<f64, N>
 
 /// x = n ln 2 + r + c, c the rounding error of r.
 pub struct Reduced<V> {
-    /// n + 1.5 · 2^23 (2^52).
+    /// n + [`ROUND_BIASED_F32`] ([`ROUND_F64`]).
     pub shifted: V,
     /// |r| <= 0.3466.
     pub r: V,
@@ -65,7 +69,7 @@ pub struct Reduced<V> {
 /// The argument reduction with the n in `shifted`; |x| <= 200.
 #[inline(always)]
 fn reduce_by_f32<const N: usize>(x: Lanes<f32, N>, shifted: Lanes<f32, N>) -> Reduced<Lanes<f32, N>> {
-    let n = shifted - ROUND_F32;
+    let n = shifted - ROUND_BIASED_F32;
     let high = x - n * LN_2_HIGH_F32;
     let low = n * LN_2_LOW_F32;
     let r = high - low;
@@ -97,12 +101,12 @@ fn tail_f64<const N: usize>(r: Lanes<f64, N>) -> Lanes<f64, N> {
         2.755_724_410_915_556_6e-6, 2.755_740_323_870_457_6e-7, 2.510_907_953_482_751e-8, 2.087_522_507_190_162e-9)
 }
 
-/// (f, shifted) with e^(sign x) = (1 + f) 2^n, sign = ±1, -0.3 < f < 0.42, n in `shifted` as [`scale_f32`] takes it;
-/// |x| <= 150. A sign among the constants costs nothing.
+/// (f, shifted) with e^(sign x) = (1 + f) 2^n, sign = ±1, -0.3 < f < 0.42, `shifted` = n + `round`, a multiple of 1.5 ·
+/// 2^23 or little more; |x| <= 150. A sign among the constants costs nothing.
 #[inline(always)]
-pub fn fraction_f32<const N: usize>(x: Lanes<f32, N>, sign: f32) -> (Lanes<f32, N>, Lanes<f32, N>) {
-    let shifted = x * (sign * LOG2_E as f32) + ROUND_F32;
-    let n = shifted - ROUND_F32;
+pub fn fraction_f32<const N: usize>(x: Lanes<f32, N>, sign: f32, round: f32) -> (Lanes<f32, N>, Lanes<f32, N>) {
+    let shifted = x * (sign * LOG2_E as f32) + round;
+    let n = shifted - round;
     let r = (x - n * (sign * LN_2_HIGH_F32)) - n * (sign * LN_2_LOW_F32);
     let s = f64::from(sign);
     // As `tail_f32`, but 2^-28 of e^r is what counts.
@@ -114,33 +118,47 @@ pub fn fraction_f32<const N: usize>(x: Lanes<f32, N>, sign: f32) -> (Lanes<f32, 
 #[inline(always)]
 pub fn is_moderate<const N: usize>(x: Lanes<f32, N>) -> Mask<f32, N> {
     const LIMIT: i32 = 125;
-    // n + LIMIT, as an unsigned number that is not above 2 LIMIT; no other x gives one.
-    let n = (x * LOG2_E as f32 + ROUND_F32).to_bits();
-    let offset = i32::MIN.wrapping_add(LIMIT).wrapping_sub(ROUND_F32.to_bits().cast_signed());
+    // -n + LIMIT, as an unsigned number that is not above 2 LIMIT; no other x gives one. The sum is one that
+    // `one_plus_exp_of_minus_f32` has as well.
+    let n = (x * -LOG2_E as f32 + ROUND_BIASED_F32).to_bits();
+    let offset = i32::MIN.wrapping_add(LIMIT).wrapping_sub(ROUND_BIASED_F32.to_bits().cast_signed());
     (n + offset).le(Lanes::splat(i32::MIN + 2 * LIMIT)).cast()
 }
 
 /// 1 + e^-x where x is [moderate](is_moderate): with fewer roundings than the two terms one after the other.
 #[inline(always)]
 pub fn one_plus_exp_of_minus_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
-    let (f, shifted) = fraction_f32(x, -1.0);
+    let (f, shifted) = fraction_f32(x, -1.0, ROUND_BIASED_F32);
     let scale = power_of_two_f32(shifted);
     let sum = scale + 1.0;
     let lost = Lanes::splat(1.0) - (sum - scale);
     sum + (scale * f + lost)
 }
 
-/// [`fraction_f32`] of every x, which is moved to where e^x is infinite or 0 already.
+/// [`fraction_f32`] of every x, which is moved to where e^x is infinite or 0 already, with [`ROUND_F32`].
 #[inline(always)]
 pub fn fraction_of_any_f32<const N: usize>(x: Lanes<f32, N>) -> (Lanes<f32, N>, Lanes<f32, N>) {
-    fraction_f32(x.pmin(Lanes::splat(89.0)).pmax(Lanes::splat(-110.0)), 1.0)
+    fraction_f32(x.pmin(Lanes::splat(89.0)).pmax(Lanes::splat(-110.0)), 1.0, ROUND_F32)
 }
 
-/// e^x.
+/// The largest x for which [`exp_f32`] takes the short way.
+const EXP_LIMIT: f32 = 71.0;
+
+#[inline(always)]
+fn is_below_limit<const N: usize>(x: Lanes<f32, N>) -> Mask<f32, N> {
+    x.le(Lanes::splat(EXP_LIMIT))
+}
+
+/// e^x, as 2^(n + 24) (1 + f) 2^-24: so both factors are normal numbers from where e^x rounds to 0 up to a limit, and
+/// denormal results are rounded once.
 #[inline(always)]
 pub fn exp_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
-    let (f, shifted) = fraction_of_any_f32(x);
-    scale_f32(f + 1.0, shifted)
+    let (f, shifted) = fraction_f32(x.pmax(Lanes::splat(-104.0)), 1.0, ROUND_BIASED_F32 + 24.0);
+    let y = (f + 1.0) * power_of_two_f32(shifted) * (1.0 / 16_777_216.0);
+    usual!(x, is_below_limit, y, |x| {
+        let (f, shifted) = fraction_of_any_f32(x);
+        scale_f32(f + 1.0, shifted)
+    })
 }
 
 /// e^x.
@@ -178,7 +196,7 @@ pub fn exp_sum_f64<const N: usize>(x: Lanes<f64, N>, low: Lanes<f64, N>) -> Lane
 #[inline(always)]
 pub fn expm1_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
     let clamped = x.pmin(Lanes::splat(89.0)).pmax(Lanes::splat(-25.0));
-    let shifted = clamped * LOG2_E as f32 - 0.06 + ROUND_F32;
+    let shifted = clamped * LOG2_E as f32 - 0.06 + ROUND_BIASED_F32;
     let Reduced { r, c, .. } = reduce_by_f32(clamped, shifted);
     let scale = power_of_two_f32(shifted - 1.0);
     let (large, part) = (scale - 0.5, scale * r);
@@ -203,12 +221,12 @@ pub fn expm1_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     Lanes::select(x.abs().lt(Lanes::splat(1e-17)), x, y + y)
 }
 
-/// 2^t for |t| <= 1/2 times 2^n, for n in the low bits of `shifted`; to 2^-27.
+/// 2^t for |t| <= 1/2 times 2^n, for `shifted` = n + [`ROUND_BIASED_F64`]; to 2^-27.
 #[inline(always)]
 pub fn exp2_to_single<const N: usize>(t: Lanes<f64, N>, shifted: Lanes<f64, N>) -> Lanes<f64, N> {
     let p = poly!(t; 1.0, 0.693_147_215_218_523_3, 0.240_226_528_116_98, 0.055_503_100_780_204_19,
         0.009_617_689_014_280_744, 0.001_340_681_280_474_884_2, 0.000_155_957_015_290_758_62);
-    p * power_of_two_f64(shifted)
+    p * Lanes::from_bits(shifted.to_bits() << 52)
 }
 
 /// 2^x, exact for integers.
@@ -216,8 +234,8 @@ pub fn exp2_to_single<const N: usize>(t: Lanes<f64, N>, shifted: Lanes<f64, N>) 
 pub fn exp2_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
     x.chunks::<4>(|x| {
         let x = x.widen().pmin(Lanes::splat(200.0)).pmax(Lanes::splat(-200.0));
-        let shifted = x + ROUND_F64;
-        exp2_to_single(x - (shifted - ROUND_F64), shifted).narrow()
+        let shifted = x + ROUND_BIASED_F64;
+        exp2_to_single(x - (shifted - ROUND_BIASED_F64), shifted).narrow()
     })
 }
 
@@ -240,18 +258,18 @@ pub fn half_exp_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
 /// e^x for |x| <= 700 to 2^-28: enough for a result in single precision.
 #[inline(always)]
 pub fn exp_to_single<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
-    let shifted = x * LOG2_E + ROUND_F64;
-    let r = x - (shifted - ROUND_F64) * LN_2;
+    let shifted = x * LOG2_E + ROUND_BIASED_F64;
+    let r = x - (shifted - ROUND_BIASED_F64) * LN_2;
     let p = poly!(r; 1.0, 1.0, 0.499_999_934_005_873_6, 0.166_665_201_671_461_95, 0.041_668_399_003_846_605, 0.008_368_774_163_314_364, 0.001_381_411_631_077_458_9);
-    p * power_of_two_f64(shifted)
+    p * Lanes::from_bits(shifted.to_bits() << 52)
 }
 
 /// (2^n, e^r - 1) with a - b = n ln 2 + r: e^(a - b) = 2^n + 2^n (e^r - 1), for sums that go on from there. a is exact
 /// to more than single precision with few bits, -126 ln 2 <= a - b <= 127 ln 2.
 #[inline(always)]
 pub fn exp_parts_of_difference<const N: usize>(a: Lanes<f32, N>, b: Lanes<f32, N>) -> (Lanes<f32, N>, Lanes<f32, N>) {
-    let shifted = (a - b) * LOG2_E as f32 + ROUND_F32;
-    let n = shifted - ROUND_F32;
+    let shifted = (a - b) * LOG2_E as f32 + ROUND_BIASED_F32;
+    let n = shifted - ROUND_BIASED_F32;
     let r = ((a - n * LN_2_HIGH_F32) - b) - n * LN_2_LOW_F32;
     (power_of_two_f32(shifted), r * r * tail_f32(r) + r)
 }

@@ -3,10 +3,10 @@
 //! From e^|x| where nothing cancels, from an odd polynomial below. The sign is put on at the end. The inverses are
 //! log1p of what is small where they are (as in fdlibm), in double precision for both types.
 
-use super::exp::{exp_f64, exp_parts_of_difference, exp_to_single, half_exp_f64};
+use super::exp::{ROUND_BIASED_F32, exp_f64, exp_to_single, half_exp_f64, power_of_two_f32};
 use super::log::log1p_f64;
 use crate::lanes::Lanes;
-use std::f64::consts::LN_2;
+use std::f64::consts::{LN_2, LOG2_E};
 
 /// sinh x = (e^x - e^-x) / 2.
 #[inline(always)]
@@ -56,20 +56,25 @@ pub fn cosh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     half + Lanes::splat(0.25) / half
 }
 
-/// tanh x = (d - 2) / d, d = e^2x + 1: what d lost to rounding all but cancels. d - 2 is exact up to 2^25; beyond, 1 is
-/// the answer.
+/// tanh x. With |x| = n ln 2 / 2 + h, 0 <= h < ln 2 / 2, i = 2^-n and t = tanh h, by the addition theorem
+/// tanh |x| = (1 - i + (1 + i) t) / (1 + i + (1 - i) t), which is c - i (c - (2 + c) t) / (1 + i + c t) for c = 1 - i: as a
+/// difference from what is near, so that the quotient's errors count little. For n = 0 it is t itself.
 #[inline(always)]
 pub fn tanh_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
-    let a = x.abs();
-    let (scale, e) = exp_parts_of_difference(a + a, Lanes::splat(0.0));
-    let d = e * scale + (scale + 1.0);
-    let z = a * a;
-    let small = a * z * poly!(z; -0.333_332_6, 0.133_308_23, -0.053_687_267, 0.020_466_879, -0.005_512_438_7) + a;
-    let y = Lanes::select(a.lt(Lanes::splat(0.65)), small, (d - 2.0) / d);
-    Lanes::select(a.gt(Lanes::splat(8.664_339)), Lanes::splat(1.0), y).with_sign(x)
+    // from here on, 1 is the answer
+    let a = x.abs().pmin(Lanes::splat(9.02));
+    let n = (a * (2.0 * LOG2_E as f32)).floor();
+    let h = a - n * (0.5 * LN_2 as f32);
+    let i = power_of_two_f32(Lanes::splat(ROUND_BIASED_F32) - n);
+    let z = h * h;
+    let t = h * z * ((z * -0.049_225_39 + 0.133_009_17) * z - 0.333_326_97) + h;
+    let c = Lanes::splat(1.0) - i;
+    let u = c * t;
+    (c - i * (c - (u + (t + t))) / ((i + 1.0) + u)).with_sign(x)
 }
 
-/// tanh x; as [`tanh_f32`], with 2^54.
+/// tanh x = (d - 2) / d, d = e^2x + 1: what d lost to rounding all but cancels. d - 2 is exact up to 2^54; beyond, 1 is
+/// the answer.
 #[inline(always)]
 pub fn tanh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     let a = x.abs();

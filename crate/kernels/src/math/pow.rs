@@ -4,7 +4,7 @@
 //! 2^-65; in single precision (log2 and 2^t) plain doubles are enough.
 
 use super::double::Sum;
-use super::exp::{ROUND_F64, exp_sum_f64, exp2_to_single};
+use super::exp::{ROUND_BIASED_F64, exp_sum_f64, exp2_to_single};
 use super::log::{Split, log2_of_single, split_f64};
 use crate::lanes::{FloatLane, Lanes};
 
@@ -34,8 +34,8 @@ pub fn pow_f32<const N: usize>(x: Lanes<f32, N>, y: Lanes<f32, N>) -> Lanes<f32,
     x.chunks2::<4>(y, |x, y| {
         let t = y.widen() * log2_of_single(x.abs());
         let t = t.pmin(Lanes::splat(200.0)).pmax(Lanes::splat(-200.0));
-        let shifted = t + ROUND_F64;
-        edges(x, y, exp2_to_single(t - (shifted - ROUND_F64), shifted).narrow())
+        let shifted = t + ROUND_BIASED_F64;
+        edges(x, y, exp2_to_single(t - (shifted - ROUND_BIASED_F64), shifted).narrow())
     })
 }
 
