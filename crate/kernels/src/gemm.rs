@@ -525,27 +525,32 @@ fn reads_a_in_place<T: GemmElem>([m, k, n]: [usize; 3], a: Matrix<*const T>) -> 
 }
 
 macro_rules! gemm_elem {
-    ($t:ident, $lanes:literal, $depth:literal, $name:ident, $splat:ident, $madd:ident) => {
+    ($t:ident, $lanes:literal, $depth:literal, $name:ident, $splat:ident, $add:ident, $mul:ident, $madd:ident) => {
         impl GemmElem for $t {
             const ZERO: Self = 0.0;
             const LANES: usize = $lanes;
             const DEPTH: usize = $depth;
-            #[cfg(not(target_feature = "relaxed-simd"))]
+            #[cfg(not(target_feature = "simd128"))]
             #[inline(always)]
             fn add_products<const L: usize>(sums: &mut [Self; L], factor: Self, columns: &[Self; L]) {
                 for l in 0..L {
                     sums[l] += factor * columns[l];
                 }
             }
-            #[cfg(target_feature = "relaxed-simd")]
+            // Vectors by name: of the loop above the compiler makes them for float32 only, and float64 runs at a third.
+            #[cfg(target_feature = "simd128")]
             #[inline(always)]
             fn add_products<const L: usize>(sums: &mut [Self; L], factor: Self, columns: &[Self; L]) {
-                use core::arch::wasm32::{v128, $madd, $splat};
+                use core::arch::wasm32 as wasm;
                 const { assert!(L == $lanes) };
-                let (sums, columns) = (sums.as_mut_ptr().cast::<v128>(), columns.as_ptr().cast::<v128>());
+                let (sums, columns) = (sums.as_mut_ptr().cast::<wasm::v128>(), columns.as_ptr().cast::<wasm::v128>());
                 // SAFETY: both are 128 bits.
                 unsafe {
-                    sums.write_unaligned($madd($splat(factor), columns.read_unaligned(), sums.read_unaligned()));
+                    let (sum, factor, column) = (sums.read_unaligned(), wasm::$splat(factor), columns.read_unaligned());
+                    #[cfg(not(target_feature = "relaxed-simd"))]
+                    sums.write_unaligned(wasm::$add(sum, wasm::$mul(factor, column)));
+                    #[cfg(target_feature = "relaxed-simd")]
+                    sums.write_unaligned(wasm::$madd(factor, column, sum));
                 }
             }
             unsafe fn run(task: &Task<'_, Self>) {
@@ -570,5 +575,5 @@ macro_rules! gemm_elem {
         }
     };
 }
-gemm_elem!(f32, 4, 512, float32, f32x4_splat, f32x4_relaxed_madd);
-gemm_elem!(f64, 2, 256, float64, f64x2_splat, f64x2_relaxed_madd);
+gemm_elem!(f32, 4, 512, float32, f32x4_splat, f32x4_add, f32x4_mul, f32x4_relaxed_madd);
+gemm_elem!(f64, 2, 256, float64, f64x2_splat, f64x2_add, f64x2_mul, f64x2_relaxed_madd);
