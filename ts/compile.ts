@@ -121,7 +121,7 @@ function run(program: Program, args: readonly unknown[]): unknown {
       if (k > 0) kinds.unshift(...kinds.splice(k, 1));
       return assembled(kind);
     } finally {
-      leaves.own.forEach(dispose);
+      if (leaves.own.length > 0) leaves.own.forEach(dispose);
     }
   }
   const missing = program.donate.find((k) => k >= args.length);
@@ -176,9 +176,10 @@ function givenAway(donate: readonly number[], args: readonly unknown[], tensors:
 
 /** What the function returns, from the results in the scratch area. */
 function assembled({ definition, results, leaves }: Kind): unknown {
-  if (definition.kind === "leaf" && results === 1) return take(1)[0];
-  const tensors = take(results).values();
-  return build<unknown>(definition, leaves.map((leaf) => (leaf === result ? tensors.next().value : leaf.value)));
+  const tensors = take(results);
+  if (results === leaves.length) return build<unknown>(definition, tensors);
+  const next = tensors.values();
+  return build<unknown>(definition, leaves.map((leaf) => (leaf === result ? next.next().value : leaf.value)));
 }
 
 /** Runs `f` on tensors without values, and makes a plan of what it records. */

@@ -11,7 +11,7 @@ export let isTensor: (value: unknown) => value is Tensor;
 
 /**
  * What a tensor is to the scopes: a number of the core. A number below zero says how the tensor ended (see `fates`);
- * zero is for tensors that a scope has set aside while it closes.
+ * zero, and NaN, are for tensors that a scope has set aside while it closes.
  */
 export abstract class Handle {
   #handle: number;
@@ -114,7 +114,10 @@ const fateIn = new Map([["tidy", -2]]);
 
 /** The fate of a tensor that a scope of this name freed. */
 function fateOf(name: string): number {
-  return fateNumber(name, `was made inside ${name} and freed when it returned; return it from the function`);
+  return (
+    fateIn.get(name) ??
+    fateNumber(name, `was made inside ${name} and freed when it returned; return it from the function`)
+  );
 }
 
 /** The number of a fate that goes by this name. */
@@ -254,29 +257,40 @@ export interface Connected {
 function close(scope: Scope, results: readonly Handle[], connected?: Connected): void {
   const { parent, tensors } = scope;
   unlink(scope);
-  // Set aside what survives: its handle is zero while the others are gathered.
-  const aside = new Map<Handle, number>();
-  for (const tensor of [...results, ...scope.kept]) {
+  // What survives is set aside: its handle is zero while the others are gathered.
+  const aside: Handle[] = [];
+  const handles: number[] = [];
+  for (const tensor of scope.kept.length === 0 ? results : [...results, ...scope.kept]) {
     const handle = handleOf(tensor);
     if (handle <= 0) continue; // there twice, or disposed
-    aside.set(tensor, handle);
+    aside.push(tensor);
+    handles.push(handle);
     setHandle(tensor, 0);
   }
-  const kept = scope.kept.filter((tensor) => aside.has(tensor));
-  const survivors = tensors.filter((tensor) => handleOf(tensor) === 0);
-  const mine = new Set(scope.transforms ? [...survivors, ...kept] : []);
-  const own = [...aside.keys()].filter((tensor) => mine.has(tensor));
-  const slots = scratch(own.length + tensors.length);
-  own.forEach((tensor, i) => (slots[i] = aside.get(tensor) ?? 0));
+  const isAside = (tensor: Handle): boolean => handleOf(tensor) === 0;
+  const survivors = tensors.filter(isAside);
+  const kept = scope.kept.filter(isAside);
+  const slots = scratch(aside.length + tensors.length);
+  const own: Handle[] = [];
+  if (scope.transforms) {
+    // What it has made is computed; NaN tells it from what was there before.
+    for (const tensor of survivors) setHandle(tensor, NaN);
+    for (const tensor of kept) setHandle(tensor, NaN);
+    aside.forEach((tensor, i) => {
+      if (!isAside(tensor)) slots[own.push(tensor) - 1] = handles[i] ?? 0;
+    });
+  }
   const fate = fateOf(scope.name);
   let end = own.length;
   for (const tensor of tensors) {
     const handle = handleOf(tensor);
-    if (handle <= 0) continue;
+    if (!(handle > 0)) continue;
     slots[end++] = handle;
     setHandle(tensor, fate);
   }
-  for (const [tensor, handle] of aside) setHandle(tensor, handle);
+  aside.forEach((tensor, i) => {
+    setHandle(tensor, handles[i] ?? 0);
+  });
   if (!scope.transforms) {
     if (end > 0) core.release(end);
   } else if (core.end(own.length, end - own.length, connected?.copies ?? 0, connected?.variables ?? 0) === 0) {
@@ -345,7 +359,7 @@ export function tidy(f: () => unknown): unknown {
   try {
     result = f();
     if (transformations > 0) refusePromise("tidy inside a transformation", result);
-    if (!isPromise(result)) results = tensorsIn(result);
+    if (!isPromise(result)) results = isTensor(result) ? [result] : tensorsIn(result);
   } catch (error) {
     abandon(scope);
     throw error;

@@ -34,8 +34,8 @@ pub fn result(x: &[Array], shape: Shape, dtype: DType) -> Result<Array> {
 
 /// Whether an elementwise result may be written over an array.
 pub fn reusable(a: &Array, out: Aval) -> bool {
-    let same = a.dtype == out.dtype && a.shape() == out.shape;
-    same && a.owns_all() && a.is_contiguous()
+    // Most arrays are somebody else's too, which is the quickest to see.
+    a.owns_all() && a.dtype == out.dtype && a.shape() == out.shape && a.is_contiguous()
 }
 
 /// How an operation that works on each element by itself is computed.
@@ -109,7 +109,8 @@ pub fn each(shape: Shape, size: usize, x: &[Array], run: &Run<'_>) {
     if n == 0 {
         return;
     }
-    let (mut all_plain, mut open_ended, mut widest) = (true, true, size);
+    let (mut open_ended, mut widest) = (true, size);
+    let mut all_plain = true;
     for a in x {
         all_plain = all_plain && plain(a, shape);
         if a.size() == n {
@@ -117,19 +118,22 @@ pub fn each(shape: Shape, size: usize, x: &[Array], run: &Run<'_>) {
             widest = widest.max(a.dtype.size());
         }
     }
-    // SAFETY: the threads read layouts and addresses, and copy elements to blocks of their own.
-    let x = unsafe { Shared::new(x) };
     if all_plain {
+        let (mut operands, mut fills) = (NO_OPERANDS, FILLS);
+        for ((operand, fill), a) in operands.iter_mut().zip(&mut fills).zip(x) {
+            let slice = a.size() == n && (n > 1 || open_ended);
+            *operand = operand_of(a.address(), a.dtype.size(), slice, 0, fill);
+        }
         let all = if open_ended { n.next_multiple_of(ALIGN / widest) } else { n };
-        return split(all, ELEMENTS, &|range, thread| {
-            let (mut operands, mut fills) = (NO_OPERANDS, FILLS);
-            for ((operand, fill), a) in operands.iter_mut().zip(&mut fills).zip(x.get()) {
-                let slice = a.size() == n && (n > 1 || open_ended);
-                *operand = operand_of(a.address(), a.dtype.size(), slice, range.start, fill);
-            }
-            run(range.len(), &operands, range.start, thread);
+        // SAFETY: the threads read what the operands point to.
+        let operands = unsafe { Shared::new(&operands) };
+        return split(all, ELEMENTS, &|range, thread| match range.start {
+            0 => run(range.len(), operands.get(), 0, thread),
+            at => run(range.len(), &operands.get().map(|operand| operand.from(at)), at, thread),
         });
     }
+    // SAFETY: the threads read layouts and addresses, and copy elements to blocks of their own.
+    let x = unsafe { Shared::new(x) };
     let out = Layout::contiguous(shape);
     let expanded: SmallVec<[Layout; 4]> = x.get().iter().map(|a| a.layout().expand(shape)).collect();
     let layouts: SmallVec<[&Layout; 5]> = std::iter::once(&out).chain(&expanded).collect();

@@ -274,6 +274,19 @@ mod tests {
     }
 
     #[test]
+    fn a_block_lives_as_long_as_its_last_owner() {
+        let before = memory().live;
+        let a = Buffer::new(100).unwrap();
+        let b = a.clone();
+        assert!(!a.is_unique() && a.start() == b.start());
+        drop(a);
+        assert!(b.is_unique() && b.bytes() == 100);
+        assert_eq!(memory().live, before + 100);
+        drop(b);
+        assert_eq!(memory().live, before);
+    }
+
+    #[test]
     fn an_impossible_request_is_refused_and_disturbs_nothing() {
         let kept = Buffer::new(64).unwrap();
         let before = memory();

@@ -96,6 +96,7 @@ impl DType {
     }
 
     /// Bytes of one element.
+    #[inline]
     pub fn size(self) -> usize {
         with_dtype!(self, T => size_of::<T>())
     }
@@ -106,6 +107,7 @@ impl DType {
     }
 
     /// Whether the type carries derivatives.
+    #[inline]
     pub fn is_float(self) -> bool {
         matches!(self, DType::Float32 | DType::Float64)
     }

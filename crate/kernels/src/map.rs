@@ -101,11 +101,13 @@ impl Operand {
     pub const ZERO: Operand = Operand::vector((&raw const ZEROS).cast());
 
     /// A block of [`PAD`] bytes filled with one value that stands for all.
+    #[inline]
     pub const fn vector(start: *const u8) -> Operand {
         Operand { start, step: 0 }
     }
 
     /// A value of `size` bytes for each element of the run, one after the other.
+    #[inline]
     pub fn slice(start: *const u8, size: usize) -> Operand {
         Operand { start, step: size }
     }
@@ -114,6 +116,7 @@ impl Operand {
     ///
     /// # Safety
     /// `from` is readable, `block` has room for [`PAD`] bytes and stays as long as the operand is used.
+    #[inline]
     pub unsafe fn repeated(from: *const u8, size: usize, block: *mut u8) -> Operand {
         /// # Safety
         /// As for the outer function, for values like T.
@@ -132,7 +135,14 @@ impl Operand {
         Operand::vector(block)
     }
 
+    /// What it is from element `at` on.
+    #[inline]
+    pub fn from(self, at: usize) -> Operand {
+        Operand { start: self.start.wrapping_add(at * self.step), ..self }
+    }
+
     /// Whether it has a value for each element.
+    #[inline]
     pub fn is_slice(self) -> bool {
         self.step != 0
     }

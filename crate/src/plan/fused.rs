@@ -307,7 +307,7 @@ impl Fused {
             if done < len {
                 for k in 0..team.cells.len() {
                     let cell = team.cells[k];
-                    self.put(team, k, Operand { start: cell.start.wrapping_add(block * cell.step), ..cell });
+                    self.put(team, k, cell.from(block));
                 }
             }
         }
