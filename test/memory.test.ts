@@ -453,4 +453,17 @@ describe("the finalizer", () => {
     }
     expect(memory().tensors).toBeLessThanOrEqual(before + 10);
   });
+
+  it("leaves alone what is held, and what was disposed before", async () => {
+    const before = memory().tensors;
+    const held = x.add(1);
+    for (let i = 0; i < 3000; i++) x.add(i).dispose();
+    for (let i = 0; i < 3; i++) {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(memory().tensors).toBe(before + 1);
+    expect(held.sub(x).toArray()).toEqual(x.mul(0).add(1).toArray());
+    held.dispose();
+  });
 });

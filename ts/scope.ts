@@ -88,8 +88,7 @@ export function observe(next: Observer | null): Observer | null {
 export function made(handle: number): Tensor {
   const tensor = construct(handle);
   if (observer !== null) observer(tensor, handle);
-  if (top === null) registry.register(tensor, handle);
-  else top.tensors.push(tensor);
+  give(tensor, top);
   return tensor;
 }
 
@@ -106,6 +105,28 @@ const registry = new FinalizationRegistry<number>((handle) => {
     // The core is dead, and with it the tensor; an error here would end the process.
   }
 });
+
+/**
+ * Tensors that nobody but the garbage collector will free, since the last time that it was told. Finalizers do not run before
+ * the program comes to a rest, and by then most of these have been disposed: the collector, for which each tensor is work,
+ * never hears of them.
+ */
+const unregistered: Handle[] = [];
+/** So many at most, lest what was disposed in a long loop stay here. */
+const mostUnregistered = 1024;
+
+function leaveToCollector(tensor: Handle): void {
+  const count = unregistered.push(tensor);
+  if (count === 1) queueMicrotask(register);
+  else if (count >= mostUnregistered) register();
+}
+
+function register(): void {
+  for (const tensor of unregistered.splice(0)) {
+    const handle = handleOf(tensor);
+    if (handle > 0) registry.register(tensor, handle);
+  }
+}
 
 /** How tensors end; the number of a fate is `-1 - index`. */
 const fates = ["was disposed", "was freed when tidy returned; return it from the function, or keep(it)"];
@@ -229,7 +250,7 @@ export function variables(): readonly Variable[] {
 
 /** Gives a tensor to a scope, or to the garbage collector. */
 function give(tensor: Handle, scope: Scope | null): void {
-  if (scope === null) registry.register(tensor, handleOf(tensor));
+  if (scope === null) leaveToCollector(tensor);
   else scope.tensors.push(tensor);
 }
 
@@ -237,7 +258,7 @@ function give(tensor: Handle, scope: Scope | null): void {
 function letLive(tensor: Handle, scope: Scope | null): void {
   let outer = scope;
   while (outer !== null && !outer.transforms) outer = outer.parent;
-  if (outer === null) registry.register(tensor, handleOf(tensor));
+  if (outer === null) leaveToCollector(tensor);
   else outer.kept.push(tensor);
 }
 

@@ -95,7 +95,11 @@ pub fn map(operation: &Elementwise, x: &[Array], out: Aval) -> Result<Array> {
 /// What [`each`] calls: `run(len, operands, at, thread)` for `len` elements of the result from position `at` on.
 type Run<'a> = dyn Fn(usize, &Operands, usize, usize) + Sync + 'a;
 
-const NO_OPERANDS: Operands = [Operand::ZERO; MAX_OPERANDS];
+/// No operands yet. Written one by one: a constant of this size is copied by a call.
+#[inline(always)]
+fn no_operands() -> Operands {
+    std::array::from_fn(|_| Operand::ZERO)
+}
 
 /// Calls `run(len, operands, at, thread)` over runs that together make up the row-major elements of a shape, with the inputs
 /// (at most [`MAX_OPERANDS`]) broadcast to it. What is written from `at` on may be one of the inputs. Results fill buffers
@@ -119,7 +123,7 @@ pub fn each(shape: Shape, size: usize, x: &[Array], run: &Run<'_>) {
         }
     }
     if all_plain {
-        let (mut operands, mut fills) = (NO_OPERANDS, FILLS);
+        let (mut operands, mut fills) = (no_operands(), FILLS);
         for ((operand, fill), a) in operands.iter_mut().zip(&mut fills).zip(x) {
             let slice = a.size() == n && (n > 1 || open_ended);
             *operand = operand_of(a.address(), a.dtype.size(), slice, 0, fill);
@@ -178,7 +182,7 @@ type OwnRun<'a> = dyn Fn(usize, &Operands, usize) + 'a;
 /// block.
 fn short_runs(out: Shape, x: &[Array], walk: &Walk, range: Range<usize>, run: &OwnRun<'_>) {
     let mut scratch: Scratch = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
-    let (mut operands, mut fills) = (NO_OPERANDS, FILLS);
+    let (mut operands, mut fills) = (no_operands(), FILLS);
     for first in range.clone().step_by(BLOCK) {
         let n = BLOCK.min(range.end - first);
         let mut filled = 0;
@@ -208,7 +212,7 @@ fn short_runs(out: Shape, x: &[Array], walk: &Walk, range: Range<usize>, run: &O
 /// after the other.
 fn long_runs(x: &[Array], walk: &Walk, range: Range<usize>, run: &OwnRun<'_>) {
     let mut scratch: Scratch = [const { MaybeUninit::uninit() }; MAX_OPERANDS];
-    let (mut operands, mut fills) = (NO_OPERANDS, FILLS);
+    let (mut operands, mut fills) = (no_operands(), FILLS);
     let strided = walk.steps[1..=x.len()].iter().any(|&step| step != 0 && step != 1);
     walk.each_in(range, |at, all| {
         let mut done = 0;

@@ -50,7 +50,7 @@ impl Tape {
             return Ok(None);
         }
         let mut x = Arrays::new();
-        let avals = {
+        {
             let nodes = self.nodes.borrow();
             for (i, input) in inputs.iter().enumerate() {
                 let node = &nodes.slots[input.id() as usize];
@@ -63,9 +63,8 @@ impl Tape {
                     None => return Ok(None),
                 }
             }
-            self.avals(inputs)
-        };
-        let out = op.infer(&avals)?;
+        }
+        let out = self.infer(op, inputs)?;
         op.eval(&mut x, out).map(Some).map_err(|e| named(e, op))
     }
 

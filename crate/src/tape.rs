@@ -224,7 +224,7 @@ impl Tape {
     // half of the program.
     #[inline(never)]
     fn record_op(&self, op: Op, inputs: &[Var<'_>]) -> Result<Var<'_>> {
-        let aval = op.infer(&self.avals(inputs))?;
+        let aval = self.infer(&op, inputs)?;
         self.room()?;
         Ok(self.push(aval, Some(op), few(inputs.iter().map(|x| x.id())), None))
     }
@@ -263,10 +263,16 @@ impl Tape {
         }
     }
 
-    /// Shapes and dtypes of nodes.
-    pub(crate) fn avals(&self, x: &[Var<'_>]) -> SmallVec<[Aval; 3]> {
+    /// What an operation on these nodes gives. Errors: those of its `infer`.
+    pub(crate) fn infer(&self, op: &Op, x: &[Var<'_>]) -> Result<Aval> {
         let nodes = self.nodes.borrow();
-        few(x.iter().map(|x| nodes.slots[x.id() as usize].aval))
+        let aval = |x: &Var<'_>| nodes.slots[x.id() as usize].aval;
+        // Most operations have two inputs at most.
+        match x {
+            [a] => op.infer(&[aval(a)]),
+            [a, b] => op.infer(&[aval(a), aval(b)]),
+            _ => op.infer(&x.iter().map(aval).collect::<Vec<_>>()),
+        }
     }
 
     /// Remembers the first refusal of a chain of operations.

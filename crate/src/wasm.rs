@@ -214,9 +214,7 @@ pub fn info(h: f64) -> u32 {
 #[wasm_bindgen]
 pub fn release(n: u32) {
     run(|tape| {
-        for h in scratch_values(0, n as usize) {
-            tape.release(h);
-        }
+        SCRATCH.with_borrow(|s| s.iter().take(n as usize).for_each(|&h| tape.release(h)));
         Ok(())
     });
 }
