@@ -91,14 +91,12 @@ pub fn gelu_tanh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
 /// x σ(v); as [`gelu_tanh_f64`].
 #[inline(always)]
 pub fn gelu_tanh_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
-    x.chunks::<4>(|x| {
-        let x = x.widen().pmax(Lanes::splat(-30.0));
-        let near = until_flat(x);
-        let v = near * (near * near * CUBIC.0 + SLOPE.0);
-        let e = exp_to_single((-v.abs()).pmax(Lanes::splat(-700.0)));
-        let gate = Lanes::select(v.lt(Lanes::splat(0.0)), e, Lanes::splat(1.0)) / (e + 1.0);
-        (x * gate).narrow()
-    })
+    let x = x.widen().pmax(Lanes::splat(-30.0));
+    let near = until_flat(x);
+    let v = near * (near * near * CUBIC.0 + SLOPE.0);
+    let e = exp_to_single((-v.abs()).pmax(Lanes::splat(-700.0)));
+    let gate = Lanes::select(v.lt(Lanes::splat(0.0)), e, Lanes::splat(1.0)) / (e + 1.0);
+    (x * gate).narrow()
 }
 
 /// x Φ(x) = max(x, 0) - a Φ(-a) for a = |x|, where Φ(-a) = e^-E / 2 with E = a (a 61/128 + 1/2) + a p(a) / q(a), a quotient
@@ -164,12 +162,10 @@ pub fn gelu_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
 /// x n / (n + 2), n = e^x (e^x + 2): tanh(ln(1 + e^x)) without logarithm; x itself from 40 on.
 #[inline(always)]
 pub fn mish_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
-    x.chunks::<4>(|x| {
-        let x = x.widen().pmax(Lanes::splat(-115.0));
-        let e = exp_to_single(x.pmin(Lanes::splat(40.0)));
-        let n = e * (e + 2.0);
-        (x * (n / (n + 2.0))).narrow()
-    })
+    let x = x.widen().pmax(Lanes::splat(-115.0));
+    let e = exp_to_single(x.pmin(Lanes::splat(40.0)));
+    let n = e * (e + 2.0);
+    (x * (n / (n + 2.0))).narrow()
 }
 
 /// As [`mish_f32`], with e^x and what follows as sums; below -40, where the gate is e^x, by its significand.
