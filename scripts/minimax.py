@@ -179,7 +179,7 @@ FITS = {
     "erf.small_f64": (even_erf, 0, 1, 13, relative(mp.erf, 0), "f64", {}),
     "erf.erfc_f64": (erfcx, *map(erfcx_t, (0.5, 28)), 22, lambda t: 1 / erfcx(t), "f64", {}),
     "erf.normal_tail_f64": (erfcx, -1, erfcx_t("28.3"), 24, lambda t: 1 / erfcx(t), "f64", {}),
-    "gates.gelu_f32": (normal_tail, -1, (mp.mpf("13.3") - MIDDLE) / (mp.mpf("13.3") + MIDDLE), 10, lambda t: 1 / normal_tail(t), "f64", {}),
+    "gates.gelu_in_doubles": (normal_tail, -1, (mp.mpf("13.3") - MIDDLE) / (mp.mpf("13.3") + MIDDLE), 10, lambda t: 1 / normal_tail(t), "f64", {}),
     "root.start": (lambda f: mp.cbrt(1 + f), *LOG_RANGE, 6, lambda f: 1 / mp.cbrt(1 + f), "f64", {}),
     "gamma.lgamma far": (stirling, 0, FAR, 7, lambda t: mp.mpf(12), "f64", {}),
     "gamma.lgamma one": near_root(mp.loggamma, 1, "0.1001", 13),
@@ -190,6 +190,54 @@ FITS = {
     "erf.erfinv_f32": erfinv_tail(3, 17),
     "erf.erfinv_f64": erfinv_tail(4, "36.1"),
 }  # fmt: skip
+
+
+def gelu_rest(a):
+    """-ln(2 Φ(-a)) - a (a 61/128 + 1/2), which is a p(a) / q(a)."""
+    return -mp.log(mp.erfc(a / mp.sqrt(2))) - a * (a * 61 / 128 + HALF)
+
+
+HALF = mp.mpf(1) / 2
+# name: (f, a, b, number of coefficients of p, of q but the first, which is 1), for f(x) = x p(x) / q(x) and a constant weight
+QUOTIENTS = {"gates.gelu_f32": (gelu_rest, 0, "6.02", 5, 4)}
+
+
+def fit_quotient(f, a, b, above, below):
+    """The rounded coefficients of p, then of q, and the error with them, in single precision.
+
+    Least squares of f q - x p over the last q (C. K. Sanathanan and J. Koerner, 1963), with weights that grow where the
+    error is large (C. L. Lawson, 1961); the coefficients are rounded one after the other, as those of polynomials.
+    """
+    a, b = float(a), float(b)
+    xs = (a + b) / 2 - (b - a) / 2 * np.cos(np.pi * (np.arange(400) + 0.5) / 400)
+    fs = np.array([float(f(mp.mpf(x))) for x in xs])
+    columns = np.stack([xs ** (k + 1) for k in range(above)] + [-fs * xs ** (k + 1) for k in range(below)], 1)
+
+    def solve(done):
+        left = [k for k in range(above + below) if k not in done]
+        weight, q, best = np.ones(len(xs)), np.ones(len(xs)), (np.inf, None)
+        c = np.array([done.get(k, 0.0) for k in range(above + below)])
+        for step in range(60):
+            w = np.sqrt(weight) / abs(q)
+            matrix = columns[:, left] * w[:, None]
+            size = abs(matrix).max(0)
+            rest = (fs - columns @ np.where(np.isin(range(len(c)), left), 0, c)) * w
+            c[left] = np.linalg.lstsq(matrix / size, rest, rcond=None)[0] / size
+            q = 1 + sum(c[above + k] * xs ** (k + 1) for k in range(below))
+            error = abs(columns[:, :above] @ c[:above] / q - fs)
+            best = min(best, (error.max(), list(c)))
+            if step > 5:
+                weight = weight * (error / error.max() + 1e-3)
+                weight /= weight.max()
+        return best
+
+    done = {}
+    order = [k for pair in zip(range(above), range(above, above + below)) for k in pair]
+    for k in order + list(range(below, above)):
+        done[k] = float(np.float32(solve(done)[1][k]))
+    c = [done[k] for k in range(above + below)]
+    q = 1 + sum(c[above + k] * xs ** (k + 1) for k in range(below))
+    return c, abs(columns[:, :above] @ c[:above] / q - fs).max()
 
 
 def remez(xs, fs, ws, powers):
@@ -265,10 +313,11 @@ def fit(f, a, b, count, weight, dtype, fixed):
 
 def main():
     failed = False
-    for name, (f, a, b, count, weight, dtype, fixed) in FITS.items():
+    for name, what in {**FITS, **QUOTIENTS}.items():
         if not any(part in name for part in sys.argv[1:] or [""]):
             continue
-        c, error = fit(f, a, b, count, weight, dtype, fixed)
+        c, error = fit_quotient(*what) if name in QUOTIENTS else fit(*what)
+        dtype = "f32" if name in QUOTIENTS else what[5]
         text = (SOURCE / f"{name.split('.')[0]}.rs").read_text().replace("_", "")
         kind = np.float32 if dtype == "f32" else np.float64
         numbers = {abs(kind(x)) for x in re.findall(r"\d+\.\d+(?:e-?\d+)?", text)}

@@ -271,13 +271,15 @@ MAIN = {
     "gelu_tanh": (-23, 9), "elu": (-40, 2), "selu": (-40, 2), "celu": (-40, 2),
 }  # fmt: skip
 SEAMS = {
-    "exp": [71, -87.33, -103.97], "tanh": [0.34657359, 0.69314718, 1.0397208, 0.625, 9.02], "erf": [0.93, 1, 0.5, 4, 6], "sinh": [1], "asin": [0.5, 1], "acos": [0.5, -0.5, 1],
+    "exp": [71, -87.33, -103.97], "tanh": [0.34657359, 0.69314718, 1.0397208, 0.625, 9.02], "erf": [0.93, 1, 0.5, 4, 6],
+    "sinh": [1], "asin": [0.5, 1], "acos": [0.5, -0.5, 1],
     "log": [1, 0.5**0.5, 2**0.5], "log2": [1, 0.5**0.5, 2**0.5], "log1p": [0, 0.41421356, -0.29289322],
     "erfinv": [0.77067, 1, 0.9975], "atan": [0.4375, 0.6875, 1.1875, 2.4375, 1], "expm1": [0.38886, -0.30498],
     "acosh": [1], "atanh": [0.5, 1], "erfc": [0.5, -0.5], "lgamma": [0.9, 1, 1.1, 1.9, 2, 2.1, 7, 8, -1, -2],
     "digamma": [1.4, 1.46163214496836, 1.52, 7, 8, -1, -2], "cbrt": [1, 8, 27, 0.5**0.5, 2**0.5], "log10": [1, 10, 100],
     "sin": [400, -400], "cos": [400, -400], "sigmoid": [-86.9897, 86.9897, -17, -1],
-    "silu": [-86.9897, 86.9897, -17, -1], "hard_sigmoid": [-3, 3], "hard_swish": [-3, 3], "hard_tanh": [-1, 1], "relu6": [6],
+    "silu": [-86.9897, 86.9897, -17, -1], "gelu": [-6, 0.0078125], "hard_sigmoid": [-3, 3], "hard_swish": [-3, 3],
+    "hard_tanh": [-1, 1], "relu6": [6],
 }  # fmt: skip
 # Those whose result leaves the range of the type at the logarithm of its largest number, on the left or the right.
 LEAVES = "exp expm1 sinh cosh sigmoid softplus log_sigmoid silu mish".split()

@@ -101,17 +101,36 @@ fn tail_f64<const N: usize>(r: Lanes<f64, N>) -> Lanes<f64, N> {
         2.755_724_410_915_556_6e-6, 2.755_740_323_870_457_6e-7, 2.510_907_953_482_751e-8, 2.087_522_507_190_162e-9)
 }
 
-/// (f, shifted) with e^(sign x) = (1 + f) 2^n, sign = ±1, -0.3 < f < 0.42, `shifted` = n + `round`, a multiple of 1.5 ·
-/// 2^23 or little more; |x| <= 150. A sign among the constants costs nothing.
+/// (f, shifted) with e^(sign x) = (1 + f) 2^n, sign = ±1, -0.3 < f < 0.42, `shifted` = n + `round`, which is [`ROUND_F32`]
+/// and what the low bits shall have beside n; |x| <= 150. A sign among the constants costs nothing.
 #[inline(always)]
 pub fn fraction_f32<const N: usize>(x: Lanes<f32, N>, sign: f32, round: f32) -> (Lanes<f32, N>, Lanes<f32, N>) {
     let shifted = x * (sign * LOG2_E as f32) + round;
     let n = shifted - round;
     let r = (x - n * (sign * LN_2_HIGH_F32)) - n * (sign * LN_2_LOW_F32);
+    (fraction_of_rest_f32(r, sign), shifted)
+}
+
+/// (f, shifted) as [`fraction_f32`] has them, with e^-(high + low), for `high` to which n ln 2 can be added without an
+/// error, and a small `low`.
+#[inline(always)]
+pub fn fraction_of_minus_sum_f32<const N: usize>(
+    high: Lanes<f32, N>,
+    low: Lanes<f32, N>,
+    round: f32,
+) -> (Lanes<f32, N>, Lanes<f32, N>) {
+    let shifted = (high + low) * -LOG2_E as f32 + round;
+    let n = shifted - round;
+    let r = (high + n * LN_2_HIGH_F32) + (low + n * LN_2_LOW_F32);
+    (fraction_of_rest_f32(r, -1.0), shifted)
+}
+
+/// e^(sign r) - 1 for |r| <= 0.3466 and sign = ±1, to 2^-28 of e^r, as [`tail_f32`] has it to 2^-26 of the result.
+#[inline(always)]
+fn fraction_of_rest_f32<const N: usize>(r: Lanes<f32, N>, sign: f32) -> Lanes<f32, N> {
     let s = f64::from(sign);
-    // As `tail_f32`, but 2^-28 of e^r is what counts.
     let tail = poly!(r; 0.499_999_94, s * 0.166_665_18, 0.041_668_26, s * 0.008_368_959, 0.001_382_135_1);
-    (r * r * tail + r * sign, shifted)
+    r * r * tail + r * sign
 }
 
 /// Whether e^x, e^-x and the powers of two beside them are normal numbers.

@@ -2,13 +2,13 @@
 //! left.
 //!
 //! There the gate alone would be a denormal number, with few digits, long before its product with x is. So x is
-//! multiplied before the power of two is applied: in single precision in doubles, or by the significand of e^x.
+//! multiplied before the power of two is applied, or in single precision in doubles.
 
 use super::double::Sum;
 use super::erf::{normal_near_f64, normal_tail_f64};
 use super::exp::{
-    exp_to_single, fraction_of_any_f32, is_moderate, one_plus_exp_of_minus_f32, power_of_two_f64, scale_f32, scale_f64,
-    significand_f64,
+    ROUND_BIASED_F32, exp_to_single, fraction_of_any_f32, fraction_of_minus_sum_f32, is_moderate,
+    one_plus_exp_of_minus_f32, power_of_two_f32, power_of_two_f64, scale_f32, scale_f64, significand_f64,
 };
 use crate::lanes::{Lanes, Mask};
 
@@ -91,28 +91,49 @@ pub fn gelu_tanh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
 /// x σ(v); as [`gelu_tanh_f64`].
 #[inline(always)]
 pub fn gelu_tanh_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
-    x.chunks::<4>(|x| {
-        let x = x.widen().pmax(Lanes::splat(-30.0));
-        let near = until_flat(x);
-        let v = near * (near * near * CUBIC.0 + SLOPE.0);
-        let e = exp_to_single((-v.abs()).pmax(Lanes::splat(-700.0)));
-        let gate = Lanes::select(v.lt(Lanes::splat(0.0)), e, Lanes::splat(1.0)) / (e + 1.0);
-        (x * gate).narrow()
-    })
+    let x = x.widen().pmax(Lanes::splat(-30.0));
+    let near = until_flat(x);
+    let v = near * (near * near * CUBIC.0 + SLOPE.0);
+    let e = exp_to_single((-v.abs()).pmax(Lanes::splat(-700.0)));
+    let gate = Lanes::select(v.lt(Lanes::splat(0.0)), e, Lanes::splat(1.0)) / (e + 1.0);
+    (x * gate).narrow()
+}
+
+/// x Φ(x) = max(x, 0) - a Φ(-a) for a = |x|, where Φ(-a) = e^-E / 2 with E = a (a 61/128 + 1/2) + a p(a) / q(a), a quotient
+/// that is small, below 0.2: so its errors are. What stands before it is exact for the leading 8 bits of a, b, and another
+/// small number for the others.
+#[inline(always)]
+pub fn gelu_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+    const ROUND: f32 = ROUND_BIASED_F32 - 1.0;
+    let a = x.abs().pmin(Lanes::splat(GELU_LIMIT));
+    let p = poly!(a; 0.297_884_67, 0.015_220_458, -0.010_127_493, -0.003_357_697_3, 0.000_347_895_2);
+    let q = poly!(a; 1.0, 0.582_354_6, 0.153_382_39, 0.015_273_275, -6.847_285e-6);
+    let b = Lanes::<f32, N>::from_bits(a.to_bits() & Lanes::splat(-1 << 16));
+    let slope = b * (61.0 / 128.0) + 0.5;
+    let rest = (a - b) * (a * (61.0 / 128.0) + slope) + a * p / q;
+    let (f, shifted) = fraction_of_minus_sum_f32(b * slope, rest, ROUND);
+    let y = x.pmax(Lanes::splat(-0.0)) - (a * f + a) * power_of_two_f32(shifted);
+    usual!(x, is_above_limit, y, |x| gelu_in_doubles(x))
+}
+
+/// The largest |x| for which [`gelu_f32`] takes the short way.
+const GELU_LIMIT: f32 = 6.0;
+
+#[inline(always)]
+fn is_above_limit<const N: usize>(x: Lanes<f32, N>) -> Mask<f32, N> {
+    x.ge(Lanes::splat(-GELU_LIMIT))
 }
 
 /// x Φ(x) = max(x, 0) - a Φ(-a) for a = |x|, where Φ(-a) = e^(-a²/2) q(t) / (a + 3.25) with a polynomial in
 /// t = (a - 3.25) / (a + 3.25).
 #[inline(always)]
-pub fn gelu_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
+fn gelu_in_doubles(x: Lanes<f32, 4>) -> Lanes<f32, 4> {
     const MIDDLE: f64 = 3.25;
-    x.chunks::<4>(|x| {
-        let a = x.abs().pmin(Lanes::splat(15.0)).widen();
-        let s = Lanes::splat(1.0) / (a + MIDDLE);
-        let q = poly!((a - MIDDLE) * s; 0.737_438_400_192_972_1, -0.539_486_708_084_564_9, 0.274_453_894_880_664_7, -0.080_924_731_867_471_82, 0.001_096_917_478_691_138_8, 0.008_305_544_798_726_423, -0.001_161_412_395_017_812_4, -0.001_052_527_990_649_846_6, 0.000_139_138_677_969_178_65, 0.000_125_373_358_292_951_48);
-        let below = exp_to_single(a * a * -0.5) * (q * s);
-        (x.pmax(Lanes::splat(0.0)).widen() - a * below).narrow()
-    })
+    let a = x.abs().pmin(Lanes::splat(15.0)).widen();
+    let s = Lanes::splat(1.0) / (a + MIDDLE);
+    let q = poly!((a - MIDDLE) * s; 0.737_438_400_192_972_1, -0.539_486_708_084_564_9, 0.274_453_894_880_664_7, -0.080_924_731_867_471_82, 0.001_096_917_478_691_138_8, 0.008_305_544_798_726_423, -0.001_161_412_395_017_812_4, -0.001_052_527_990_649_846_6, 0.000_139_138_677_969_178_65, 0.000_125_373_358_292_951_48);
+    let below = exp_to_single(a * a * -0.5) * (q * s);
+    (x.pmax(Lanes::splat(0.0)).widen() - a * below).narrow()
 }
 
 /// x Φ(x), with the gate as a sum: near 0 Φ(x) = (1 + erf(x / √2)) / 2, beyond Φ(-a) = g 2^n and 1 - Φ(-a).
@@ -141,12 +162,10 @@ pub fn gelu_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
 /// x n / (n + 2), n = e^x (e^x + 2): tanh(ln(1 + e^x)) without logarithm; x itself from 40 on.
 #[inline(always)]
 pub fn mish_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
-    x.chunks::<4>(|x| {
-        let x = x.widen().pmax(Lanes::splat(-115.0));
-        let e = exp_to_single(x.pmin(Lanes::splat(40.0)));
-        let n = e * (e + 2.0);
-        (x * (n / (n + 2.0))).narrow()
-    })
+    let x = x.widen().pmax(Lanes::splat(-115.0));
+    let e = exp_to_single(x.pmin(Lanes::splat(40.0)));
+    let n = e * (e + 2.0);
+    (x * (n / (n + 2.0))).narrow()
 }
 
 /// As [`mish_f32`], with e^x and what follows as sums; below -40, where the gate is e^x, by its significand.
