@@ -6,14 +6,14 @@ use smallvec::SmallVec;
 
 use crate::array::Array;
 use crate::blocks;
-use crate::dtype::Elem;
 use crate::error::Result;
-use crate::kernels::reduce::{self, Reducer, RowsFold};
+use crate::kernels::find::{self, Reduction};
+use crate::kernels::reduce::{self, RowsFold};
 use crate::kernels::split::{ELEMENTS, Shared, split};
 use crate::layout::Layout;
 use crate::op::Aval;
 use crate::shape::{AxisSet, MAX_DIMS};
-use crate::walk::{Offsets, Walk};
+use crate::walk::Walk;
 
 /// Axes of `layout`, those in the set first, then the others; each group in order.
 fn partition(layout: &Layout, axes: AxisSet) -> [SmallVec<[usize; MAX_DIMS]>; 2] {
@@ -27,12 +27,14 @@ const FEW: usize = 64;
 const ROOM: usize = 2048;
 
 /// The reduction of x over `axes`. The numbers along the axes are taken in row-major order. Errors: `memory`.
-pub fn reduce<R: Reducer<T>, T: Elem>(x: &Array, axes: AxisSet, out: Aval) -> Result<Array> {
+pub fn reduce(reduction: Reduction, x: &Array, axes: AxisSet, out: Aval) -> Result<Array> {
+    // Truth values have no sum, which `infer` has refused.
+    let Some(fold) = find::fold(reduction, x.dtype) else { return Ok(x.clone()) };
     let [mut reduced, mut kept] = partition(&x.layout(), axes);
     let [along, beside] = [&reduced, &kept].map(|axes| x.layout().permute(axes));
     let numbers = Walk::new(&[&along]);
     if is_few(&numbers, &beside) {
-        return reduce_few(x, along.offset, &numbers, &beside, out, reduce::fold_rows_at::<R, T>);
+        return reduce_few(x, along.offset, &numbers, &beside, out, fold.rows);
     }
     let mut dense = x.clone();
     if numbers.single().is_none() {
@@ -46,33 +48,32 @@ pub fn reduce<R: Reducer<T>, T: Elem>(x: &Array, axes: AxisSet, out: Aval) -> Re
     let (count, step) = Walk::new(&[&reduced]).single().unwrap_or((0, 0));
     let to = Layout::contiguous(kept.shape);
     let walk = Walk::new(&[&to, &kept]);
-    Array::build::<T>(out.shape, |out| {
-        // SAFETY: each thread writes its own elements of the result.
-        let shared = unsafe { Shared::new((dense.buffer::<T>().as_ptr(), out.as_mut_ptr())) };
-        if out.len() == 1 {
-            // SAFETY: positions of `kept` and `reduced` together are positions of x, inside its buffer.
-            let one = |at: usize| unsafe { reduce::fold_by_all::<R, T>(shared.get().0.wrapping_add(at), step, count) };
-            return walk.each(|at| out[0] = one(at[1]));
-        }
-        split(out.len(), ELEMENTS.div_ceil(count.max(1)).next_multiple_of(reduce::NEIGHBOURS), &|range, _| {
-            // By reference, so that not every reduction brings a copy of the walk.
-            let part: &mut dyn FnMut(&Offsets, usize) = &mut |at, len| {
-                let (values, out) = shared.get();
-                // SAFETY: as above; the range of the result is this thread's.
-                unsafe {
-                    let out = std::slice::from_raw_parts_mut(out.wrapping_add(at[0]), len);
-                    if walk.steps[1] == 1 && walk.len > 1 {
-                        return reduce::fold_rows::<R, T>(out, values.wrapping_add(at[1]), count, step);
-                    }
-                    for (i, out) in out.iter_mut().enumerate() {
-                        let first = at[1].wrapping_add_signed(walk.steps[1] * i as isize);
-                        *out = reduce::fold_strided::<R, T>(values.wrapping_add(first), step, count);
-                    }
+    let (y, n, size) = (Array::new(out.shape, out.dtype)?, out.shape.size(), x.dtype.size());
+    // SAFETY: each thread writes its own elements of the result.
+    let shared = unsafe { Shared::new((blocks::base(&dense), y.address())) };
+    if n == 1 {
+        let (values, to) = shared.get();
+        // SAFETY: positions of `kept` and `reduced` together are positions of x, inside its buffer.
+        walk.each(|at| unsafe { (fold.by_all)(values.wrapping_add(at[1] * size), step, count, to) });
+        return Ok(y);
+    }
+    split(n, ELEMENTS.div_ceil(count.max(1)).next_multiple_of(reduce::NEIGHBOURS), &|range, _| {
+        let (values, to) = shared.get();
+        walk.each_in(range, |at, len| {
+            let (from, to) = (values.wrapping_add(at[1] * size), to.wrapping_add(at[0] * size));
+            // SAFETY: as above; the range of the result is this thread's.
+            unsafe {
+                if walk.steps[1] == 1 && walk.len > 1 {
+                    return (fold.rows)(from, count, step, to, len);
                 }
-            };
-            walk.each_in(range, part);
+                for i in 0..len {
+                    let from = from.wrapping_offset(walk.steps[1] * (i * size) as isize);
+                    (fold.strided)(from, step, count, to.wrapping_add(i * size));
+                }
+            }
         });
-    })
+    });
+    Ok(y)
 }
 
 /// Whether each result has few numbers, and neither they nor the results lie side by side for long.
@@ -118,7 +119,7 @@ fn reduce_few(x: &Array, start: usize, numbers: &Walk, kept: &Layout, out: Aval,
                 filled += runs * len;
             });
             // SAFETY: the range of the result is this thread's; `count` rows of `n` numbers are there.
-            unsafe { fold(rows, [count, width], out.wrapping_add(first * size), n) };
+            unsafe { fold(rows, count, width as isize, out.wrapping_add(first * size), n) };
         }
     });
     Ok(y)
@@ -128,7 +129,7 @@ fn reduce_few(x: &Array, start: usize, numbers: &Walk, kept: &Layout, out: Aval,
 mod tests {
     use super::*;
     use crate::dtype::DType;
-    use crate::kernels::reduce::{Max, Sum};
+    use crate::kernels::reduce::{Max, Reducer, Sum};
     use crate::kernels::split::with_threads;
     use crate::shape::Shape;
 
@@ -141,9 +142,9 @@ mod tests {
         dense.values::<f32>().unwrap().chunks(count).map(|run| reduce::fold::<R, f32>(run).to_bits()).collect()
     }
 
-    fn check<R: Reducer<f32>>(x: &Array, axes: AxisSet) {
+    fn check<R: Reducer<f32>>(reduction: Reduction, x: &Array, axes: AxisSet) {
         let out = Aval::new(x.shape().reduced(axes, false), DType::Float32);
-        let y = reduce::<R, f32>(x, axes, out).unwrap();
+        let y = reduce(reduction, x, axes, out).unwrap();
         let bits: Vec<u32> = y.values::<f32>().unwrap().iter().map(|y| y.to_bits()).collect();
         assert_eq!(bits, defined::<R>(x, axes), "{} with strides {:?}", x.shape(), x.layout().strides());
     }
@@ -181,8 +182,8 @@ mod tests {
                 let x = x.view(layout);
                 for set in 1..1_usize << layout.shape.ndim() {
                     let axes: AxisSet = (0..layout.shape.ndim()).filter(|axis| set >> axis & 1 == 1).collect();
-                    check::<Sum>(&x, axes);
-                    check::<Max>(&x, axes);
+                    check::<Sum>(Reduction::Sum, &x, axes);
+                    check::<Max>(Reduction::Max, &x, axes);
                 }
             }
         }

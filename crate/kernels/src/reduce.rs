@@ -14,9 +14,9 @@ mod scan;
 mod tests;
 
 use super::split::{ELEMENTS, Shared, split};
-pub use arg::{Extreme, arg, arg_rows};
+pub use arg::{ArgRun, Extreme, arg, arg_rows, arg_run};
 pub use rows::{RowsFold, fold_rows, fold_rows_at};
-pub use scan::{scan, scan_rows};
+pub use scan::{Scan, scan, scan_rows};
 
 /// Lanes that are summed side by side.
 const LANES: usize = 4;
@@ -209,13 +209,77 @@ fn join<R: Reducer<T>, T: Copy>(folded: &[T]) -> T {
 /// `from` is valid for reads of `len` elements of its type, `to` for a write of one; both are aligned for it.
 pub type RunFold = unsafe fn(*const u8, usize, *mut u8);
 
-/// The [`RunFold`] of a reduction.
+/// A reduction of elements that are apart: `fold(from, step, len, to)` writes that of `len` elements, `step` elements from
+/// one to the next, to `to`.
 ///
 /// # Safety
-/// That of [`RunFold`], for elements T.
-pub unsafe fn fold_run<R: Reducer<T>, T: Copy>(from: *const u8, len: usize, to: *mut u8) {
+/// `from` is valid for reads at every `i * step`, i < `len`, `to` for a write of one; both are aligned for the elements.
+pub type StridedFold = unsafe fn(*const u8, isize, usize, *mut u8);
+
+/// The kernels of a reduction of elements of one type.
+#[derive(Clone, Copy, Debug)]
+pub struct Fold {
+    /// Of neighbours.
+    pub run: RunFold,
+    /// Of elements that are apart.
+    pub strided: StridedFold,
+    /// The same by all threads.
+    pub by_all: StridedFold,
+    /// Over a leading axis.
+    pub rows: RowsFold,
+}
+
+impl Fold {
+    /// Those of `R`, for elements T.
+    pub const fn of<R: Reducer<T>, T: Copy>() -> Fold {
+        /// # Safety
+        /// That of [`RunFold`].
+        unsafe fn run<R: Reducer<T>, T: Copy>(from: *const u8, len: usize, to: *mut u8) {
+            // SAFETY: the caller's promise.
+            unsafe { *to.cast::<T>() = fold_strided::<R, T>(from.cast::<T>(), 1, len) };
+        }
+        /// # Safety
+        /// That of [`StridedFold`].
+        unsafe fn strided<R: Reducer<T>, T: Copy>(from: *const u8, step: isize, len: usize, to: *mut u8) {
+            // SAFETY: the caller's promise.
+            unsafe { *to.cast::<T>() = fold_strided::<R, T>(from.cast::<T>(), step, len) };
+        }
+        /// # Safety
+        /// That of [`StridedFold`].
+        unsafe fn by_all<R: Reducer<T>, T: Copy>(from: *const u8, step: isize, len: usize, to: *mut u8) {
+            // SAFETY: the caller's promise.
+            unsafe { *to.cast::<T>() = fold_by_all::<R, T>(from.cast::<T>(), step, len) };
+        }
+        Fold { run: run::<R, T>, strided: strided::<R, T>, by_all: by_all::<R, T>, rows: fold_rows_at::<R, T> }
+    }
+}
+
+/// Adds a run to another, element by element: `add(to, to_step, from, from_step, len)`.
+///
+/// # Safety
+/// `from` is valid for reads and `to` for writes at `len` places, aligned for the elements; no place of `to` is one of `from`.
+pub type AddRun = unsafe fn(*mut u8, isize, *const u8, isize, usize);
+
+/// The [`AddRun`] of a type.
+///
+/// # Safety
+/// That of [`AddRun`], for elements T.
+pub unsafe fn add_run<T: Copy>(to: *mut u8, to_step: isize, from: *const u8, from_step: isize, len: usize)
+where
+    Sum: Reducer<T>,
+{
+    let (to, from) = (to.cast::<T>(), from.cast::<T>());
     // SAFETY: the caller's promise.
-    unsafe { *to.cast::<T>() = fold_strided::<R, T>(from.cast::<T>(), 1, len) };
+    unsafe {
+        if to_step == 1 && from_step == 1 {
+            let (to, from) = (std::slice::from_raw_parts_mut(to, len), std::slice::from_raw_parts(from, len));
+            return to.iter_mut().zip(from).for_each(|(to, &x)| *to = Sum::combine(*to, x));
+        }
+        for k in 0..len as isize {
+            let to = to.wrapping_offset(k * to_step);
+            *to = Sum::combine(*to, *from.wrapping_offset(k * from_step));
+        }
+    }
 }
 
 /// [`fold`] for at most [`BLOCK`] numbers.

@@ -5,12 +5,11 @@ use crate::batch::Batched;
 use crate::call::{Call, NONE, Operand, REDUCTION, Sample, Spec, native, notes};
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::kernels::reduce;
+use crate::kernels::find;
 use crate::op::{Arrays, Aval, Primitive};
 use crate::ops::extremum::need_elements;
 use crate::shape::{AxisSet, Shape};
 use crate::var::Var;
-use crate::with_dtype;
 
 /// `y = argmax x` or `argmin x` along one axis: the first position on ties; NaN counts as the extreme. int32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,12 +60,13 @@ impl Primitive for ArgReduce {
         order.push(self.axis);
         let rows = x[0].view(x[0].layout().permute(&order)).contiguous()?;
         let len = x[0].shape()[self.axis];
-        with_dtype!(rows.dtype, T => Array::build::<i32>(out.shape, |out| {
-            for (out, row) in out.iter_mut().zip(rows.values::<T>().unwrap_or(&[]).chunks(len)) {
-                let at = if self.max { reduce::arg::<reduce::Max, T>(row) } else { reduce::arg::<reduce::Min, T>(row) };
-                *out = at as i32;
+        let (arg, bytes) = (find::arg(self.max, rows.dtype), len * rows.dtype.size());
+        Array::build::<i32>(out.shape, |out| {
+            for (k, out) in out.iter_mut().enumerate() {
+                // SAFETY: row k of as many as there are results.
+                *out = unsafe { arg(rows.address().wrapping_add(k * bytes), len) } as i32;
             }
-        }))
+        })
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], _: usize) -> Option<Var<'t>> {

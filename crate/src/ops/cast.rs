@@ -4,10 +4,9 @@ use crate::blocks::Elementwise;
 use crate::call::{Kind, Operand, Sample, Spec, native, notes, param};
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::kernels::map;
+use crate::kernels::find;
 use crate::op::{Aval, Primitive};
 use crate::var::Var;
-use crate::with_dtype;
 
 /// `y = x` as another dtype: floats round to nearest, int32 truncates and saturates (NaN gives 0), bool is x ≠ 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +41,7 @@ impl Primitive for Cast {
     }
 
     fn elementwise(&self, dtype: DType) -> Option<Elementwise> {
-        Some(Elementwise::new(with_dtype!(dtype, A => with_dtype!(self.dtype, B => map::convert::<A, B>))))
+        Some(Elementwise::new(find::convert(dtype, self.dtype)))
     }
 
     fn vjp<'t>(&self, _: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {

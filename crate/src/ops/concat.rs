@@ -12,7 +12,6 @@ use crate::op::{Arrays, Aval, Primitive, same_dtype};
 use crate::ops::slice::{Range, Slice};
 use crate::shape::Shape;
 use crate::var::Var;
-use crate::with_dtype;
 
 /// The inputs one after the other along an axis; all other dimensions are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,15 +61,13 @@ impl Primitive for Concat {
     }
 
     fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
-        with_dtype!(out.dtype, T => Array::build::<T>(out.shape, |out_values| {
-            let mut start = 0;
-            for x in x.iter() {
-                let len = x.shape()[self.axis];
-                let place = Layout::contiguous(out.shape).slice(self.axis, start, len, 1);
-                copy::copy(x.buffer::<T>(), &x.layout(), out_values, &place);
-                start += len;
-            }
-        }))
+        let (mut y, mut start) = (Array::new(out.shape, out.dtype)?, 0);
+        for x in x.iter() {
+            let len = x.shape()[self.axis];
+            copy::place(x, &mut y, &Layout::contiguous(out.shape).slice(self.axis, start, len, 1));
+            start += len;
+        }
+        Ok(y)
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {

@@ -2,15 +2,15 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
+use crate::blocks;
 use crate::call::{Kind, NONE, Operand, Sample, Spec, native, notes, option};
 use crate::error::Result;
-use crate::kernels::reduce;
+use crate::kernels::find;
 use crate::layout::Layout;
 use crate::op::{Arrays, Aval, Primitive, need_number};
 use crate::shape::Shape;
 use crate::var::Var;
 use crate::walk::Walk;
-use crate::with_number;
 
 /// `y_i = Σ_{j ≤ i} x_j` along one axis; without `x_i` when exclusive, from the end when reverse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,24 +66,25 @@ impl Primitive for Cumsum {
         let (from, to) = (direct(x[0].layout()), direct(Layout::contiguous(out.shape)));
         let (from_step, to_step) = (from.strides()[axis], to.strides()[axis]);
         let lines = Walk::new(&[&to.slice(axis, 0, n.min(1), 1), &from.slice(axis, 0, n.min(1), 1)]);
-        with_number!(out.dtype, T => Array::build::<T>(out.shape, |values| {
-            let (to, from) = (values.as_mut_ptr(), x[0].buffer::<T>().as_ptr());
-            lines.each(|at| {
-                let (to, from) = (to.wrapping_add(at[0]), from.wrapping_add(at[1]));
-                // SAFETY: the walk goes over the first places of all lines; n steps from there stay in the layouts.
-                unsafe {
-                    if lines.steps[0] == 1 && lines.steps[1] == 1 && lines.len > 1 {
-                        let size = [n, lines.len];
-                        return reduce::scan_rows::<T>(to, to_step, from, from_step, size, self.exclusive);
-                    }
-                    for k in 0..lines.len as isize {
-                        let to = to.wrapping_offset(k * lines.steps[0]);
-                        let from = from.wrapping_offset(k * lines.steps[1]);
-                        reduce::scan::<T>(to, to_step, from, from_step, n, self.exclusive);
-                    }
+        let Some(scan) = find::scan(out.dtype) else { return Ok(x[0].clone()) };
+        let (y, size) = (Array::new(out.shape, out.dtype)?, out.dtype.size());
+        lines.each(|at| {
+            let to = y.address().wrapping_add(at[0] * size);
+            let from = blocks::base(&x[0]).wrapping_add(at[1] * size);
+            // SAFETY: the walk goes over the first places of all lines; n steps from there stay in the layouts. No one else
+            // has the result.
+            unsafe {
+                if lines.steps[0] == 1 && lines.steps[1] == 1 && lines.len > 1 {
+                    return (scan.rows)(to, to_step, from, from_step, [n, lines.len], self.exclusive);
                 }
-            });
-        }), else Ok(x[0].clone()))
+                for k in 0..lines.len as isize {
+                    let to = to.wrapping_offset(k * lines.steps[0] * size as isize);
+                    let from = from.wrapping_offset(k * lines.steps[1] * size as isize);
+                    (scan.line)(to, to_step, from, from_step, n, self.exclusive);
+                }
+            }
+        });
+        Ok(y)
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], _: usize) -> Option<Var<'t>> {

@@ -4,9 +4,10 @@ use crate::array::Array;
 use crate::batch::Batched;
 use crate::compose::triangle;
 use crate::error::Result;
+use crate::kernels::vector::rotate;
 use crate::op::{Arrays, Aval, Primitive};
 use crate::ops::matrices::{
-    diagonal_row, each, finite, jacobi, last, leading, reciprocal, resized, rotate, rounding, rows, sign_of_largest,
+    diagonal_row, each, finite, jacobi, last, leading, ordered, reciprocal, resized, rounding, rows, sign_of_largest,
     square, stacked, two_rows,
 };
 use crate::real::Real;
@@ -97,8 +98,7 @@ fn factor(a: &mut [f64], n: usize, y: &mut [f64]) {
             break;
         }
     }
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|&i, &j| a[i * (n + 1)].total_cmp(&a[j * (n + 1)]));
+    let order = ordered(n, &|i, j| a[i * (n + 1)].total_cmp(&a[j * (n + 1)]).is_lt());
     w.iter_mut().zip(&order).for_each(|(w, &k)| *w = a[k * (n + 1)]);
     for (j, &k) in order.iter().enumerate() {
         let v = &vt[k * n..][..n];

@@ -5,12 +5,12 @@ use crate::batch::Batched;
 use crate::call::{Call, NONE, Operand, REDUCTION, Sample, Spec, native, notes};
 use crate::elementwise::Test;
 use crate::error::{Code, Error, Result};
-use crate::kernels::reduce::{self, RunFold};
+use crate::kernels::find::{self, Reduction};
+use crate::kernels::reduce::RunFold;
 use crate::op::{Arrays, Aval, Primitive};
 use crate::reduction;
 use crate::shape::AxisSet;
 use crate::var::Var;
-use crate::with_dtype;
 
 /// `y = max x` or `min x` over `axes`; NaN where there is one. Equal extremes share the derivative equally.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,10 @@ pub struct Extremum {
 }
 
 impl Extremum {
+    fn reduction(self) -> Reduction {
+        if self.max { Reduction::Max } else { Reduction::Min }
+    }
+
     /// For each element its share of the derivative: 1 / (number of extremes) at an extreme, else 0.
     fn share<'t>(self, x: Var<'t>, y: Var<'t>) -> Var<'t> {
         let y = y.reshape(x.shape().reduced(self.axes, true));
@@ -65,12 +69,7 @@ impl Primitive for Extremum {
 
     fn run_fold(&self, x: Aval) -> Option<RunFold> {
         let rows = self.keep_dims && self.axes.is_last(x.shape.ndim());
-        let fold = with_dtype!(x.dtype, T => if self.max {
-            reduce::fold_run::<reduce::Max, T> as RunFold
-        } else {
-            reduce::fold_run::<reduce::Min, T>
-        });
-        rows.then_some(fold)
+        find::fold(self.reduction(), x.dtype).filter(|_| rows).map(|fold| fold.run)
     }
 
     fn flops(&self, x: &[Aval], _: Aval) -> f64 {
@@ -78,12 +77,7 @@ impl Primitive for Extremum {
     }
 
     fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
-        let (x, axes) = (&x[0], self.axes);
-        with_dtype!(out.dtype, T => if self.max {
-            reduction::reduce::<reduce::Max, T>(x, axes, out)
-        } else {
-            reduction::reduce::<reduce::Min, T>(x, axes, out)
-        })
+        reduction::reduce(self.reduction(), &x[0], self.axes, out)
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], _: usize) -> Option<Var<'t>> {

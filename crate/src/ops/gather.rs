@@ -2,16 +2,18 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
+use crate::blocks;
 use crate::call::{Kind, Operand, Sample, Spec, native, notes, param};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
+use crate::kernels::find;
+use crate::kernels::indexed::{self as kernel, Pick};
 use crate::layout::Layout;
 use crate::op::{Arrays, Aval, Primitive};
 use crate::ops::scatter::ScatterAdd;
 use crate::shape::Shape;
 use crate::var::Var;
 use crate::walk::Walk;
-use crate::with_dtype;
 
 /// `y[i][j][k] = x[i][indices[i][j][k]][k]` (for axis 1): PyTorch's gather. `indices` is int32, has x's number of
 /// dimensions, and is nowhere larger than x but along the axis. Negative indices count from the end.
@@ -61,10 +63,10 @@ impl Primitive for Gather {
 
     fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let picks = Picks::new(self.indices, self.axis, &x[0].layout(), &x[1], Layout::contiguous(out.shape))?;
-        with_dtype!(out.dtype, T => Array::build::<T>(out.shape, |out| {
-            let from = x[0].buffer::<T>();
-            picks.each(|to, at| out[to] = from[at]);
-        }))
+        let (y, size) = (Array::new(out.shape, out.dtype)?, out.dtype.size());
+        // SAFETY: the picks are of these two layouts; no one else has the result, and the kernel reads x.
+        unsafe { picks.each(find::gather(size), size, y.address(), blocks::base(&x[0]).cast_mut()) };
+        Ok(y)
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
@@ -162,16 +164,25 @@ impl<'a> Picks<'a> {
         Ok(Picks { indices: values, walk, step: layout.strides()[axis], size })
     }
 
-    /// Calls `f(place in the other array, place in the indexed array)` in row-major order.
-    pub fn each(&self, mut f: impl FnMut(usize, usize)) {
+    /// Calls the kernel for all pairs, in row-major order: `own` is where the places of the array of the indices' shape count
+    /// from, `other` where those of the indexed one do; elements have `size` bytes.
+    ///
+    /// # Safety
+    /// Both buffers are those of the layouts, and the kernel may write to the one that it writes to.
+    pub unsafe fn each(&self, pick: Pick, size: usize, own: *mut u8, other: *mut u8) {
         let steps = self.walk.steps;
         self.walk.each(|at| {
-            for k in 0..self.walk.len as isize {
-                let index = self.indices[at[2].wrapping_add_signed(k * steps[2])] as isize;
-                let index = if index < 0 { index + self.size as isize } else { index };
-                let place = at[1].wrapping_add_signed(k * steps[1] + index * self.step);
-                f(at[0].wrapping_add_signed(k * steps[0]), place);
-            }
+            let picks = kernel::Picks {
+                len: self.walk.len,
+                indices: self.indices.as_ptr().wrapping_add(at[2]),
+                step: steps[2],
+                own_step: steps[0],
+                other_step: steps[1],
+                along: self.step,
+                size: self.size,
+            };
+            // SAFETY: the walk stays inside the layouts; the indices have been checked.
+            unsafe { pick(&picks, own.wrapping_add(at[0] * size), other.wrapping_add(at[1] * size)) };
         });
     }
 }

@@ -3,12 +3,16 @@
 use crate::array::Array;
 use crate::batch::Batched;
 use crate::call::{Kind, Sample, Spec, native, notes, param};
-use crate::dtype::{DType, Elem};
+use crate::dtype::DType;
 use crate::error::Result;
+use crate::kernels::find;
+use crate::kernels::map::{MAX_OPERANDS, Operand};
 use crate::op::{Arrays, Aval, Primitive};
 use crate::shape::Shape;
 use crate::var::Var;
-use crate::with_dtype;
+
+/// Elements that are computed before they are converted.
+const BLOCK: usize = 256;
 
 /// `y_k = start + k step` for `k < len`, computed in double precision and rounded once. No inputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,11 +56,18 @@ impl Primitive for Iota {
     }
 
     fn eval(&self, _: &mut Arrays, out: Aval) -> Result<Array> {
-        with_dtype!(out.dtype, T => Array::build::<T>(out.shape, |out| {
-            for (k, out) in out.iter_mut().enumerate() {
-                *out = T::from_f64(self.start + k as f64 * self.step);
-            }
-        }))
+        let (y, size) = (Array::new(out.shape, out.dtype)?, out.dtype.size());
+        let convert = find::convert(DType::Float64, out.dtype);
+        let mut block = [0.0; BLOCK];
+        for first in (0..self.len).step_by(BLOCK) {
+            (first..).zip(&mut block).for_each(|(k, x)| *x = self.start + k as f64 * self.step);
+            let mut operands = [Operand::ZERO; MAX_OPERANDS];
+            operands[0] = Operand::slice(block.as_ptr().cast(), size_of::<f64>());
+            let to = y.address().wrapping_add(first * size);
+            // SAFETY: so many elements of the result are left, and no one else has it.
+            unsafe { convert(BLOCK.min(self.len - first), &operands, to) };
+        }
+        Ok(y)
     }
 
     fn batch<'t>(&self, _: &[Batched<'t>], _: usize) -> Option<Var<'t>> {

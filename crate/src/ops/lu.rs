@@ -5,6 +5,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::array::Array;
 use crate::batch::Batched;
 use crate::error::Result;
+use crate::kernels::vector;
 use crate::op::{Arrays, Aval, Primitive};
 use crate::ops::matrices::{Must, each, last, leading, resized, square, two_rows};
 use crate::ops::triangular::substitute;
@@ -133,7 +134,7 @@ pub(crate) fn factor(a: &mut [f64], n: usize, order: &mut [f64]) -> f64 {
             let (p, q) = two_rows(a, n, j, i);
             let factor = q[j] / p[j];
             q[j] = factor;
-            q[j + 1..].iter_mut().zip(&p[j + 1..]).for_each(|(q, p)| *q -= factor * p);
+            vector::subtract(&mut q[j + 1..], factor, &p[j + 1..]);
         }
     }
     sign

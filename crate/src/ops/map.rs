@@ -1,19 +1,17 @@
 //! Elementwise functions of the table as primitives: the value, and the derivative fused with its cotangent.
 
-use std::marker::PhantomData;
-
 use smallvec::SmallVec;
 
 use crate::blocks::{Elementwise, NOTHING};
 use crate::dtype::DType;
-use crate::elementwise::{Class, Func, Function, MAX_ARITY, Visitor};
+use crate::elementwise::{Class, Func, Function, Visitor};
 use crate::error::{Code, Error, Result, count};
 use crate::few::few;
-use crate::kernels::map::{self, Kernel, MAX_OPERANDS, Vector};
+use crate::kernels::find;
+use crate::kernels::map::{self, MAX_OPERANDS};
 use crate::op::{Aval, Keeps, Op, Primitive, broadcast, need_float, need_number, same_dtype};
 use crate::real::Uses;
 use crate::var::Var;
-use crate::{with_float, with_number};
 
 /// `y = f(x_0, x_1, ..)`, elementwise with broadcasting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,17 +78,7 @@ impl Primitive for Map {
     }
 
     fn elementwise(&self, dtype: DType) -> Option<Elementwise> {
-        /// Finds the kernel of a function for the elements T.
-        struct Find<T>(PhantomData<T>);
-        impl<T: Vector> Visitor for Find<T> {
-            type Out = Option<Kernel>;
-            fn visit<F: Function>(self, _: F) -> Option<Kernel> {
-                // An integer kernel exists only for the functions that are defined on integers.
-                (F::CLASS == Class::Number || T::DTYPE.is_float()).then_some(map::map::<F, T>)
-            }
-        }
-        let kernel = with_number!(dtype, T => self.func.visit(Find::<T>(PhantomData)), else None);
-        kernel.map(Elementwise::new)
+        find::map(self.func, dtype).map(Elementwise::new)
     }
 
     fn vjp<'t>(&self, i: usize, x: &[Var<'t>], y: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
@@ -150,24 +138,7 @@ impl Primitive for MapPartial {
     }
 
     fn elementwise(&self, dtype: DType) -> Option<Elementwise> {
-        /// Finds the kernel of the derivative by an argument for the elements T.
-        struct Find<T>(usize, PhantomData<T>);
-        impl<T: Vector> Visitor for Find<T> {
-            type Out = Option<Kernel>;
-            fn visit<F: Function>(self, _: F) -> Option<Kernel> {
-                macro_rules! by_argument {
-                    ($($I:literal),+) => {
-                        match self.0 {
-                            $($I => if $I < F::ARITY { Some(map::map_partial::<F, T, $I>) } else { None },)+
-                            _ => None,
-                        }
-                    };
-                }
-                const { assert!(MAX_ARITY == 6, "an arm below for each argument") };
-                by_argument!(0, 1, 2, 3, 4, 5)
-            }
-        }
-        let kernel = with_float!(dtype, T => self.func.visit(Find::<T>(self.argument, PhantomData)), else None)?;
+        let kernel = find::partial(self.func, self.argument, dtype)?;
         // The inputs go where the kernel expects them; what the derivative does not use is 0.
         let uses = self.func.uses(self.argument);
         let expected = |place: usize| match place {

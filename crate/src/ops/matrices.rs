@@ -5,15 +5,17 @@
 use smallvec::SmallVec;
 
 use crate::array::Array;
-use crate::dtype::{DType, Elem};
+use crate::blocks::{self, Elementwise};
+use crate::compose::triangle;
+use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
+use crate::kernels::{find, vector};
 use crate::op::{Aval, need_float};
 use crate::ops::concat::Concat;
 use crate::ops::slice::{Range, Slice};
 use crate::real::Real;
 use crate::shape::{AxisSet, Shape};
 use crate::var::Var;
-use crate::{compose::triangle, with_float};
 
 /// What a matrix must be, found out while computing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +89,7 @@ pub(crate) type Each<'a> = dyn FnMut(usize, &mut [&mut [f64]], &mut [f64]) -> Re
 
 /// The result of doing `f` to each of the `count` matrices of a batch. Errors: those of `f`, `memory`.
 pub(crate) fn each(x: &[Array], out: Aval, count: usize, f: &mut Each<'_>) -> Result<Array> {
-    let mut wide: SmallVec<[Array; 3]> = x.iter().map(converted::<f64>).collect::<Result<_>>()?;
+    let mut wide: SmallVec<[Array; 3]> = x.iter().map(|x| converted(x, DType::Float64)).collect::<Result<_>>()?;
     let mut y = zeros(out.shape)?;
     let part = |x: &Array| x.shape().size() / count;
     for k in 0..count {
@@ -99,18 +101,12 @@ pub(crate) fn each(x: &[Array], out: Aval, count: usize, f: &mut Each<'_>) -> Re
         let n = part(&y);
         f(k, &mut inputs, &mut y.values_mut::<f64>()[k * n..][..n])?;
     }
-    if out.dtype == DType::Float64 { Ok(y) } else { converted::<f32>(&y) }
+    if out.dtype == DType::Float64 { Ok(y) } else { converted(&y, out.dtype) }
 }
 
 /// A copy in another dtype, row-major.
-fn converted<To: Elem>(x: &Array) -> Result<Array> {
-    let dense = x.contiguous()?;
-    Array::build::<To>(x.shape(), |to| {
-        with_float!(x.dtype, T => {
-            let from = dense.values::<T>().unwrap_or(&[]);
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = To::from_f64(from.to_f64()));
-        }, else ());
-    })
+fn converted(x: &Array, dtype: DType) -> Result<Array> {
+    blocks::map(&Elementwise::new(find::convert(x.dtype, dtype)), &[x.clone()], Aval::new(x.shape(), dtype))
 }
 
 /// Whether all elements are finite; otherwise a factorisation gives NaN.
@@ -125,7 +121,7 @@ pub(crate) fn product(a: &[f64], b: &[f64], y: &mut [f64], k: usize, n: usize) {
     }
     for (a, y) in a.chunks_exact(k).zip(y.chunks_exact_mut(n)) {
         for (&a, b) in a.iter().zip(b.chunks_exact(n)) {
-            y.iter_mut().zip(b).for_each(|(y, b)| *y += a * b);
+            vector::add(y, a, b);
         }
     }
 }
@@ -136,19 +132,22 @@ pub(crate) fn two_rows(a: &mut [f64], n: usize, p: usize, q: usize) -> (&mut [f6
     (&mut low[p * n..][..n], &mut high[..n])
 }
 
-/// The rotation of two rows: `(c p - s q, s p + c q)`.
-pub(crate) fn rotate((p, q): (&mut [f64], &mut [f64]), c: f64, s: f64) {
-    for (p, q) in p.iter_mut().zip(q) {
-        (*p, *q) = (c * *p - s * *q, s * *p + c * *q);
-    }
-}
-
 /// Cosine and sine of the smaller angle that a Jacobi rotation takes, from the difference of the diagonal elements over
 /// twice the element beside it.
 pub(crate) fn jacobi(zeta: f64) -> [f64; 2] {
     let t = 1.0f64.copysign(zeta) / (zeta.abs() + (1.0 + zeta * zeta).sqrt());
     let c = 1.0 / (1.0 + t * t).sqrt();
     [c, t * c]
+}
+
+/// The places 0 to n - 1 in an order: `before` says whether one belongs before the other; equal ones stay in theirs.
+pub(crate) fn ordered(n: usize, before: &dyn Fn(usize, usize) -> bool) -> Vec<usize> {
+    let mut order: Vec<usize> = Vec::with_capacity(n);
+    for k in 0..n {
+        let place = order.partition_point(|&other| !before(k, other));
+        order.insert(place, k);
+    }
+    order
 }
 
 /// -1 where the largest element in magnitude is negative, the first of those that are as large up to rounding; else 1.

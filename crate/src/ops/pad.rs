@@ -7,14 +7,12 @@ use crate::batch::Batched;
 use crate::call::{Kind, Operand, Sample, Spec, native, notes, option, param};
 use crate::compose::indexing::surrounded;
 use crate::copy;
-use crate::dtype::Elem;
 use crate::error::{Code, Error, Result};
 use crate::layout::Layout;
 use crate::op::{Arrays, Aval, Primitive};
 use crate::ops::slice::{Range, Slice};
 use crate::shape::{MAX_DIMS, Shape};
 use crate::var::Var;
-use crate::with_dtype;
 
 /// What is added to one dimension, in elements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,10 +119,9 @@ impl Primitive for Pad {
         let ranges = self.inside(&x.shape());
         let part = |layout: Layout, (axis, r): (usize, &Range)| layout.slice(axis, r.start, r.len, r.step);
         let place = ranges.iter().enumerate().fold(Layout::contiguous(out.shape), part);
-        with_dtype!(out.dtype, T => Array::build::<T>(out.shape, |out| {
-            out.fill(T::from_f64(self.value));
-            copy::copy(x.buffer::<T>(), &x.layout(), out, &place);
-        }))
+        let mut y = copy::filled(self.value, out.shape, out.dtype)?;
+        copy::place(x, &mut y, &place);
+        Ok(y)
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], _: usize) -> Option<Var<'t>> {

@@ -5,9 +5,12 @@ use std::rc::Rc;
 use crate::array::Array;
 use crate::batch::Batched;
 use crate::call::{Kind, Operand, Sample, Spec, native, notes, option, param};
-use crate::dtype::DType;
+use crate::dtype::{DType, Elem};
 use crate::error::{Code, Error, Result};
+use crate::kernels::random::{self, Key};
+use crate::kernels::sort;
 use crate::op::{Arrays, Aval, Primitive};
+use crate::ops::sort::room;
 use crate::shape::Shape;
 use crate::var::Var;
 
@@ -103,56 +106,29 @@ impl Primitive for Random {
         let keys = x[0].contiguous()?;
         let keys = keys.values::<i32>().unwrap_or(&[]).as_chunks::<2>().0;
         let n = self.shape.size();
-        // The k-th pair of words for a key.
-        let at = |&[a, b]: &[i32; 2], k: usize| threefry([a as u32, b as u32], [((k as u64) >> 32) as u32, k as u32]);
+        let mut y = Array::new(out.shape, out.dtype)?;
+        /// Fills a part of the result for each key.
+        fn fill<T: Elem>(y: &mut Array, keys: &[Key], n: usize, draw: &mut dyn FnMut(&Key, &mut [T])) {
+            keys.iter().zip(y.values_mut::<T>().chunks_mut(n)).for_each(|(key, part)| draw(key, part));
+        }
+        let len = n.max(1);
         match (self.draw, out.dtype) {
-            (Draw::Uniform, DType::Float64) => Array::build::<f64>(out.shape, |out| {
-                for (key, out) in keys.iter().zip(out.chunks_mut(n.max(1))) {
-                    for (k, out) in out.iter_mut().enumerate() {
-                        let [high, low] = at(key, k);
-                        let bits = (u64::from(high) << 32 | u64::from(low)) >> 12;
-                        *out = f64::from_bits(bits | 1.0f64.to_bits()) - 1.0;
-                    }
-                }
-            }),
-            (Draw::Uniform, _) => Array::build::<f32>(out.shape, |out| {
-                for (key, out) in keys.iter().zip(out.chunks_mut(n.max(1))) {
-                    for (k, out) in out.iter_mut().enumerate() {
-                        let [a, b] = at(key, k);
-                        *out = f32::from_bits((a ^ b) >> 9 | 1.0f32.to_bits()) - 1.0;
-                    }
-                }
-            }),
-            (Draw::Keys, _) => Array::build::<i32>(out.shape, |out| {
-                for (key, out) in keys.iter().zip(out.chunks_mut(n.max(1))) {
-                    for (k, out) in out.chunks_exact_mut(2).enumerate() {
-                        let [a, b] = at(key, k);
-                        out.copy_from_slice(&[a as i32, b as i32]);
-                    }
-                }
-            }),
+            (Draw::Uniform, DType::Float64) => fill(&mut y, keys, len, &mut random::uniform_f64),
+            (Draw::Uniform, _) => fill(&mut y, keys, len, &mut random::uniform_f32),
+            (Draw::Keys, _) => fill(&mut y, keys, len, &mut random::keys),
             (Draw::Permutation, _) => {
-                let mut order: Vec<(u64, i32)> = Vec::new();
-                order.try_reserve_exact(n).map_err(|_| {
+                let (mut bits, mut places) = room(n).ok_or_else(|| {
                     let sentence = format!("the order of {n} elements needs more memory than there is");
                     Error::new(Code::Memory, self.name(), sentence)
                 })?;
-                Array::build::<i32>(out.shape, |out| {
-                    for (key, out) in keys.iter().zip(out.chunks_mut(n.max(1))) {
-                        // Sorting by 64 random bits; equal bits keep their order.
-                        order.clear();
-                        order.extend((0..n).map(|k| {
-                            let [high, low] = at(key, k);
-                            (u64::from(high) << 32 | u64::from(low), k as i32)
-                        }));
-                        order.sort_unstable();
-                        for (out, (_, k)) in out.iter_mut().zip(&order) {
-                            *out = *k;
-                        }
-                    }
-                })
+                // Sorting by 64 random bits; equal bits keep their order.
+                fill(&mut y, keys, len, &mut |key: &Key, part| {
+                    random::bits(key, &mut bits);
+                    sort::argsort(&bits, part, &mut places);
+                });
             }
         }
+        Ok(y)
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
@@ -161,35 +137,5 @@ impl Primitive for Random {
 
     fn vjp<'t>(&self, _: usize, _: &[Var<'t>], _: Var<'t>, _: Var<'t>) -> Option<Var<'t>> {
         None
-    }
-}
-
-/// Threefry-2x32-20: the block `counter` encrypted with `key`.
-fn threefry(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {
-    const ROTATIONS: [[u32; 4]; 2] = [[13, 15, 26, 6], [17, 29, 16, 24]];
-    let keys = [key[0], key[1], key[0] ^ key[1] ^ 0x1BD1_1BDA];
-    let [mut a, mut b] = [counter[0].wrapping_add(keys[0]), counter[1].wrapping_add(keys[1])];
-    for group in 0..5 {
-        for r in ROTATIONS[group % 2] {
-            a = a.wrapping_add(b);
-            b = b.rotate_left(r) ^ a;
-        }
-        let next = group + 1;
-        a = a.wrapping_add(keys[next % 3]);
-        b = b.wrapping_add(keys[(next + 1) % 3]).wrapping_add(next as u32);
-    }
-    [a, b]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::threefry;
-
-    /// Known answers of the Random123 distribution (Salmon et al.), file kat_vectors.
-    #[test]
-    fn threefry_gives_the_known_answers() {
-        assert_eq!(threefry([0, 0], [0, 0]), [0x6b20_0159, 0x99ba_4efe]);
-        assert_eq!(threefry([u32::MAX, u32::MAX], [u32::MAX, u32::MAX]), [0x1cb9_96fc, 0xbb00_2be7]);
-        assert_eq!(threefry([0x13198a2e, 0x03707344], [0x243f6a88, 0x85a308d3]), [0xc492_3a9c, 0x483d_f7a0]);
     }
 }

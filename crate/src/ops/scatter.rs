@@ -6,11 +6,11 @@ use crate::blocks;
 use crate::call::{Kind, Operand, Sample, Spec, native, notes, param};
 use crate::copy;
 use crate::error::{Code, Error, Result};
-use crate::kernels::reduce::{Reducer, Sum};
+use crate::kernels::find;
+use crate::layout::Layout;
 use crate::op::{Arrays, Aval, Primitive, need_number, same_dtype};
 use crate::ops::gather::{Gather, Indices, Picks, indices_fit};
 use crate::var::Var;
-use crate::with_number;
 
 /// `y = x`, then `y[i][indices[i][j][k]][k] += updates[i][j][k]` (for axis 1) in row-major order: PyTorch's scatter_add.
 /// Inputs x, indices, updates; an index that occurs again adds again.
@@ -70,16 +70,16 @@ impl Primitive for ScatterAdd {
         let updates = x.remove(2);
         let indices = x.remove(1);
         let picks = Picks::new(self.indices, self.axis, &y.layout(), &indices, updates.layout())?;
-        with_number!(out.dtype, T => {
-            if !in_place {
-                copy::gather(x[0].buffer::<T>(), &x[0].layout(), y.values_mut::<T>());
-            }
-            // From here on the buffer has one owner.
-            x.clear();
-            let from = updates.buffer::<T>();
-            let to = y.values_mut::<T>();
-            picks.each(|update, at| to[at] = <Sum as Reducer<T>>::combine(to[at], from[update]));
-        }, else ());
+        if !in_place {
+            copy::place(&x[0], &mut y, &Layout::contiguous(out.shape));
+        }
+        // From here on the buffer has one owner.
+        x.clear();
+        if let Some(add) = find::scatter_add(out.dtype) {
+            let from = blocks::base(&updates).cast_mut();
+            // SAFETY: the picks are of these two layouts; the kernel reads the updates.
+            unsafe { picks.each(add, out.dtype.size(), from, blocks::base(&y).cast_mut()) };
+        }
         Ok(y)
     }
 

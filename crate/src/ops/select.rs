@@ -4,7 +4,7 @@ use crate::blocks::Elementwise;
 use crate::call::{Operand, Sample, Spec, native, notes};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
-use crate::kernels::map;
+use crate::kernels::find;
 use crate::op::{Aval, Primitive, broadcast, same_dtype};
 use crate::real::Real;
 use crate::var::Var;
@@ -47,11 +47,7 @@ impl Primitive for Select {
     }
 
     fn elementwise(&self, dtype: DType) -> Option<Elementwise> {
-        Some(Elementwise::new(match dtype.size() {
-            1 => map::select::<u8>,
-            4 => map::select::<u32>,
-            _ => map::select::<u64>,
-        }))
+        Some(Elementwise::new(find::select(dtype.size())))
     }
 
     fn vjp<'t>(&self, i: usize, x: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {

@@ -1,15 +1,13 @@
 //! Orders.
 
-use std::cmp::Ordering;
-
 use crate::array::Array;
 use crate::batch::Batched;
 use crate::call::{Kind, Operand, Sample, Spec, native, notes, option};
-use crate::dtype::{DType, Elem};
+use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
+use crate::kernels::{find, map, sort};
 use crate::op::{Arrays, Aval, Primitive, same_dtype};
 use crate::var::Var;
-use crate::with_dtype;
 
 /// The indices that put the elements in order along an axis; equal ones keep their order, NaN is the largest. int32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,10 +18,14 @@ pub struct Argsort {
     pub descending: bool,
 }
 
-/// NaN after everything; 0 and -0 are equal.
-fn compare<T: Elem>(a: T, b: T) -> Ordering {
-    let (a, b) = (a.to_f64(), b.to_f64());
-    a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+/// Room for the keys and the places of the elements of a line.
+pub(crate) fn room(len: usize) -> Option<(Vec<u64>, Vec<i32>)> {
+    let (mut keys, mut places) = (Vec::new(), Vec::new());
+    keys.try_reserve_exact(len).ok()?;
+    places.try_reserve_exact(len).ok()?;
+    keys.resize(len, 0);
+    places.resize(len, 0);
+    Some((keys, places))
 }
 
 impl Primitive for Argsort {
@@ -40,36 +42,19 @@ impl Primitive for Argsort {
         let last: Vec<usize> = (0..n).filter(|&axis| axis != self.axis).chain([self.axis]).collect();
         let lines = x[0].view(x[0].layout().permute(&last)).contiguous()?;
         let len = out.shape[self.axis].max(1);
-        let mut places: Vec<i32> = Vec::new();
-        let refuse = |_| Error::new(Code::Memory, "argsort", "there is no room for the order of an axis");
-        places.try_reserve_exact(2 * len).map_err(refuse)?;
-        let sorted = with_dtype!(lines.dtype, T => Array::build::<i32>(lines.shape(), |to| {
-            let values = lines.values::<T>().unwrap_or(&[]);
-            for (to, line) in to.chunks_mut(len).zip(values.chunks(len)) {
-                places.clear();
-                places.extend(0..line.len() as i32);
-                // Merged from runs of one, in room that was there before: the order of equal ones stays.
-                let before = |a: i32, b: i32| {
-                    let order = compare(line[b as usize], line[a as usize]);
-                    (if self.descending { order.reverse() } else { order }) != Ordering::Less
-                };
-                to.copy_from_slice(&places);
-                let mut width = 1;
-                while width < line.len() {
-                    places.copy_from_slice(to);
-                    for (to, from) in to.chunks_mut(2 * width).zip(places.chunks(2 * width)) {
-                        let (left, right) = from.split_at(width.min(from.len()));
-                        let (mut i, mut j) = (0, 0);
-                        for to in to {
-                            let first = i < left.len() && (j == right.len() || before(left[i], right[j]));
-                            *to = if first { left[i] } else { right[j] };
-                            if first { i += 1 } else { j += 1 }
-                        }
-                    }
-                    width *= 2;
-                }
+        let refuse = || Error::new(Code::Memory, "argsort", "there is no room for the order of an axis");
+        let (mut keys, mut places) = room(len).ok_or_else(refuse)?;
+        let (convert, size) = (find::convert(lines.dtype, DType::Float64), lines.dtype.size());
+        let sorted = Array::build::<i32>(lines.shape(), |to| {
+            for (k, to) in to.chunks_mut(len).enumerate() {
+                let mut operands = [map::Operand::ZERO; map::MAX_OPERANDS];
+                operands[0] = map::Operand::slice(lines.address().wrapping_add(k * len * size), size);
+                // SAFETY: line k of as many as the result has; the room is for as many numbers of 64 bits.
+                unsafe { convert(len, &operands, keys.as_mut_ptr().cast()) };
+                sort::keys(&mut keys, self.descending);
+                sort::argsort(&keys, to, &mut places);
             }
-        }))?;
+        })?;
         let mut back = vec![0; n];
         last.iter().enumerate().for_each(|(k, &axis)| back[axis] = k);
         Ok(sorted.view(sorted.layout().permute(&back)))
@@ -135,21 +120,14 @@ impl Primitive for SearchSorted {
         // One line for all values, or one for each row of them.
         let rows = sorted.shape().size() / n.max(1);
         let per_row = if rows <= 1 { out.shape.size().max(1) } else { out.shape[out.shape.ndim() - 1].max(1) };
-        with_dtype!(sorted.dtype, T => Array::build::<i32>(out.shape, |to| {
-            let lines = sorted.values::<T>().unwrap_or(&[]);
-            let values = values.values::<T>().unwrap_or(&[]);
-            for (row, (to, values)) in to.chunks_mut(per_row).zip(values.chunks(per_row)).enumerate() {
-                let line = if n == 0 { lines } else { &lines[row * n..(row + 1) * n] };
-                for (to, &value) in to.iter_mut().zip(values) {
-                    let before = |&x: &T| match compare(x, value) {
-                        Ordering::Less => true,
-                        Ordering::Equal => self.right,
-                        Ordering::Greater => false,
-                    };
-                    *to = line.partition_point(before) as i32;
-                }
+        let (rank, size) = (find::rank(sorted.dtype), sorted.dtype.size());
+        Array::build::<i32>(out.shape, |to| {
+            for (k, to) in to.iter_mut().enumerate() {
+                let line = sorted.address().wrapping_add(k / per_row * n * size);
+                // SAFETY: the line of value k, and value k of as many as the result has.
+                *to = unsafe { rank(line, n, values.address().wrapping_add(k * size), self.right) } as i32;
             }
-        }))
+        })
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {

@@ -4,12 +4,12 @@ use crate::array::Array;
 use crate::batch::Batched;
 use crate::call::{NONE, Operand, REDUCTION, Sample, Spec, native, notes};
 use crate::error::Result;
-use crate::kernels::reduce::{self, RunFold};
+use crate::kernels::find::{self, Reduction};
+use crate::kernels::reduce::RunFold;
 use crate::op::{Arrays, Aval, Primitive, need_number};
 use crate::reduction;
 use crate::shape::AxisSet;
 use crate::var::Var;
-use crate::with_number;
 
 /// `y = Σ x` over `axes`; float32, float64, int32. Of nothing it is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Primitive for Sum {
 
     fn run_fold(&self, x: Aval) -> Option<RunFold> {
         let rows = self.keep_dims && self.axes.is_last(x.shape.ndim());
-        with_number!(x.dtype, T => rows.then_some(reduce::fold_run::<reduce::Sum, T> as RunFold), else None)
+        find::fold(Reduction::Sum, x.dtype).filter(|_| rows).map(|fold| fold.run)
     }
 
     fn flops(&self, x: &[Aval], _: Aval) -> f64 {
@@ -60,7 +60,7 @@ impl Primitive for Sum {
     }
 
     fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
-        with_number!(out.dtype, T => reduction::reduce::<reduce::Sum, T>(&x[0], self.axes, out), else Ok(x[0].clone()))
+        reduction::reduce(Reduction::Sum, &x[0], self.axes, out)
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], _: usize) -> Option<Var<'t>> {

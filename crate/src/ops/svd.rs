@@ -4,9 +4,10 @@ use crate::array::Array;
 use crate::batch::Batched;
 use crate::compose::triangle;
 use crate::error::Result;
+use crate::kernels::vector::{dot, rotate};
 use crate::op::{Arrays, Aval, Primitive};
 use crate::ops::matrices::{
-    diagonal_row, each, finite, jacobi, last, leading, reciprocal, resized, rotate, rounding, rows, sign_of_largest,
+    diagonal_row, each, finite, jacobi, last, leading, ordered, reciprocal, resized, rounding, rows, sign_of_largest,
     sizes, stacked, two_rows,
 };
 use crate::real::Real;
@@ -96,7 +97,6 @@ pub(crate) fn factor(a: &mut [f64], m: usize, n: usize, right: bool, y: &mut [f6
     let scale = if largest > 0.0 { largest } else { 1.0 };
     (0..m * n).for_each(|k| columns[k % n * m + k / n] = a[k] / scale);
     (0..n).for_each(|i| vt[i * (n + 1)] = 1.0);
-    let dot = |p: &[f64], q: &[f64]| -> f64 { p.iter().zip(q).map(|(p, q)| p * q).sum() };
     for _ in 0..60 {
         let mut still = true;
         for p in 0..n {
@@ -117,8 +117,7 @@ pub(crate) fn factor(a: &mut [f64], m: usize, n: usize, right: bool, y: &mut [f6
         }
     }
     let norms: Vec<f64> = columns.chunks(m.max(1)).map(|x| dot(x, x).sqrt()).collect();
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|&i, &j| norms[j].total_cmp(&norms[i]));
+    let order = ordered(n, &|i, j| norms[j].total_cmp(&norms[i]).is_lt());
     for (j, &k) in order.iter().enumerate() {
         s[j] = norms[k] * scale;
         let x = &columns[k * m..][..m];

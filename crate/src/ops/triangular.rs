@@ -6,6 +6,7 @@ use crate::array::Array;
 use crate::batch::Batched;
 use crate::compose::triangle;
 use crate::error::Result;
+use crate::kernels::vector;
 use crate::op::{Arrays, Aval, Primitive};
 use crate::ops::matrices::{Must, each, last, leading, two_rows};
 use crate::tape::bit;
@@ -88,7 +89,7 @@ pub(crate) fn substitute(a: &[f64], n: usize, b: &mut [f64], lower: bool, transp
             let factor = if transpose { a[j * n + i] } else { a[i * n + j] };
             let (low, high) = two_rows(b, k, i.min(j), i.max(j));
             let (to, from) = if down { (high, low) } else { (low, high) };
-            to.iter_mut().zip(from).for_each(|(to, from)| *to -= factor * *from);
+            vector::subtract(to, factor, from);
         }
         if !unit {
             b[i * k..][..k].iter_mut().for_each(|b| *b /= a[i * (n + 1)]);

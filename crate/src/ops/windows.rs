@@ -4,15 +4,15 @@ use smallvec::SmallVec;
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::dtype::Elem;
+use crate::blocks;
+use crate::copy;
 use crate::error::{Code, Error, Result};
-use crate::kernels::reduce::{Reducer, Sum};
+use crate::kernels::find;
 use crate::layout::Layout;
 use crate::op::{Arrays, Aval, Primitive, need_number};
 use crate::shape::Shape;
 use crate::var::Var;
 use crate::walk::Walk;
-use crate::with_number;
 
 /// A window along one dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,25 +115,29 @@ impl Primitive for Fold {
     fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let places = slide(&Layout::contiguous(out.shape), &self.each);
         let d = self.each.len();
-        with_number!(out.dtype, T => Array::build::<T>(out.shape, |to| {
-            to.fill(T::from_f64(0.0));
-            let from = x[0].buffer::<T>();
-            // One element of the windows after the other: no place is met twice in a walk.
-            let sizes: SmallVec<[usize; 3]> = self.each.iter().map(|w| w.size).collect();
-            for k in 0..sizes.iter().product() {
-                let element = |layout: &Layout| {
-                    let mut rest = k;
-                    (0..d).rev().fold(*layout, |layout, i| {
-                        let at = rest % sizes[i];
-                        rest /= sizes[i];
-                        layout.slice(1 + d + i, at, 1, 1)
-                    })
-                };
-                let (place, values) = (element(&places), element(&x[0].layout()));
-                let walk = Walk::new(&[&place, &values]);
-                walk.each(|at| add(to, from, at[0], at[1], walk.len, walk.steps[0], walk.steps[1]));
-            }
-        }), else Ok(x[0].clone()))
+        let y = copy::filled(0.0, out.shape, out.dtype)?;
+        let Some(add) = find::add_run(out.dtype) else { return Ok(y) };
+        let (from, to, size) = (blocks::base(&x[0]), y.address(), out.dtype.size());
+        // One element of the windows after the other: no place is met twice in a walk.
+        let sizes: SmallVec<[usize; 3]> = self.each.iter().map(|w| w.size).collect();
+        for k in 0..sizes.iter().product() {
+            let element = |layout: &Layout| {
+                let mut rest = k;
+                (0..d).rev().fold(*layout, |layout, i| {
+                    let at = rest % sizes[i];
+                    rest /= sizes[i];
+                    layout.slice(1 + d + i, at, 1, 1)
+                })
+            };
+            let (place, values) = (element(&places), element(&x[0].layout()));
+            let walk = Walk::new(&[&place, &values]);
+            walk.each(|at| {
+                let (to, from) = (to.wrapping_add(at[0] * size), from.wrapping_add(at[1] * size));
+                // SAFETY: the walk stays inside the layouts, which stay inside their buffers; no one else has the result.
+                unsafe { add(to, walk.steps[0], from, walk.steps[1], walk.len) };
+            });
+        }
+        Ok(y)
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], size: usize) -> Option<Var<'t>> {
@@ -142,22 +146,6 @@ impl Primitive for Fold {
 
     fn vjp<'t>(&self, _: usize, _: &[Var<'t>], _: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
         Some(g.apply(Windows { each: self.each.clone() }))
-    }
-}
-
-/// Adds a run to a run.
-fn add<T: Elem>(to: &mut [T], from: &[T], mut at: usize, mut source: usize, len: usize, step: isize, stride: isize)
-where
-    Sum: Reducer<T>,
-{
-    if step == 1 && stride == 1 {
-        to[at..at + len].iter_mut().zip(&from[source..source + len]).for_each(|(to, &x)| *to = Sum::combine(*to, x));
-        return;
-    }
-    for _ in 0..len {
-        to[at] = Sum::combine(to[at], from[source]);
-        at = at.wrapping_add_signed(step);
-        source = source.wrapping_add_signed(stride);
     }
 }
 

@@ -61,6 +61,21 @@ pub fn arg<R: Extreme<T>, T: Copy>(x: &[T]) -> usize {
     0
 }
 
+/// The first place of the extreme of a run: `arg(from, len)`; 0 for an empty one.
+///
+/// # Safety
+/// `from` is valid for reads of `len` elements of its type, and aligned for it.
+pub type ArgRun = unsafe fn(*const u8, usize) -> usize;
+
+/// The [`ArgRun`] of a type.
+///
+/// # Safety
+/// That of [`ArgRun`], for elements T.
+pub unsafe fn arg_run<R: Extreme<T>, T: Copy>(from: *const u8, len: usize) -> usize {
+    // SAFETY: the caller's promise.
+    arg::<R, T>(unsafe { std::slice::from_raw_parts(from.cast::<T>(), len) })
+}
+
 /// `index[j]` becomes the first `i < count` at which `rows[i * row_step + j]` is extreme; 0 for no rows.
 ///
 /// # Safety

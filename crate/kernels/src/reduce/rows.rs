@@ -20,12 +20,12 @@ pub unsafe fn fold_rows<R: Reducer<T>, T: Copy>(out: &mut [T], rows: *const T, c
     }
 }
 
-/// A reduction over a leading axis: `fold(rows, [count, step], to, len)` writes those of `len` columns to `to`, from `count`
+/// A reduction over a leading axis: `fold(rows, count, step, to, len)` writes those of `len` columns to `to`, from `count`
 /// rows that are `step` elements apart.
 ///
 /// # Safety
 /// `rows` is valid for reads of `len` elements of its type in each row, `to` for writes of as many; both are aligned for it.
-pub type RowsFold = unsafe fn(*const u8, [usize; 2], *mut u8, usize);
+pub type RowsFold = unsafe fn(*const u8, usize, isize, *mut u8, usize);
 
 /// The [`RowsFold`] of a reduction.
 ///
@@ -33,12 +33,13 @@ pub type RowsFold = unsafe fn(*const u8, [usize; 2], *mut u8, usize);
 /// That of [`RowsFold`], for elements T, all of whose bits are values.
 pub unsafe fn fold_rows_at<R: Reducer<T>, T: Copy>(
     rows: *const u8,
-    [count, step]: [usize; 2],
+    count: usize,
+    step: isize,
     to: *mut u8,
     len: usize,
 ) {
     // SAFETY: the caller's promise.
-    unsafe { fold_rows::<R, T>(std::slice::from_raw_parts_mut(to.cast(), len), rows.cast(), count, step as isize) };
+    unsafe { fold_rows::<R, T>(std::slice::from_raw_parts_mut(to.cast(), len), rows.cast(), count, step) };
 }
 
 /// [`fold_rows`] for at most [`STRIP`] columns and at least one row.

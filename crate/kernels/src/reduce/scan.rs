@@ -168,6 +168,31 @@ pub unsafe fn scan_rows<T: Running>(
     }
 }
 
+/// The kernels of running sums of elements of one type; steps count elements.
+#[derive(Clone, Copy, Debug)]
+pub struct Scan {
+    /// [`scan`]: `line(to, to_step, from, from_step, len, exclusive)`.
+    pub line: unsafe fn(*mut u8, isize, *const u8, isize, usize, bool),
+    /// [`scan_rows`]: `rows(to, to_step, from, from_step, [count, width], exclusive)`.
+    pub rows: unsafe fn(*mut u8, isize, *const u8, isize, [usize; 2], bool),
+}
+
+impl Scan {
+    /// Those for elements T.
+    pub const fn of<T: Running>() -> Scan {
+        Scan {
+            // SAFETY: the caller's promise, which is that of `scan`.
+            line: |to, to_step, from, from_step, len, exclusive| unsafe {
+                scan::<T>(to.cast(), to_step, from.cast(), from_step, len, exclusive);
+            },
+            // SAFETY: the caller's promise, which is that of `scan_rows`.
+            rows: |to, to_step, from, from_step, size, exclusive| unsafe {
+                scan_rows::<T>(to.cast(), to_step, from.cast(), from_step, size, exclusive);
+            },
+        }
+    }
+}
+
 /// Adds a row to the totals and writes what they are then, or were before: `before` is whether there was something.
 ///
 /// # Safety

@@ -1,0 +1,89 @@
+//! Orders of numbers, by keys that compare as the numbers do.
+
+use crate::dtype::Elem;
+
+/// A key for a number: 0 and -0 have the same one, NaN has the greatest.
+#[inline(always)]
+pub fn key(x: f64) -> u64 {
+    if x.is_nan() {
+        return u64::MAX;
+    }
+    // -0 + 0 is 0. Negative numbers come before the others, the greater in magnitude first.
+    let bits = (x + 0.0).to_bits();
+    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+}
+
+/// Replaces numbers, given by their bits, by their keys; `backwards` by keys in the opposite order.
+#[inline(never)]
+pub fn keys(numbers: &mut [u64], backwards: bool) {
+    let turn = if backwards { u64::MAX } else { 0 };
+    numbers.iter_mut().for_each(|x| *x = key(f64::from_bits(*x)) ^ turn);
+}
+
+/// Writes the places of the keys in ascending order; equal ones keep theirs. `room` is as long as `order` and `keys`.
+///
+/// Merges runs, beginning with runs of one.
+#[inline(never)]
+pub fn argsort(keys: &[u64], order: &mut [i32], room: &mut [i32]) {
+    (0..).zip(order.iter_mut()).for_each(|(k, place)| *place = k);
+    let before = |a: i32, b: i32| keys[a as usize] <= keys[b as usize];
+    let mut width = 1;
+    while width < keys.len() {
+        room.copy_from_slice(order);
+        for (to, from) in order.chunks_mut(2 * width).zip(room.chunks(2 * width)) {
+            let (left, right) = from.split_at(width.min(from.len()));
+            let (mut i, mut j) = (0, 0);
+            for to in to {
+                let first = i < left.len() && (j == right.len() || before(left[i], right[j]));
+                *to = if first { left[i] } else { right[j] };
+                if first { i += 1 } else { j += 1 }
+            }
+        }
+        width *= 2;
+    }
+}
+
+/// How many of the sorted numbers are less than another, or at most it: `rank(sorted, len, number, at_most)`.
+///
+/// # Safety
+/// `sorted` is valid for reads of `len` elements of its type, `number` for one; both are aligned for it.
+pub type Rank = unsafe fn(*const u8, usize, *const u8, bool) -> usize;
+
+/// The [`Rank`] of a type.
+///
+/// # Safety
+/// That of [`Rank`], for elements T.
+pub unsafe fn rank<T: Elem>(sorted: *const u8, len: usize, number: *const u8, at_most: bool) -> usize {
+    // SAFETY: the caller's promise.
+    let (sorted, number) = unsafe { (std::slice::from_raw_parts(sorted.cast::<T>(), len), *number.cast::<T>()) };
+    let number = key(number.to_f64());
+    sorted.partition_point(|x| {
+        let x = key(x.to_f64());
+        x < number || (at_most && x == number)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_compare_as_numbers() {
+        let ascending = [f64::NEG_INFINITY, -2.0, -1e-310, 0.0, 5e-324, 1.0, f64::INFINITY, f64::NAN];
+        assert!(ascending.windows(2).all(|pair| key(pair[0]) < key(pair[1])));
+        assert_eq!(key(-0.0), key(0.0));
+        assert_eq!(key(-f64::NAN), key(f64::NAN));
+    }
+
+    #[test]
+    fn equal_ones_keep_their_places_in_both_directions() {
+        let x = [1.0, f64::NAN, -0.0, 1.0, 0.0, f64::NAN];
+        for (backwards, expected) in [(false, [2, 4, 0, 3, 1, 5]), (true, [1, 5, 0, 3, 2, 4])] {
+            let mut bits = x.map(f64::to_bits);
+            keys(&mut bits, backwards);
+            let (mut order, mut room) = ([0; 6], [0; 6]);
+            argsort(&bits, &mut order, &mut room);
+            assert_eq!(order, expected);
+        }
+    }
+}
