@@ -199,7 +199,7 @@ def gelu_rest(a):
 
 HALF = mp.mpf(1) / 2
 # name: (f, a, b, number of coefficients of p, of q but the first, which is 1), for f(x) = x p(x) / q(x) and a constant weight
-QUOTIENTS = {"gates.gelu_f32": (gelu_rest, 0, "6.02", 5, 4)}
+QUOTIENTS = {"gates.gelu_f32": (gelu_rest, 0, "8.5", 5, 4)}
 
 
 def fit_quotient(f, a, b, above, below):

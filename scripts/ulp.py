@@ -278,7 +278,7 @@ SEAMS = {
     "acosh": [1], "atanh": [0.5, 1], "erfc": [0.5, -0.5], "lgamma": [0.9, 1, 1.1, 1.9, 2, 2.1, 7, 8, -1, -2],
     "digamma": [1.4, 1.46163214496836, 1.52, 7, 8, -1, -2], "cbrt": [1, 8, 27, 0.5**0.5, 2**0.5], "log10": [1, 10, 100],
     "sin": [400, -400], "cos": [400, -400], "sigmoid": [-86.9897, 86.9897, -17, -1],
-    "silu": [-86.9897, 86.9897, -17, -1], "gelu": [-6, 0.0078125], "hard_sigmoid": [-3, 3], "hard_swish": [-3, 3],
+    "silu": [-86.9897, 86.9897, -17, -1], "gelu": [-8, 0.0078125], "hard_sigmoid": [-3, 3], "hard_swish": [-3, 3],
     "hard_tanh": [-1, 1], "relu6": [6],
 }  # fmt: skip
 # Those whose result leaves the range of the type at the logarithm of its largest number, on the left or the right.

@@ -105,23 +105,22 @@ pub fn gelu_tanh_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
 #[inline(always)]
 pub fn gelu_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
     const ROUND: f32 = ROUND_BIASED_F32 - 1.0;
-    let a = x.abs().pmin(Lanes::splat(GELU_LIMIT));
-    let p = poly!(a; 0.297_884_67, 0.015_220_458, -0.010_127_493, -0.003_357_697_3, 0.000_347_895_2);
-    let q = poly!(a; 1.0, 0.582_354_6, 0.153_382_39, 0.015_273_275, -6.847_285e-6);
+    // beyond, nothing is left of a Φ(-a) beside x
+    let a = x.abs().pmin(Lanes::splat(8.0));
+    let p = poly!(a; 0.297_884_64, 0.015_978_113, -0.010_176_999_5, -0.003_400_904_8, 0.000_351_596_36);
+    let q = poly!(a; 1.0, 0.584_897_94, 0.154_566_2, 0.015_450_343_5, -8.159_574_5e-6);
     let b = Lanes::<f32, N>::from_bits(a.to_bits() & Lanes::splat(-1 << 16));
     let slope = b * (61.0 / 128.0) + 0.5;
     let rest = (a - b) * (a * (61.0 / 128.0) + slope) + a * p / q;
     let (f, shifted) = fraction_of_minus_sum_f32(b * slope, rest, ROUND);
     let y = x.pmax(Lanes::splat(-0.0)) - (a * f + a) * power_of_two_f32(shifted);
-    usual!(x, is_above_limit, y, |x| gelu_in_doubles(x))
+    usual!(x, is_not_far_left, y, |x| gelu_in_doubles(x))
 }
 
-/// The largest |x| for which [`gelu_f32`] takes the short way.
-const GELU_LIMIT: f32 = 6.0;
-
+/// Whether the quotient in [`gelu_f32`] is good enough for x.
 #[inline(always)]
-fn is_above_limit<const N: usize>(x: Lanes<f32, N>) -> Mask<f32, N> {
-    x.ge(Lanes::splat(-GELU_LIMIT))
+fn is_not_far_left<const N: usize>(x: Lanes<f32, N>) -> Mask<f32, N> {
+    x.ge(Lanes::splat(-8.0))
 }
 
 /// x Φ(x) = max(x, 0) - a Φ(-a) for a = |x|, where Φ(-a) = e^(-a²/2) q(t) / (a + 3.25) with a polynomial in
