@@ -115,9 +115,13 @@ impl Operand {
     /// # Safety
     /// `from` is readable, `block` has room for [`PAD`] bytes and stays as long as the operand is used.
     pub unsafe fn repeated(from: *const u8, size: usize, block: *mut u8) -> Operand {
-        for lane in 0..MAX_WIDTH {
-            // SAFETY: the caller's promise; a value has at most MAX_SIZE bytes.
-            unsafe { block.add(lane * size).copy_from_nonoverlapping(from, size) };
+        // SAFETY: the caller's promise. By types, since a copy whose length is a variable is a call for each lane.
+        unsafe {
+            match size {
+                1 => repeat::<u8>(from, block),
+                4 => repeat::<u32>(from, block),
+                _ => repeat::<u64>(from, block),
+            }
         }
         Operand::vector(block)
     }
@@ -126,6 +130,15 @@ impl Operand {
     pub fn is_slice(self) -> bool {
         self.step != 0
     }
+}
+
+/// [`Operand::repeated`] for elements of the size of T.
+///
+/// # Safety
+/// As there.
+unsafe fn repeat<T: Copy>(from: *const u8, block: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe { block.cast::<[T; MAX_WIDTH]>().write_unaligned([from.cast::<T>().read_unaligned(); MAX_WIDTH]) };
 }
 
 /// Operands of one call; those that a kernel does not use may be anything.
