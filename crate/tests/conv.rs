@@ -137,7 +137,7 @@ fn examples_apart() {
 
 #[test]
 fn operands_lie_in_any_order() {
-    for (i, s) in samples(200, 1000).enumerate() {
+    for (i, s) in samples(200, 1000).chain(tiled(8, 5000)).enumerate() {
         let tape = Tape::new();
         // Dimensions in reverse order of memory, and the last one backwards.
         let laid = |x: &Array| {
@@ -154,11 +154,89 @@ fn operands_lie_in_any_order() {
     }
 }
 
+/// Kernels of 3 x 3 over enough channels and windows to be computed by tiles of 4 x 4, in every geometry of those.
+fn tiled(count: usize, seed: u64) -> impl Iterator<Item = Sample> {
+    (0..count).map(move |i| {
+        let mut rng = Rng(seed + i as u64);
+        let sizes = [10 + rng.below(9), 10 + rng.below(30)];
+        let before = [rng.below(4) as isize - 1, rng.below(4) as isize - 1];
+        let slides: SmallVec<[Slide; 3]> = (0..2)
+            .map(|d| Slide { stride: 1, dilation: 1, spread: 1, before: before[d], count: sizes[d] - rng.below(3) })
+            .collect();
+        let [n, groups, out, channels] = [1 + rng.below(3), 1 + rng.below(2), 2 + rng.below(8), 8 + rng.below(3)];
+        let counts: Vec<usize> = slides.iter().map(|s| s.count).collect();
+        Sample {
+            x: whole(&[&[n, groups, channels], &sizes[..]].concat(), DType::Float32, &mut rng),
+            w: whole(&[groups, out, channels, 3, 3], DType::Float32, &mut rng),
+            g: whole(&[&[n, groups, out], &counts[..]].concat(), DType::Float32, &mut rng),
+            op: Convolve { slides },
+        }
+    })
+}
+
+#[test]
+fn tiles_are_the_definition() {
+    for s in tiled(30, 4000) {
+        check(&s.op, &s.x, &s.w);
+    }
+}
+
+fn real(dims: &[usize], rng: &mut Rng) -> Array {
+    let values: Vec<f64> = (0..dims.iter().product()).map(|_| rng.below(2001) as f64 / 1000.0 - 1.0).collect();
+    array(dims, DType::Float32, &values)
+}
+
+/// A plain 3 x 3 convolution without margins.
+fn three_by_three(counts: [usize; 2]) -> Convolve {
+    let slide = |count| Slide { stride: 1, dilation: 1, spread: 1, before: 0, count };
+    Convolve { slides: counts.map(slide).into_iter().collect() }
+}
+
+/// Rounding errors of tiles are as small as those of sums, and neither the other examples nor strides change a bit.
+#[test]
+fn tiles_are_exact_and_the_same_alone() {
+    let mut rng = Rng(6);
+    let (x, w) = (real(&[3, 1, 20, 15, 34], &mut rng), real(&[1, 5, 20, 3, 3], &mut rng));
+    let op = three_by_three([13, 32]);
+    let apply = |x: Array| {
+        let tape = Tape::new();
+        let y = tape.apply(op.clone(), &[tape.leaf(x), tape.leaf(w.clone())]);
+        evaluate(&tape, y)
+    };
+    let y = apply(x.clone());
+    for (y, exact) in y.iter().zip(plain(&op, &x, &w)) {
+        assert!((y - exact).abs() < 4e-6, "{y} {exact}");
+    }
+    let alone: Vec<f64> = (0..3).flat_map(|i| apply(x.view(x.layout.slice(0, i, 1, 1)))).collect();
+    assert_eq!(y, alone);
+    let across = x.view(x.layout.permute(&[0, 1, 2, 4, 3])).contiguous().unwrap();
+    assert_eq!(y, apply(across.view(across.layout.permute(&[0, 1, 2, 4, 3]))));
+}
+
+/// An infinity, and what overflows on the way, reaches the windows that meet it and no others.
+#[test]
+fn tiles_keep_infinities_apart() {
+    let mut rng = Rng(7);
+    let w = whole(&[1, 2, 8, 3, 3], DType::Float32, &mut rng);
+    for huge in [f64::INFINITY, f64::NAN, -3e38] {
+        let mut values = numbers(&whole(&[1, 1, 8, 14, 14], DType::Float32, &mut rng));
+        values[14 * 5 + 6] = huge;
+        let x = array(&[1, 1, 8, 14, 14], DType::Float32, &values);
+        let op = three_by_three([12, 12]);
+        let tape = Tape::new();
+        let y = tape.apply(op.clone(), &[tape.leaf(x.clone()), tape.leaf(w.clone())]);
+        for (i, (y, exact)) in evaluate(&tape, y).into_iter().zip(plain(&op, &x, &w)).enumerate() {
+            let meets = (3..=5).contains(&(i / 12 % 12)) && (4..=6).contains(&(i % 12));
+            assert!(meets || y == exact, "{huge} at {i}: {y}, not {exact}");
+        }
+    }
+}
+
 /// `<convolution of x and w, g>` is linear in each of three, so its derivatives are itself with others in their places.
 #[test]
 fn derivatives_are_the_same_sum_with_other_operands() {
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    for (i, s) in samples(300, 2000).enumerate() {
+    for (i, s) in samples(300, 2000).chain(tiled(8, 6000)).enumerate() {
         let mut rng = Rng(i as u64);
         let (u, v) = (whole(&s.x.shape(), s.x.dtype, &mut rng), whole(&s.w.shape(), s.x.dtype, &mut rng));
         let tape = Tape::new();

@@ -23,3 +23,4 @@ pub mod reduce;
 pub mod sort;
 pub mod split;
 pub mod vector;
+pub mod winograd;

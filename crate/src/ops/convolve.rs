@@ -1,11 +1,15 @@
 //! Convolution: products of a kernel with the windows that slide over a tensor, in every role that derivatives need.
 
 use smallvec::SmallVec;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::array::Array;
 use crate::batch::Batched;
+use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::kernels::gemm::{self, Matrix, Steps};
+use crate::kernels::split::{self, Shared, split};
+use crate::kernels::winograd;
 use crate::layout::Layout;
 use crate::op::{Arrays, Aval, Primitive, need_float, same_dtype};
 use crate::ops::pad::{Margin, Pad};
@@ -41,7 +45,8 @@ pub type Slides = SmallVec<[Slide; 2]>;
 /// is closed in the same way).
 ///
 /// The windows are never laid out in memory: they are a matrix whose rows and columns are several dimensions of x each,
-/// which the matrix product reads as it packs its panels. Sums are in the order of a matrix product's, along (c, k..).
+/// which the matrix product reads as it packs its panels. Sums are in the order of a matrix product's, along (c, k..), but
+/// those of float32 with kernels of 3 x 3 ([`by_tiles`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Convolve {
     /// The windows.
@@ -50,6 +55,10 @@ pub struct Convolve {
 
 /// Columns of an example that are worth a product of their own.
 const APART: usize = 128;
+
+/// Channels, and tiles of an example, from which [`by_tiles`] pays.
+const CHANNELS: usize = 8;
+const TILES: usize = 32;
 
 /// Dimensions of x and w before those of the windows.
 const LEAD: usize = 3;
@@ -247,6 +256,50 @@ fn surrounded(x: &Array, phases: &[Vec<Phase>]) -> Result<(Array, SmallVec<[isiz
     Ok((pad.eval(&mut Arrays::from_iter([x.clone()]), out)?, moved))
 }
 
+/// [`Convolve::eval`] in fewer multiplications: float32, and kernels of 3 x 3 elements on windows of neighbours. Says whether y
+/// has been computed; it has not where something is not finite, which would reach results that do not depend on it.
+///
+/// Whether it is done depends on the sizes of the kernel and of an example. How many examples there are, and how they lie,
+/// does not change their results.
+fn by_tiles(slides: &Slides, x: &Array, moved: &[isize], w: &Array, y: &mut Array) -> Result<bool> {
+    let &[groups, out, channels, winograd::KERNEL, winograd::KERNEL] = &w.shape()[..] else { return Ok(false) };
+    let near = slides.iter().all(|s| [s.stride, s.dilation, s.spread] == [1; 3]);
+    let counts = [slides[0].count, slides[1].count];
+    let tiles = winograd::tiles(counts).iter().product::<usize>();
+    if x.dtype != DType::Float32 || !near || out == 1 || channels < CHANNELS || tiles < TILES || counts.contains(&1) {
+        return Ok(false);
+    }
+    // Elements of a row must be neighbours.
+    let x = if x.layout().strides()[LEAD + 1] == 1 { x.clone() } else { x.contiguous()? };
+    let along = |layout: &Layout| [0, 2, LEAD].map(|axis| layout.strides()[axis]);
+    let plan = winograd::Plan { channels: [out, channels], counts, x: along(&x.layout()), y: along(&y.layout()) };
+    let (own, products) = (plan.block_len(), plan.products());
+    let mut work = Array::new(Shape::of(&[plan.kernel_len() + split::threads() * own]), DType::Float32)?;
+    let inside = moved.iter().zip(slides).zip(&x.layout().strides()[LEAD..]);
+    let first = inside.map(|((moved, s), &stride)| (moved - s.before) * stride).sum::<isize>();
+    let finite = AtomicBool::new(true);
+    for group in 0..groups as isize {
+        let start = |layout: &Layout, axis: usize| layout.offset as isize + group * layout.strides()[axis];
+        let from = x.buffer::<f32>().as_ptr().wrapping_offset(start(&x.layout(), 1) + first);
+        let factors = w.buffer::<f32>().as_ptr().wrapping_offset(start(&w.layout(), 0));
+        let to = y.values_mut::<f32>().as_mut_ptr().wrapping_offset(start(&y.layout(), 1));
+        let kernel = work.values_mut::<f32>().as_mut_ptr();
+        // SAFETY: the workspace begins with room for the kernel.
+        unsafe { winograd::kernel(&plan, factors, [1, 2, 3, 4].map(|axis| w.layout().strides()[axis]), kernel) };
+        // SAFETY: each thread writes its own tiles of y, and has a workspace of its own.
+        let shared = unsafe { Shared::new((from, kernel, to, &finite)) };
+        split(x.shape()[0] * plan.units(), gemm::PRODUCTS.div_ceil(products), &|units, thread| {
+            let (from, kernel, to, finite) = shared.get();
+            let work = kernel.wrapping_add(plan.kernel_len() + thread * own);
+            // SAFETY: windows lie in x, since margins were added where they look outside; y has one owner.
+            if !unsafe { winograd::run(&plan, units, from, kernel, to, work) } {
+                finite.store(false, Ordering::Relaxed);
+            }
+        });
+    }
+    Ok(finite.into_inner())
+}
+
 /// [`Convolve::eval`]: for each group, and each phase of the windows, a product of `[out, (in, k..)]` with
 /// `[(in, k..), (n, windows..)]`.
 fn convolve(slides: &Slides, x: &Array, w: &Array, out: Aval) -> Result<Array> {
@@ -261,6 +314,9 @@ fn convolve(slides: &Slides, x: &Array, w: &Array, out: Aval) -> Result<Array> {
         with_float!(out.dtype, T => y.values_mut::<T>().fill(0.0), else ());
     }
     let (x, moved) = surrounded(x, &phases)?;
+    if by_tiles(slides, &x, &moved, w, &mut y)? {
+        return Ok(y);
+    }
     let [n, groups, rows] = [out.shape[0], out.shape[1], out.shape[2]];
     let channels = w.shape()[2];
     let most = |part: fn(&Phase) -> Range| phases.iter().filter_map(move |all| all.iter().map(|p| part(p).len).max());

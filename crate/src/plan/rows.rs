@@ -21,8 +21,10 @@ use crate::walk::Walk;
 pub(super) const SHORTEST: usize = 256;
 /// Rows longer than this are too long for what is between operations to stay in the second cache.
 pub(super) const LONGEST: usize = 1 << 14;
-/// Rows that are computed together: values of rows fill a vector.
+/// Most rows that are computed together: values of rows fill a vector.
 const ROWS: usize = MAX_WIDTH;
+/// Bytes of those rows in one value: a quarter of a first cache, for operations read one or two values and write one.
+const CACHE: usize = 8 << 10;
 
 /// Where a value is while some rows are computed.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +62,8 @@ struct Instruction {
 #[derive(Debug)]
 pub(super) struct Rows {
     shape: Shape,
+    /// Rows that are computed together.
+    rows: usize,
     instructions: Vec<Instruction>,
     inputs: Vec<(Aval, Extent)>,
     outputs: Vec<Aval>,
@@ -99,6 +103,8 @@ impl Rows {
     /// Lays out a unit for rows of `shape`. Errors: `memory`.
     pub fn new(shape: Shape, inputs: &[Aval], program: &[Operation]) -> Result<Rows> {
         let length = shape.last().copied().unwrap_or(1);
+        let widest = program.iter().map(|operation| operation.aval.dtype.size()).max().unwrap_or(1);
+        let rows = (CACHE / (length * widest).max(1)).clamp(1, ROWS);
         let extent = |aval: &Aval| if aval.shape.last().is_none_or(|&d| d == 1) { Extent::One } else { Extent::Row };
         let mut bytes = 0;
         let mut room = |size: usize| {
@@ -130,7 +136,7 @@ impl Rows {
             let out = room(match (extent, output) {
                 (Extent::One, _) => PAD,
                 (Extent::Row, Some(_)) => 0,
-                (Extent::Row, None) => ROWS.min(rows_in(shape)) * length * size,
+                (Extent::Row, None) => rows.min(rows_in(shape)) * length * size,
             });
             instructions.push(Instruction { run: *run, operands, out, size, extent, output: *output });
         }
@@ -151,6 +157,7 @@ impl Rows {
         outputs.sort_unstable_by_key(|&(y, _)| y);
         Ok(Rows {
             shape,
+            rows,
             instructions,
             inputs: inputs.iter().map(|aval| (*aval, extent(aval))).collect(),
             outputs: outputs.into_iter().map(|(_, aval)| aval).collect(),
@@ -178,8 +185,8 @@ impl Rows {
         split(count, ELEMENTS.div_ceil(self.length().max(1)).next_multiple_of(ROWS), &|range, thread| {
             let (unit, readers, results) = shared.get();
             let area = unit.scratch.start().wrapping_add(thread * unit.area);
-            for first in range.clone().step_by(ROWS) {
-                unit.pass(&Pass { readers, results, first, rows: ROWS.min(range.end - first), area });
+            for first in range.clone().step_by(unit.rows) {
+                unit.pass(&Pass { readers, results, first, rows: unit.rows.min(range.end - first), area });
             }
         });
         Ok(results)
