@@ -20,12 +20,40 @@ pub fn keys(numbers: &mut [u64], backwards: bool) {
     numbers.iter_mut().for_each(|x| *x = key(f64::from_bits(*x)) ^ turn);
 }
 
+/// So many keys are ordered byte by byte rather than by comparing them.
+const MANY: usize = 512;
+
 /// Writes the places of the keys in ascending order; equal ones keep theirs. `room` is as long as `order` and `keys`.
-///
-/// Merges runs, beginning with runs of one.
 #[inline(never)]
 pub fn argsort(keys: &[u64], order: &mut [i32], room: &mut [i32]) {
     (0..).zip(order.iter_mut()).for_each(|(k, place)| *place = k);
+    if keys.len() < MANY { merge(keys, order, room) } else { by_bytes(keys, order, room) }
+}
+
+/// [`argsort`] by each byte of the keys, from the last to the first, which leaves the order of equal ones as it is.
+fn by_bytes(keys: &[u64], order: &mut [i32], room: &mut [i32]) {
+    for byte in 0..8 {
+        let digit = |key: u64| usize::from((key >> (8 * byte)) as u8);
+        let mut next = [0; 256];
+        keys.iter().for_each(|&key| next[digit(key)] += 1);
+        if next.contains(&keys.len()) {
+            continue; // all have the same
+        }
+        let mut start = 0;
+        for next in &mut next {
+            (*next, start) = (start, start + *next);
+        }
+        room.copy_from_slice(order);
+        for &place in &*room {
+            let next = &mut next[digit(keys[place as usize])];
+            order[*next] = place;
+            *next += 1;
+        }
+    }
+}
+
+/// [`argsort`] by merging runs, beginning with runs of one.
+fn merge(keys: &[u64], order: &mut [i32], room: &mut [i32]) {
     let before = |a: i32, b: i32| keys[a as usize] <= keys[b as usize];
     let mut width = 1;
     while width < keys.len() {
@@ -73,6 +101,18 @@ mod tests {
         assert!(ascending.windows(2).all(|pair| key(pair[0]) < key(pair[1])));
         assert_eq!(key(-0.0), key(0.0));
         assert_eq!(key(-f64::NAN), key(f64::NAN));
+    }
+
+    #[test]
+    fn many_are_ordered_as_few_are() {
+        let numbers = (0..3000u64).map(|k| ((k * 7919 % 1009) as f64 - 500.0) * 0.37);
+        let mut bits: Vec<u64> = numbers.map(f64::to_bits).collect();
+        keys(&mut bits, false);
+        let [mut order, mut room, mut merged] = [(); 3].map(|()| vec![0; bits.len()]);
+        argsort(&bits, &mut order, &mut room);
+        (0..).zip(&mut merged).for_each(|(k, place)| *place = k);
+        merge(&bits, &mut merged, &mut room);
+        assert_eq!(order, merged);
     }
 
     #[test]
