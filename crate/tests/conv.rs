@@ -160,7 +160,7 @@ fn tiled(count: usize, seed: u64) -> impl Iterator<Item = Sample> {
         let mut rng = Rng(seed + i as u64);
         let sizes = [10 + rng.below(9), 10 + rng.below(30)];
         let before = [rng.below(4) as isize - 1, rng.below(4) as isize - 1];
-        let slides: SmallVec<[Slide; 3]> = (0..2)
+        let slides: Slides = (0..2)
             .map(|d| Slide { stride: 1, dilation: 1, spread: 1, before: before[d], count: sizes[d] - rng.below(3) })
             .collect();
         let [n, groups, out, channels] = [1 + rng.below(3), 1 + rng.below(2), 2 + rng.below(8), 8 + rng.below(3)];
@@ -207,9 +207,9 @@ fn tiles_are_exact_and_the_same_alone() {
     for (y, exact) in y.iter().zip(plain(&op, &x, &w)) {
         assert!((y - exact).abs() < 4e-6, "{y} {exact}");
     }
-    let alone: Vec<f64> = (0..3).flat_map(|i| apply(x.view(x.layout.slice(0, i, 1, 1)))).collect();
+    let alone: Vec<f64> = (0..3).flat_map(|i| apply(x.view(x.layout().slice(0, i, 1, 1)))).collect();
     assert_eq!(y, alone);
-    let across = x.view(x.layout.permute(&[0, 1, 2, 4, 3])).contiguous().unwrap();
+    let across = x.view(x.layout().permute(&[0, 1, 2, 4, 3])).contiguous().unwrap();
     assert_eq!(y, apply(across.view(across.layout.permute(&[0, 1, 2, 4, 3]))));
 }
 

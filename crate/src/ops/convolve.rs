@@ -275,12 +275,13 @@ fn by_tiles(slides: &Slides, x: &Array, moved: &[isize], w: &Array, y: &mut Arra
     let plan = winograd::Plan { channels: [out, channels], counts, x: along(&x.layout()), y: along(&y.layout()) };
     let (own, products) = (plan.block_len(), plan.products());
     let mut work = Array::new(Shape::of(&[plan.kernel_len() + split::threads() * own]), DType::Float32)?;
-    let inside = moved.iter().zip(slides).zip(&x.layout().strides()[LEAD..]);
+    let layout = x.layout();
+    let inside = moved.iter().zip(slides).zip(&layout.strides()[LEAD..]);
     let first = inside.map(|((moved, s), &stride)| (moved - s.before) * stride).sum::<isize>();
     let finite = AtomicBool::new(true);
     for group in 0..groups as isize {
         let start = |layout: &Layout, axis: usize| layout.offset as isize + group * layout.strides()[axis];
-        let from = x.buffer::<f32>().as_ptr().wrapping_offset(start(&x.layout(), 1) + first);
+        let from = x.buffer::<f32>().as_ptr().wrapping_offset(start(&layout, 1) + first);
         let factors = w.buffer::<f32>().as_ptr().wrapping_offset(start(&w.layout(), 0));
         let to = y.values_mut::<f32>().as_mut_ptr().wrapping_offset(start(&y.layout(), 1));
         let kernel = work.values_mut::<f32>().as_mut_ptr();
