@@ -210,7 +210,7 @@ fn tiles_are_exact_and_the_same_alone() {
     let alone: Vec<f64> = (0..3).flat_map(|i| apply(x.view(x.layout().slice(0, i, 1, 1)))).collect();
     assert_eq!(y, alone);
     let across = x.view(x.layout().permute(&[0, 1, 2, 4, 3])).contiguous().unwrap();
-    assert_eq!(y, apply(across.view(across.layout.permute(&[0, 1, 2, 4, 3]))));
+    assert_eq!(y, apply(across.view(across.layout().permute(&[0, 1, 2, 4, 3]))));
 }
 
 /// An infinity, and what overflows on the way, reaches the windows that meet it and no others.
