@@ -101,7 +101,7 @@ pub fn gelu_tanh_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
 
 /// x Φ(x) = max(x, 0) - a Φ(-a) for a = |x|, where Φ(-a) = e^-E / 2 with E = a (a 61/128 + 1/2) + a p(a) / q(a), a quotient
 /// that is small, below 0.2: so its errors are. What stands before it is exact for the leading 8 bits of a, b, and another
-/// small number for the others.
+/// small number for the others. Of all x, the largest error is 2 ulp from -5 on and 2.6 from -8 on.
 #[inline(always)]
 pub fn gelu_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
     const ROUND: f32 = ROUND_BIASED_F32 - 1.0;

@@ -1,6 +1,7 @@
 //! sinh, cosh, tanh, and their inverses asinh, acosh, atanh.
 //!
-//! From e^|x| where nothing cancels, from an odd polynomial below. The sign is put on at the end. The inverses are
+//! From e^|x| where nothing cancels, from an odd polynomial below; tanh in single precision from that polynomial and a
+//! power of two. The sign is put on at the end. The inverses are
 //! log1p of what is small where they are (as in fdlibm), in double precision for both types.
 
 use super::exp::{ROUND_BIASED_F32, exp_f64, exp_to_single, half_exp_f64, power_of_two_f32};
@@ -58,7 +59,8 @@ pub fn cosh_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
 
 /// tanh x. With |x| = n ln 2 / 2 + h, 0 <= h < ln 2 / 2, i = 2^-n and t = tanh h, by the addition theorem
 /// tanh |x| = (1 - i + (1 + i) t) / (1 + i + (1 - i) t), which is c - i (c - (2 + c) t) / (1 + i + c t) for c = 1 - i: as a
-/// difference from what is near, so that the quotient's errors count little. For n = 0 it is t itself.
+/// difference from what is near, so that the quotient's errors count little: of all x, the largest is 1.16 ulp. For n = 0
+/// it is t itself.
 #[inline(always)]
 pub fn tanh_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
     // from here on, 1 is the answer
