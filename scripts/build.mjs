@@ -45,7 +45,8 @@ async function optimised(from, to, ...more) {
 async function relaxed(folder) {
   // What it keeps in the memory of the core is above its own stack and below 128 KiB, see crate/relaxed/src/lib.rs.
   const link = ["--export=__stack_pointer", "-zstack-size=65536"].map((flag) => `-Clink-arg=${flag}`);
-  const env = { ...wasmEnv, RUSTFLAGS: ["-Ctarget-feature=+simd128,+relaxed-simd", ...link].join(" ") };
+  // Linked in one, so that little of the standard library comes with it.
+  const env = { ...wasmEnv, CARGO_PROFILE_RELEASE_LTO: "fat", RUSTFLAGS: ["-Ctarget-feature=+simd128,+relaxed-simd", ...link].join(" ") };
   const target = "wasm32-unknown-unknown";
   const args = ["build", "--locked", "--release", "-p", "wengert-relaxed", "--target", target, "--target-dir", "target/relaxed"];
   await must("cargo", args, { env });
