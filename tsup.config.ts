@@ -19,6 +19,11 @@ export default defineConfig([
     outDir: "dist/web",
     format: "esm",
     platform: "browser",
+    // What is sent over a network is short, but keeps its names: stacks in errors and profiles stay readable.
+    esbuildOptions: (options) => {
+      options.minifyWhitespace = true;
+      options.minifySyntax = true;
+    },
   },
   {
     entry: { index: "ts/index.ts", ...paths },

@@ -49,7 +49,7 @@ await main(import.meta.url, async () => {
   printLines("crate/src", ".rs");
   printLines("crate/kernels", ".rs");
   printLines("ts", ".ts");
-  print("shipped (JavaScript not minified)", "raw", "gzip");
+  print("shipped to browsers", "raw", "gzip");
   for (const name of ["wengert.wasm", "wengert-relaxed.wasm"]) printBytes(name, [`dist/${name}`]);
   for (const name of ["index", "optim", "graph", "testing", "inline"]) {
     printBytes(`${name}.js and its chunks`, [...withChunks(`dist/web/${name}.js`)]);
