@@ -27,6 +27,7 @@ pub struct Array {
 
 impl Array {
     /// A contiguous array whose contents are unspecified. Errors: `memory`.
+    #[inline]
     pub fn new(shape: Shape, dtype: DType) -> Result<Array> {
         let Some(bytes) = shape.size().checked_mul(dtype.size()) else {
             let sentence = format!("a tensor of shape {shape} {} is larger than the address space", dtype.name());
@@ -101,11 +102,13 @@ impl Array {
     }
 
     /// Whether this is the only array on its buffer, so that its bytes may be overwritten.
+    #[inline]
     pub fn is_unique(&self) -> bool {
         self.buffer.is_unique()
     }
 
     /// Whether this is the only array on its buffer and has the size of it, so that a result may stay there.
+    #[inline]
     pub fn owns_all(&self) -> bool {
         self.is_unique() && self.buffer.bytes() == self.size() * self.dtype.size()
     }
@@ -140,6 +143,7 @@ impl Array {
     }
 
     /// Position of the first element in bytes from the start of memory: what the boundary hands out.
+    #[inline]
     pub fn address(&self) -> *mut u8 {
         let start = self.buffer.start();
         start.wrapping_add(self.offset() * self.dtype.size())

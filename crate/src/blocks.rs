@@ -33,6 +33,7 @@ pub fn result(x: &[Array], shape: Shape, dtype: DType) -> Result<Array> {
 }
 
 /// Whether an elementwise result may be written over an array.
+#[inline]
 pub fn reusable(a: &Array, out: Aval) -> bool {
     // Most arrays are somebody else's too, which is the quickest to see.
     a.owns_all() && a.dtype == out.dtype && a.shape() == out.shape && a.is_contiguous()
@@ -67,6 +68,7 @@ impl Elementwise {
     ///
     /// # Safety
     /// That of [`Kernel`].
+    #[inline]
     unsafe fn call(&self, len: usize, given: &Operands, out: *mut u8) {
         let Some(places) = &self.places else {
             // SAFETY: the caller's promise.
@@ -154,6 +156,7 @@ pub fn each(shape: Shape, size: usize, x: &[Array], run: &Run<'_>) {
 
 /// The values of `size` bytes that begin at `start`, from number `at` on, or the first for all elements, which then is in
 /// `fill`.
+#[inline]
 fn operand_of(start: *const u8, size: usize, slice: bool, at: usize, fill: &mut Fill) -> Operand {
     if slice {
         return Operand::slice(start.wrapping_add(at * size), size);
@@ -163,6 +166,7 @@ fn operand_of(start: *const u8, size: usize, slice: bool, at: usize, fill: &mut 
 }
 
 /// Whether an operand needs no walk: all its elements lie as those of the result, or it is one value.
+#[inline]
 fn plain(a: &Array, out: Shape) -> bool {
     a.size() == 1 || (a.is_contiguous() && a.shape() == out)
 }

@@ -93,6 +93,7 @@ impl Buffer {
     /// A block of `bytes` bytes. Their contents are unspecified, but always initialised.
     ///
     /// Errors: `memory`, when neither the pool nor the system has such a block; nothing else is disturbed.
+    #[inline]
     pub fn new(bytes: usize) -> Result<Buffer> {
         let (class, size) = class_of(bytes);
         POOL.with_borrow_mut(|pool| {
@@ -111,6 +112,7 @@ impl Buffer {
         })
     }
 
+    #[inline]
     fn header(&self) -> &Header {
         // SAFETY: the block lives as long as it has an owner.
         unsafe { self.0.as_ref() }

@@ -52,11 +52,13 @@ impl<'t> Paths<'t> {
     }
 
     /// Place of a node on the paths, if it is on one.
+    #[inline]
     fn position(&self, x: Var<'t>) -> Option<usize> {
         self.at(x.id())
     }
 
     /// Place among `order`. The search marked the nodes with it; a rule that searches itself has left marks of its own.
+    #[inline]
     fn at(&self, id: Id) -> Option<usize> {
         let mut nodes = self.tape.nodes.borrow_mut();
         if nodes.epoch() != self.epoch.get() {
@@ -66,11 +68,13 @@ impl<'t> Paths<'t> {
     }
 
     /// For each input of an operation its place, where a derivative flows to it.
+    #[inline]
     fn places(&self, op: &Op, x: &[Var<'t>]) -> SmallVec<[Option<usize>; 3]> {
         few(x.iter().enumerate().map(|(i, input)| self.at(input.id()).filter(|_| op.active(i))))
     }
 
     /// The operation of the `k`-th node with its inputs, when the node is on a path and no leaf.
+    #[inline]
     fn step(&self, k: usize) -> Option<(Op, SmallVec<[Var<'t>; 3]>)> {
         let nodes = self.tape.nodes.borrow();
         let node = &nodes.slots[self.order[k] as usize];

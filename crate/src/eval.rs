@@ -45,6 +45,7 @@ impl Tape {
 
     /// The value of an operation outside transformations when its inputs have values and no derivative will be asked for: what
     /// most calls are. `None` otherwise, and while the tape is watched. Errors: those of the operation, and `memory`.
+    #[inline]
     pub(crate) fn compute_now(&self, op: &Op, inputs: &[Var<'_>]) -> Result<Option<Array>> {
         if self.depth() > 0 || self.is_watched() {
             return Ok(None);
@@ -68,6 +69,7 @@ impl Tape {
         op.eval(&mut x, out).map(Some).map_err(|e| named(e, op))
     }
 
+    #[inline]
     fn compute(&self, id: Id, reads: Reads) -> Result<()> {
         let mut x = Arrays::new();
         self.gather(id, reads, &mut x)?;
@@ -82,6 +84,7 @@ impl Tape {
         Ok(())
     }
 
+    #[inline]
     fn run(&self, id: Id, op: &Op, x: &mut Arrays, out: Aval) -> Result<Array> {
         let seen = self.inputs_seen(x);
         let y = op.eval(x, out).map_err(|e| named(e, op))?;
@@ -90,6 +93,7 @@ impl Tape {
     }
 
     /// Adds the values of a node's inputs to `x`; those at their last use are handed over.
+    #[inline]
     fn gather(&self, id: Id, reads: Reads, x: &mut Arrays) -> Result<()> {
         let mut nodes = self.nodes.borrow_mut();
         let Nodes { slots, began, .. } = &mut *nodes;

@@ -100,6 +100,7 @@ impl Plan {
     }
 
     /// Computes all values in order, and gives those of the results.
+    #[inline]
     fn fill(
         &mut self,
         tape: &Tape,
@@ -178,6 +179,7 @@ impl Plan {
 }
 
 impl Step {
+    #[inline]
     fn run(&mut self, constants: &[Array], slots: &mut [Option<Array>]) -> Result<()> {
         let mut x = Arrays::new();
         for input in &self.inputs {
@@ -204,6 +206,7 @@ fn missing() -> Error {
     Error::new(Code::Trace, "compile", "a value was used before it was computed")
 }
 
+#[inline]
 fn put(slots: &mut [Option<Array>], values: SmallVec<[Array; 1]>) {
     slots.iter_mut().zip(values).for_each(|(slot, value)| *slot = Some(value));
 }

@@ -42,12 +42,14 @@ impl Tape {
     }
 
     /// Whether a node is a leaf with a value.
+    #[inline]
     fn is_settled(&self, id: Id) -> bool {
         let node = &self.nodes.borrow().slots[id as usize];
         node.op.is_none() && node.value.is_some()
     }
 
     /// Computes the value of one node, wherever it is.
+    #[inline]
     pub fn read(&self, x: Var<'_>) -> Result<Array> {
         if let Some(value) = x.value() {
             return Ok(value);

@@ -53,6 +53,7 @@ impl Shape {
     }
 
     /// A shape from dimensions that are known to be valid (a part or a rearrangement of a valid shape).
+    #[inline]
     pub(crate) fn of(dims: &[usize]) -> Shape {
         let mut shape = Shape::SCALAR;
         for &d in dims.iter().take(MAX_DIMS) {
@@ -62,6 +63,7 @@ impl Shape {
     }
 
     /// Appends a dimension; ignored past [`MAX_DIMS`].
+    #[inline]
     pub(crate) fn push(&mut self, dim: usize) {
         if let Some(slot) = self.dims.get_mut(usize::from(self.ndim)) {
             *slot = dim;
@@ -70,11 +72,13 @@ impl Shape {
     }
 
     /// Number of dimensions.
+    #[inline]
     pub fn ndim(&self) -> usize {
         usize::from(self.ndim)
     }
 
     /// Number of elements: the product of the dimensions, 1 for a scalar.
+    #[inline]
     pub fn size(&self) -> usize {
         self.iter().product()
     }
@@ -122,6 +126,7 @@ impl Shape {
     }
 
     /// The size of the `k`-th dimension from the end (1 is the last), 1 where there is none.
+    #[inline]
     fn at_end(&self, k: usize) -> usize {
         self.ndim().checked_sub(k).map_or(1, |axis| self[axis])
     }

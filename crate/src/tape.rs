@@ -107,6 +107,7 @@ impl Node {
     }
 
     /// Empties the place, but for those owners that the caller has seen to; the generation goes on.
+    #[inline]
     fn vacate(&mut self) {
         self.op = None;
         self.value = None;
@@ -196,6 +197,7 @@ impl Tape {
     // ---- recording
 
     /// Appends a leaf with a value.
+    #[inline]
     pub fn leaf(&self, value: Array) -> Var<'_> {
         let aval = Aval::new(value.shape(), value.dtype);
         self.push(aval, None, Inputs::new(), Some(value))
@@ -264,6 +266,7 @@ impl Tape {
     }
 
     /// What an operation on these nodes gives. Errors: those of its `infer`.
+    #[inline]
     pub(crate) fn infer(&self, op: &Op, x: &[Var<'_>]) -> Result<Aval> {
         let nodes = self.nodes.borrow();
         let aval = |x: &Var<'_>| nodes.slots[x.id() as usize].aval;
@@ -281,11 +284,13 @@ impl Tape {
     }
 
     /// The first refusal since the last call, if there was one.
+    #[inline]
     pub fn take_failure(&self) -> Result<()> {
         self.failure.borrow_mut().take().map_or(Ok(()), Err)
     }
 
     /// Sees to it that some nodes can be appended without asking for memory, which must not fail there. Errors: `memory`.
+    #[inline]
     fn room(&self) -> Result<()> {
         const SOME: usize = 64;
         let mut nodes = self.nodes.borrow_mut();
@@ -337,6 +342,7 @@ impl Tape {
     // ---- modes
 
     /// Number of open transformations.
+    #[inline]
     pub fn depth(&self) -> u32 {
         self.depth.get()
     }
@@ -360,6 +366,7 @@ impl Tape {
     }
 
     /// Whether operations outside transformations are left out of `backward`'s graph.
+    #[inline]
     pub(crate) fn is_no_grad(&self) -> bool {
         self.no_grad.get()
     }
@@ -388,6 +395,7 @@ impl Tape {
     // ---- handles
 
     /// A new handle to a node: a reference from outside.
+    #[inline]
     pub fn handle(&self, x: Var<'_>) -> f64 {
         let mut nodes = self.nodes.borrow_mut();
         nodes.handles += 1;
@@ -396,11 +404,13 @@ impl Tape {
     }
 
     /// The number that handles to a node have.
+    #[inline]
     pub(crate) fn number(&self, id: Id) -> f64 {
         self.nodes.borrow().number(id)
     }
 
     /// The node of a handle; `None` when it is stale or was never one.
+    #[inline]
     pub fn lookup(&self, handle: f64) -> Option<Var<'_>> {
         // What is no whole number is told by its node's own number.
         let id = (handle as u64 % SLOTS as u64) as Id;
@@ -410,6 +420,7 @@ impl Tape {
     }
 
     /// Gives a handle back. A stale one is ignored.
+    #[inline]
     pub fn release(&self, handle: f64) {
         if let Some(x) = self.lookup(handle) {
             let mut nodes = self.nodes.borrow_mut();
@@ -419,6 +430,7 @@ impl Tape {
     }
 
     /// Gives back a handle whose holder lets others have the memory of the value: nothing else here holds on to it.
+    #[inline]
     pub fn give_up(&self, handle: f64) {
         if let Some(x) = self.lookup(handle) {
             let mut nodes = self.nodes.borrow_mut();
@@ -447,6 +459,7 @@ impl Tape {
     }
 
     /// Whether a pass is under way that has called the host.
+    #[inline]
     pub(crate) fn is_busy(&self) -> bool {
         self.busy.get() > 0
     }
@@ -485,6 +498,7 @@ impl Tape {
     }
 
     /// Number of nodes created since the last [`Tape::sweep`].
+    #[inline]
     pub(crate) fn young(&self) -> usize {
         self.nodes.borrow().young.len()
     }
@@ -635,6 +649,7 @@ impl Tape {
     }
 
     /// As [`Tape::ancestors`], along some edges only.
+    #[inline]
     pub(crate) fn reached(&self, targets: &[Id], edges: Edges, within: &dyn Fn(Id, &Node) -> bool) -> Vec<Id> {
         let mut nodes = self.nodes.borrow_mut();
         nodes.epoch = nodes.epoch.wrapping_add(1);
@@ -710,6 +725,7 @@ pub(crate) fn bit(i: usize) -> u32 {
 
 impl Nodes {
     /// Whether the last pass over ancestors met this node, and where.
+    #[inline]
     pub fn position(&self, id: Id) -> Option<usize> {
         let node = &self.slots[id as usize];
         (node.epoch == self.epoch && node.position != Id::MAX).then_some(node.position as usize)
@@ -731,6 +747,7 @@ impl Nodes {
         self.epoch
     }
 
+    #[inline]
     fn each_kept(&mut self, id: Id, keeps: Keeps, f: impl Fn(&mut Node)) {
         if keeps.output {
             f(&mut self.slots[id as usize]);
@@ -751,6 +768,7 @@ impl Nodes {
         self.clock
     }
 
+    #[inline]
     pub fn hold(&mut self, id: Id) {
         self.slots[id as usize].handles += 1;
     }
@@ -771,6 +789,7 @@ impl Nodes {
     }
 
     /// Drops a value that can be computed again and that nobody asks for.
+    #[inline]
     fn forget_value(&mut self, id: Id) {
         let node = &mut self.slots[id as usize];
         if node.handles == 0 && node.keeps == 0 && node.op.is_some() {
@@ -831,6 +850,7 @@ impl Nodes {
     }
 
     /// Whether nobody owns the node and its slot is not free yet.
+    #[inline]
     fn is_garbage(&self, id: Id) -> bool {
         let node = &self.slots[id as usize];
         node.handles == 0 && node.uses == 0 && !node.young && node.seq != 0

@@ -32,31 +32,37 @@ pub struct Var<'t> {
 }
 
 impl<'t> Var<'t> {
+    #[inline]
     pub(crate) fn new(tape: &'t Tape, id: Id) -> Var<'t> {
         Var { tape, id }
     }
 
     /// The tape this node is on.
+    #[inline]
     pub fn tape(self) -> &'t Tape {
         self.tape
     }
 
     /// Its place on the tape.
+    #[inline]
     pub fn id(self) -> Id {
         self.id
     }
 
     /// Shape and dtype.
+    #[inline]
     pub fn aval(&self) -> Aval {
         self.tape.nodes.borrow().slots[self.id as usize].aval
     }
 
     /// The shape.
+    #[inline]
     pub fn shape(self) -> Shape {
         self.aval().shape
     }
 
     /// The dtype.
+    #[inline]
     pub fn dtype(self) -> DType {
         self.aval().dtype
     }

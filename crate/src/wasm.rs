@@ -48,6 +48,7 @@ fn run<T: Default>(f: impl FnOnce(&Tape) -> Result<T>) -> T {
 }
 
 /// The node of a handle, for argument `k` of `op`.
+#[inline]
 fn node<'t>(tape: &'t Tape, handle: f64, op: &str, k: usize) -> Result<Var<'t>> {
     tape.lookup(handle).ok_or_else(|| {
         let sentence = format!("argument {} was disposed, or belonged to a transformation that has ended", k + 1);
@@ -55,10 +56,12 @@ fn node<'t>(tape: &'t Tape, handle: f64, op: &str, k: usize) -> Result<Var<'t>> 
     })
 }
 
+#[inline]
 fn scratch_values(from: usize, n: usize) -> SmallVec<[f64; 16]> {
     SCRATCH.with_borrow(|s| s.get(from..from + n).map(SmallVec::from).unwrap_or_default())
 }
 
+#[inline]
 fn write_scratch(values: impl IntoIterator<Item = f64>) {
     SCRATCH.with_borrow_mut(|s| {
         for (k, value) in values.into_iter().enumerate() {

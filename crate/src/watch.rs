@@ -51,6 +51,7 @@ impl Tape {
     }
 
     /// Whether the tape is watched.
+    #[inline]
     pub(crate) fn is_watched(&self) -> bool {
         self.watch.borrow().is_some()
     }
@@ -66,6 +67,7 @@ impl Tape {
     }
 
     /// Notes a new node.
+    #[inline]
     pub(crate) fn watched(&self, id: Id) {
         if let Some(watch) = self.watch.borrow_mut().as_mut() {
             let origin =

@@ -63,6 +63,7 @@ impl Primitive for Map {
         self.func.entry().name
     }
 
+    #[inline]
     fn infer(&self, x: &[Aval]) -> Result<Aval> {
         let (op, entry) = (self.name(), self.func.entry());
         if x.len() != entry.args.len() {

@@ -288,6 +288,7 @@ impl Fused {
     }
 
     /// Computes `len` elements of the results from position `at` on.
+    #[inline]
     fn pass(&self, len: usize, given: &Operands, results: &[Array], at: usize, team: &mut Team) {
         let n = self.inputs.len();
         let is_walked = |k: &usize| self.inputs[*k].shape.size() != 1;
@@ -336,6 +337,7 @@ impl Fused {
     }
 
     /// Puts an input or a result where the calls find it.
+    #[inline]
     fn put(&self, team: &mut Team, k: Cell, operand: Operand) {
         team.cells[k] = operand;
         for &(call, place) in &self.uses[k] {
@@ -350,6 +352,7 @@ impl Fused {
 
 impl Team {
     /// Where the end of an input or result is put, one vector.
+    #[inline]
     fn end(&self, k: usize) -> *mut u8 {
         self.ends.wrapping_add(PAD * k)
     }
