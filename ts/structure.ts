@@ -85,13 +85,14 @@ export function flattenTree<L>(
   leafOf: LeafOf<L>,
 ): { leaves: L[]; definition: Structure } {
   const leaves: L[] = [];
-  const open = new Set<unknown>();
+  let open: Set<unknown> | undefined; // most trees are one tensor
   const visit = (value: unknown, path: string): Structure => {
     const found = leafOf(op, value, path);
     if (found !== undefined) {
       leaves.push(found);
       return leaf;
     }
+    open ??= new Set();
     if (open.has(value)) throw new TensorError("argument", op, `${path} must not contain itself`);
     open.add(value);
     const definition: Structure = isArray(value)

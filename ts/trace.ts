@@ -67,7 +67,7 @@ export function variablesFor(op: string, args: readonly unknown[], argnums: Argn
   }
   if (args.length === 0 && several.length > 0)
     throw new TensorError("argument", op, "there must be an argument to differentiate by, got none");
-  if (new Set(several).size !== several.length)
+  if (several.length > 1 && new Set(several).size !== several.length)
     throw new TensorError("argument", op, `argnums must name each argument once, got ${several.join(", ")}`);
   const leaves: Tensor[] = [];
   const items: Structure[] = [];

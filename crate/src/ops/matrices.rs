@@ -106,7 +106,9 @@ pub(crate) fn each(x: &[Array], out: Aval, count: usize, f: &mut Each<'_>) -> Re
 
 /// A copy in another dtype, row-major.
 fn converted(x: &Array, dtype: DType) -> Result<Array> {
-    blocks::map(&Elementwise::new(find::convert(x.dtype, dtype)), &[x.clone()], Aval::new(x.shape(), dtype))
+    // One more owner, so that the result has memory of its own.
+    let owned = [x.clone()];
+    blocks::map(&Elementwise::new(find::convert(x.dtype, dtype)), &owned, Aval::new(x.shape(), dtype))
 }
 
 /// Whether all elements are finite; otherwise a factorisation gives NaN.
