@@ -59,7 +59,11 @@ export function patternOf(value: unknown, path: string, leaves: Leaves, open: re
 
 /** Whether a value is of a pattern, and its tensors, which are added to `leaves`, are there. */
 export function matches(pattern: Pattern, value: unknown, leaves: Leaves): boolean {
-  if (isTensor(value)) return pattern.kind === "tensor" && handleOf(value) > 0 && isLeaf(value, leaves);
+  if (isTensor(value)) {
+    if (pattern.kind !== "tensor" || handleOf(value) <= 0) return false;
+    leaves.tensors.push(value);
+    return true;
+  }
   switch (pattern.kind) {
     case "tensor":
       return isLeaf(value, leaves);

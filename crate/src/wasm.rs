@@ -14,6 +14,7 @@ use crate::buffer;
 use crate::call;
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
+use crate::few::few;
 use crate::graph;
 use crate::kernels::{gemm, split};
 use crate::ops::custom::Rule;
@@ -58,7 +59,7 @@ fn node<'t>(tape: &'t Tape, handle: f64, op: &str, k: usize) -> Result<Var<'t>> 
 
 #[inline]
 fn scratch_values(from: usize, n: usize) -> SmallVec<[f64; 16]> {
-    SCRATCH.with_borrow(|s| s.get(from..from + n).map(SmallVec::from).unwrap_or_default())
+    SCRATCH.with_borrow(|s| few(s.get(from..from + n).unwrap_or_default().iter().copied()))
 }
 
 #[inline]
@@ -389,8 +390,10 @@ fn slot(plan: u32) -> usize {
 pub fn replay(plan: u32, n: u32) -> u32 {
     run(|tape| {
         let handles = scratch_values(0, n as usize);
-        let arguments = handles.iter().enumerate().map(|(k, h)| node(tape, h.abs(), "compile", k));
-        let arguments = arguments.collect::<Result<Vars<'_>>>()?;
+        let mut arguments = Vars::new();
+        for (k, h) in handles.iter().enumerate() {
+            arguments.push(node(tape, h.abs(), "compile", k)?);
+        }
         if !tape.is_no_grad() && arguments.iter().any(|x| x.requires_grad()) {
             return Ok(3);
         }
