@@ -121,7 +121,7 @@ function run(program: Program, args: readonly unknown[]): unknown {
       if (k > 0) kinds.unshift(...kinds.splice(k, 1));
       return assembled(kind);
     } finally {
-      if (leaves.own.length > 0) leaves.own.forEach(dispose);
+      leaves.own.forEach(dispose);
     }
   }
   const missing = program.donate.find((k) => k >= args.length);

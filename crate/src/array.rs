@@ -44,6 +44,12 @@ impl Array {
         Ok(out)
     }
 
+    /// An array whose elements are all the dtype's nearest value to `x`. Errors: `memory`.
+    pub fn filled(x: f64, shape: Shape, dtype: DType) -> Result<Array> {
+        let one = Array::scalar(x, dtype)?;
+        one.view(one.layout().expand(shape)).contiguous()
+    }
+
     /// A contiguous array filled by `fill`. Errors: `memory`.
     pub fn build<T: Elem>(shape: Shape, fill: impl FnOnce(&mut [T])) -> Result<Array> {
         let mut out = Array::new(shape, T::DTYPE)?;
@@ -70,6 +76,7 @@ impl Array {
 
     /// The same bytes seen through another layout. `layout` must stay inside the buffer.
     pub fn view(&self, layout: Layout) -> Array {
+        assert!(copy::fits(&layout, self.buffer.bytes() / self.dtype.size()), "a view that leaves its buffer");
         let in_order = layout.offset == 0 && layout.is_contiguous();
         let view = (!in_order).then(|| Rc::new(layout));
         Array { buffer: self.buffer.clone(), view, shape: layout.shape, dtype: self.dtype }
@@ -93,6 +100,19 @@ impl Array {
         // SAFETY: the buffer is initialised, aligned to 64, and any bytes are a valid T (f32, f64, i32, u8). It is
         // written only by an operation that makes this array's value, before anyone else has it.
         unsafe { std::slice::from_raw_parts(self.buffer.start().cast::<T>(), self.buffer.bytes() / size_of::<T>()) }
+    }
+
+    /// Where the positions of the layout count from.
+    pub(crate) fn base(&self) -> *const u8 {
+        self.buffer.start()
+    }
+
+    /// Writes the elements of x to the places that `layout` names in this new array of its dtype.
+    pub(crate) fn place(&mut self, x: &Array, layout: &Layout) {
+        let own = copy::fits(layout, self.size()) && self.is_unique() && self.is_contiguous() && self.offset() == 0;
+        assert!(own && x.shape() == layout.shape && x.dtype == self.dtype, "a copy to where it does not fit");
+        // SAFETY: the layout of an array lies inside its buffer, the other one in this one's, which no other array has.
+        unsafe { copy::bits(x.base(), &x.layout(), self.buffer.start(), layout, x.dtype.size()) };
     }
 
     /// The elements in row-major order, when the layout is contiguous.

@@ -171,11 +171,6 @@ fn plain(a: &Array, out: Shape) -> bool {
     a.size() == 1 || (a.is_contiguous() && a.shape() == out)
 }
 
-/// Where the positions of a layout count from.
-pub(crate) fn base(a: &Array) -> *const u8 {
-    a.address().wrapping_sub(a.offset() * a.dtype.size())
-}
-
 /// Room for a block of every operand.
 type Scratch = [MaybeUninit<[u64; BLOCK]>; MAX_OPERANDS];
 
@@ -196,7 +191,7 @@ fn short_runs(out: Shape, x: &[Array], walk: &Walk, range: Range<usize>, run: &O
                 let block = scratch[k].as_mut_ptr().cast::<u8>().wrapping_add(filled * size);
                 // SAFETY: the walk stays inside the layouts, which stay inside their buffers; a block has room for BLOCK
                 // elements of the widest type.
-                unsafe { gather(base(a), at[k + 1], steps, size, [rows, len], block) };
+                unsafe { gather(a.base(), at[k + 1], steps, size, [rows, len], block) };
             }
             filled += rows * len;
         });
@@ -226,11 +221,11 @@ fn long_runs(x: &[Array], walk: &Walk, range: Range<usize>, run: &OwnRun<'_>) {
                 let (size, step) = (a.dtype.size(), walk.steps[k + 1]);
                 let first = at[k + 1].wrapping_add_signed(step * done as isize);
                 operands[k] = match step {
-                    0 | 1 => operand_of(base(a).wrapping_add(first * size), size, step == 1, 0, &mut fills[k]),
+                    0 | 1 => operand_of(a.base().wrapping_add(first * size), size, step == 1, 0, &mut fills[k]),
                     _ => {
                         let block = scratch[k].as_mut_ptr().cast::<u8>();
                         // SAFETY: as for short runs.
-                        unsafe { gather(base(a), first, [0, step], size, [1, len], block) };
+                        unsafe { gather(a.base(), first, [0, step], size, [1, len], block) };
                         Operand::slice(block, size)
                     }
                 };

@@ -3,53 +3,32 @@
 #[cfg(test)]
 mod tests;
 
-use crate::array::Array;
-use crate::blocks;
-use crate::dtype::{DType, Elem};
-use crate::error::Result;
+use crate::dtype::Elem;
 use crate::kernels::copy::{self, Side};
 use crate::layout::Layout;
-use crate::shape::{MAX_DIMS, Shape};
+use crate::shape::MAX_DIMS;
 
 const _: () = assert!(MAX_DIMS <= copy::MAX_DIMS);
 
 /// Elements that `from_layout` names in `from` are written, in its order, to those that `to_layout` names in `to`.
 ///
-/// The layouts have the same shape and lie inside their slices; otherwise nothing is written.
+/// The layouts must have the same shape and lie inside their slices.
 fn copy<T: Elem>(from: &[T], from_layout: &Layout, to: &mut [T], to_layout: &Layout) {
     let inside = fits(from_layout, from.len()) && fits(to_layout, to.len());
-    debug_assert!(inside && from_layout.shape == to_layout.shape, "a copy between layouts that do not fit");
-    if inside && from_layout.shape == to_layout.shape {
-        // SAFETY: every element of both layouts lies inside its slice, and the slices do not overlap.
-        unsafe { bits(from.as_ptr().cast(), from_layout, to.as_mut_ptr().cast(), to_layout, size_of::<T>()) };
-    }
+    assert!(inside && from_layout.shape == to_layout.shape, "a copy between layouts that do not fit");
+    // SAFETY: every element of both layouts lies inside its slice, and the slices do not overlap.
+    unsafe { bits(from.as_ptr().cast(), from_layout, to.as_mut_ptr().cast(), to_layout, size_of::<T>()) };
 }
 
 /// [`copy`] of elements of `size` bytes, from and to where positions count from.
 ///
 /// # Safety
 /// Every element of both layouts, which have the same shape, lies in its buffer, and the buffers do not overlap.
-unsafe fn bits(from: *const u8, from_layout: &Layout, to: *mut u8, to_layout: &Layout, size: usize) {
+pub(crate) unsafe fn bits(from: *const u8, from_layout: &Layout, to: *mut u8, to_layout: &Layout, size: usize) {
     let from = Side { first: from.wrapping_add(from_layout.offset * size), strides: from_layout.strides() };
     let to = Side { first: to.wrapping_add(to_layout.offset * size), strides: to_layout.strides() };
     // SAFETY: the caller's promise.
     unsafe { copy::copy(&from_layout.shape, size, from, to) };
-}
-
-/// Writes the elements of x to the places that `layout` names in `y`, a new array of its dtype.
-pub fn place(x: &Array, y: &mut Array, layout: &Layout) {
-    let fits = fits(layout, y.shape().size()) && y.is_unique() && y.is_contiguous();
-    debug_assert!(fits && x.shape() == layout.shape && x.dtype == y.dtype, "a copy to where it does not fit");
-    if fits && x.shape() == layout.shape && x.dtype == y.dtype {
-        // SAFETY: the layout of an array lies inside its buffer, the other one in y, whose buffer no other array has.
-        unsafe { bits(blocks::base(x), &x.layout(), y.address(), layout, x.dtype.size()) };
-    }
-}
-
-/// An array whose elements are all the dtype's nearest value to `x`. Errors: `memory`.
-pub fn filled(x: f64, shape: Shape, dtype: DType) -> Result<Array> {
-    let one = Array::scalar(x, dtype)?;
-    one.view(one.layout().expand(shape)).contiguous()
 }
 
 /// The elements that `layout` names in `from`, row-major: `to` has exactly as many.
@@ -64,7 +43,7 @@ fn scatter<T: Elem>(from: &[T], to: &mut [T], layout: &Layout) {
 }
 
 /// Whether every element of a layout lies inside a slice of `len` elements.
-fn fits(layout: &Layout, len: usize) -> bool {
+pub(crate) fn fits(layout: &Layout, len: usize) -> bool {
     if layout.shape.contains(&0) {
         return true;
     }

@@ -116,7 +116,7 @@ impl Tape {
 }
 
 /// A failure of an operation; the lack of memory has no name of its own.
-fn named(e: Error, op: &Op) -> Error {
+pub(crate) fn named(e: Error, op: &Op) -> Error {
     if e.code() == Code::Memory { e.in_op(op.name()) } else { e }
 }
 

@@ -64,6 +64,10 @@ impl Aval {
     }
 }
 
+// They are moved all the time, and engines move more than this by a call.
+#[cfg(target_pointer_width = "32")]
+const _: () = assert!(size_of::<Op>() <= 64 && size_of::<Array>() <= 64);
+
 /// The values of an operation's inputs. Those that nobody else needs may be overwritten by its result.
 pub type Arrays = SmallVec<[Array; 3]>;
 

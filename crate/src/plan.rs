@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 use crate::array::Array;
 use crate::buffer;
 use crate::error::{Code, Error, Result};
+use crate::eval::named;
 use crate::op::{Arrays, Aval, Op};
 use crate::tape::{Id, Tape};
 use crate::var::Var;
@@ -192,8 +193,7 @@ impl Step {
         match &mut self.work {
             Work::One(op) => {
                 let value = op.eval(&mut x, self.results[0]);
-                let named = |e: Error| if e.code() == Code::Memory { e.in_op(op.name()) } else { e };
-                slots[self.first] = Some(value.map_err(named)?);
+                slots[self.first] = Some(value.map_err(|e| named(e, op))?);
             }
             Work::Fused(fused) => put(&mut slots[self.first..], fused.run(&x)?),
             Work::Rows(rows) => put(&mut slots[self.first..], rows.run(&x)?),

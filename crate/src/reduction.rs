@@ -50,7 +50,7 @@ pub fn reduce(reduction: Reduction, x: &Array, axes: AxisSet, out: Aval) -> Resu
     let walk = Walk::new(&[&to, &kept]);
     let (y, n, size) = (Array::new(out.shape, out.dtype)?, out.shape.size(), x.dtype.size());
     // SAFETY: each thread writes its own elements of the result.
-    let shared = unsafe { Shared::new((blocks::base(&dense), y.address())) };
+    let shared = unsafe { Shared::new((dense.base(), y.address())) };
     if n == 1 {
         let (values, to) = shared.get();
         // SAFETY: positions of `kept` and `reduced` together are positions of x, inside its buffer.
@@ -100,7 +100,7 @@ fn reduce_few(x: &Array, start: usize, numbers: &Walk, kept: &Layout, out: Aval,
     let to = Layout::contiguous(kept.shape);
     let walk = Walk::new(&[&to, kept]);
     // SAFETY: each thread writes its own elements of the result.
-    let shared = unsafe { Shared::new((blocks::base(x), y.address(), places.as_slice())) };
+    let shared = unsafe { Shared::new((x.base(), y.address(), places.as_slice())) };
     split(out.shape.size(), ELEMENTS.div_ceil(count).next_multiple_of(reduce::NEIGHBOURS), &|range, _| {
         let (values, out, places) = shared.get();
         let mut room = MaybeUninit::<[u64; ROOM]>::uninit();

@@ -109,6 +109,7 @@ impl Node {
     /// Empties the place, but for those owners that the caller has seen to; the generation goes on.
     #[inline]
     fn vacate(&mut self) {
+        debug_assert!(self.handles == 0 && self.uses == 0 && self.keeps == 0 && self.kept.is_none());
         self.op = None;
         self.value = None;
         self.constant = false;
@@ -240,6 +241,7 @@ impl Tape {
 
     #[inline(never)]
     fn perform_op(&self, op: Op, inputs: &[Var<'_>]) -> Result<Var<'_>> {
+        self.room()?;
         match self.compute_now(&op, inputs)? {
             Some(value) => Ok(self.leaf(value)),
             None => self.record_op(op, inputs),
@@ -294,7 +296,8 @@ impl Tape {
     fn room(&self) -> Result<()> {
         const SOME: usize = 64;
         let mut nodes = self.nodes.borrow_mut();
-        if nodes.free.len() + (nodes.slots.capacity() - nodes.slots.len()) >= SOME {
+        let places = nodes.free.len() + (nodes.slots.capacity() - nodes.slots.len());
+        if places >= SOME && nodes.young.capacity() - nodes.young.len() >= SOME {
             return Ok(());
         }
         let reserved = nodes.slots.try_reserve(SOME).and_then(|()| nodes.young.try_reserve(SOME));

@@ -209,6 +209,13 @@ fn tiles_are_exact_and_the_same_alone() {
     }
     let alone: Vec<f64> = (0..3).flat_map(|i| apply(x.view(x.layout().slice(0, i, 1, 1)))).collect();
     assert_eq!(y, alone);
+    // Also beside an example that is not finite.
+    let mut values = numbers(&x);
+    values[20 * 15 * 34 + 100] = f64::INFINITY;
+    let beside = apply(array(&[3, 1, 20, 15, 34], DType::Float32, &values));
+    let len = y.len() / 3;
+    assert_eq!((&y[..len], &y[2 * len..]), (&beside[..len], &beside[2 * len..]));
+    assert!(beside[len..2 * len].iter().any(|y| !y.is_finite()));
     let across = x.view(x.layout().permute(&[0, 1, 2, 4, 3])).contiguous().unwrap();
     assert_eq!(y, apply(across.view(across.layout().permute(&[0, 1, 2, 4, 3]))));
 }

@@ -505,3 +505,31 @@ fn a_failed_transformation_reports_the_value_and_leaves_the_tensors() {
     assert_eq!(host.numbers(x), [1.0, 2.0]);
     assert_eq!(host.tape.len(), 1);
 }
+
+/// A call on plain values is a leaf from the start; one that `backward` will go through, or inside a transformation, is not.
+#[test]
+fn a_call_is_computed_at_once_where_nothing_has_to_be_recorded() {
+    let map = Map { func: Func::Exp };
+    balanced("perform", |host| {
+        let tape = &host.tape;
+        let handles = host.leaves(&[float64(&[3], &[0.0, 1.0, 2.0]), float64(&[1], &[0.5])]);
+        let [x, z] = [host.at(handles[0]), host.at(handles[1])];
+        let y = tape.perform(map, &[x]).unwrap();
+        assert!(y.op().is_none());
+        all_near(&numbers(&y.value().unwrap()), &[1.0, std::f64::consts::E, 7.38905609893065], 1e-15);
+        tape.set_requires_grad(z, true).unwrap();
+        assert!(tape.perform(map, &[z]).unwrap().op().is_some());
+        let was = tape.set_no_grad(true);
+        assert!(tape.perform(map, &[z]).unwrap().op().is_none());
+        tape.set_no_grad(was);
+        // Refusals, of shapes and of values, leave nothing.
+        let index = Array::build::<i32>(wengert::shape::Shape::new("", &[1]).unwrap(), |i| i[0] = 7).unwrap();
+        let index = tape.leaf(index);
+        assert!(tape.perform(Gather::along(0), &[x, index]).is_err_and(|e| e.code() == Code::Value));
+        assert!(tape.perform(map, &[index]).is_err());
+        tape.begin();
+        assert!(tape.perform(map, &[x]).unwrap().op().is_some());
+        tape.end(&[]).unwrap();
+        handles.into_iter().for_each(|h| tape.release(h));
+    });
+}

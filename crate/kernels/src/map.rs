@@ -115,7 +115,7 @@ impl Operand {
     /// The value of `size` bytes at `from` for all elements; it fills `block`.
     ///
     /// # Safety
-    /// `from` is readable, `block` has room for [`PAD`] bytes and stays as long as the operand is used.
+    /// `from` is readable and, as `block`, aligned for such a value; `block` has room for [`PAD`] bytes and stays as long as the operand is used.
     #[inline]
     pub unsafe fn repeated(from: *const u8, size: usize, block: *mut u8) -> Operand {
         /// # Safety

@@ -105,14 +105,21 @@ mod tests {
 
     #[test]
     fn many_are_ordered_as_few_are() {
-        let numbers = (0..3000u64).map(|k| ((k * 7919 % 1009) as f64 - 500.0) * 0.37);
-        let mut bits: Vec<u64> = numbers.map(f64::to_bits).collect();
-        keys(&mut bits, false);
-        let [mut order, mut room, mut merged] = [(); 3].map(|()| vec![0; bits.len()]);
-        argsort(&bits, &mut order, &mut room);
-        (0..).zip(&mut merged).for_each(|(k, place)| *place = k);
-        merge(&bits, &mut merged, &mut room);
-        assert_eq!(order, merged);
+        let odd = [f64::NAN, -0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY, 1e-310];
+        let spread = |k: usize| ((k * 7919 % 1009) as f64 - 500.0) * 0.37;
+        let close = |k: usize| (k * 31 % 7) as f64; // most bytes of the keys are the same
+        let mixed = |k: usize| odd.get(k % 11).copied().unwrap_or(spread(k));
+        for number in [&spread as &dyn Fn(usize) -> f64, &close, &mixed] {
+            for (len, backwards) in [511, 512, 513, 3000].into_iter().flat_map(|len| [(len, false), (len, true)]) {
+                let mut bits: Vec<u64> = (0..len).map(|k| number(k).to_bits()).collect();
+                keys(&mut bits, backwards);
+                let [mut order, mut room, mut merged] = [(); 3].map(|()| vec![0; len]);
+                argsort(&bits, &mut order, &mut room);
+                (0..).zip(&mut merged).for_each(|(k, place)| *place = k);
+                merge(&bits, &mut merged, &mut room);
+                assert_eq!(order, merged, "{len} {backwards}");
+            }
+        }
     }
 
     #[test]

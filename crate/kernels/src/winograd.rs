@@ -6,9 +6,9 @@
 //! channel, instead of 36, and the channels are added up by a matrix product before the way back.
 //!
 //! Order of sums, part of the contract: at each point the channels are added one after the other, and what goes into an
-//! element, and in which order, depends on its place in its example alone. Rounding errors are small beside the largest
-//! element of the tile, be it one of the sum or not. An infinity would reach all results of its tile, so [`run`] says where
-//! something is not finite.
+//! element, and in which order, depends on its place in its example and on the elements of its tile. Rounding errors are small
+//! beside the largest element of the tile, be it one of the sum or not. An infinity would reach all results of its tile: a tile
+//! with a result that is not finite is summed window by window.
 
 use super::copy::square::{SIDE, Square};
 use super::lanes::Lanes;
@@ -55,6 +55,8 @@ pub struct Plan {
     pub x: [isize; 3],
     /// The same for the result.
     pub y: [isize; 3],
+    /// From one channel of the result, channel, row and column of w to the next.
+    pub w: [isize; 4],
 }
 
 /// Tiles along each side of a result of so many rows and columns.
@@ -126,10 +128,9 @@ fn result_of([a, b, c, d]: [V; SIDE]) -> [V; STEP] {
 /// Evaluates a kernel at the points: `to[out / 4, point, channel, out % 4]`; rows that are missing at the end are 0.
 ///
 /// # Safety
-/// `w` is valid at the given strides of channels of the result, channels, rows and columns; `to` has room for
-/// [`Plan::kernel_len`] elements.
-pub unsafe fn kernel(plan: &Plan, w: *const f32, strides: [isize; 4], to: *mut f32) {
-    let [out, channels] = plan.channels;
+/// `w` is valid at the strides of the plan; `to` has room for [`Plan::kernel_len`] elements.
+pub unsafe fn kernel(plan: &Plan, w: *const f32, to: *mut f32) {
+    let ([out, channels], strides) = (plan.channels, plan.w);
     for (o, c) in (0..out.next_multiple_of(TILE_M)).flat_map(|o| (0..channels).map(move |c| (o, c))) {
         let mut sides = [[0.0; KERNEL]; SIDE];
         if o < out {
@@ -152,22 +153,21 @@ pub unsafe fn kernel(plan: &Plan, w: *const f32, strides: [isize; 4], to: *mut f
     }
 }
 
-/// Computes some units of work, [`Plan::units`] for each example; says whether all results are finite.
+/// Computes some units of work, [`Plan::units`] for each example.
 ///
 /// # Safety
-/// x and y are valid for the examples of the units, `kernel` is what [`kernel()`] made, `work` has room for
+/// x, w and y are valid for the examples of the units, `kernel` is what [`kernel()`] made of w, `work` has room for
 /// [`Plan::block_len`] elements; y and `work` are this thread's and apart from all else.
 pub unsafe fn run(
     plan: &Plan,
     units: Range<usize>,
     x: *const f32,
-    kernel: *const f32,
+    [w, kernel]: [*const f32; 2],
     y: *mut f32,
     work: *mut f32,
-) -> bool {
+) {
     let ([out, channels], all) = (plan.channels, plan.tiles());
     let mut products = [[[V::splat(0.0); TILE_V]; TILE_M]; POINTS];
-    let mut finite = true;
     for unit in units {
         let (example, block) = ((unit / plan.units()) as isize, unit % plan.units());
         let (x, y) = (x.wrapping_offset(example * plan.x[0]), y.wrapping_offset(example * plan.y[0]));
@@ -187,15 +187,47 @@ pub unsafe fn run(
         for o in (0..out).step_by(TILE_M) {
             let (slab, y) = (kernel.wrapping_add(o * POINTS * channels), y.wrapping_offset(o as isize * plan.y[1]));
             for (k, panel) in panels.iter().enumerate() {
-                // SAFETY: a slab of the kernel and a panel of the block; tiles lie in y.
-                finite &= unsafe {
+                let rows = TILE_M.min(out - o);
+                // SAFETY: a slab of the kernel and a panel of the block; tiles lie in x and y.
+                unsafe {
                     multiply(channels, slab, panel_at(k), &mut products);
-                    write(plan, &products, panel, TILE_M.min(out - o), y)
-                };
+                    let finite = write(plan, &products, panel, rows, y);
+                    if finite.iter().any(|finite| !finite) {
+                        let w = w.wrapping_offset(o as isize * plan.w[0]);
+                        let tiles = panel.iter().zip(finite).filter(|(_, finite)| !finite);
+                        tiles.for_each(|(tile, _)| window_by_window(plan, x, w, tile, rows, y));
+                    }
+                }
             }
         }
     }
-    finite
+}
+
+/// The results of a tile for some channels, as sums over channels and the rows and columns of the kernel.
+///
+/// # Safety
+/// The tile lies in x and y, and there are so many channels in w and y.
+#[cold]
+unsafe fn window_by_window(plan: &Plan, x: *const f32, w: *const f32, tile: &Tile, rows: usize, y: *mut f32) {
+    let x = x.wrapping_offset(tile.x);
+    for (r, i, j) in
+        (0..rows).flat_map(|r| (tile.skip[0]..STEP).flat_map(move |i| (tile.skip[1]..STEP).map(move |j| (r, i, j))))
+    {
+        let mut sum = 0.0;
+        for (c, k, l) in (0..plan.channels[1] as isize)
+            .flat_map(|c| (0..KERNEL as isize).flat_map(move |k| (0..KERNEL as isize).map(move |l| (c, k, l))))
+        {
+            let [o, i, j] = [r as isize, i as isize, j as isize];
+            // SAFETY: the caller's promise.
+            let factors = unsafe {
+                let w = *w.wrapping_offset(o * plan.w[0] + c * plan.w[1] + k * plan.w[2] + l * plan.w[3]);
+                [w, *x.wrapping_offset(c * plan.x[1] + (i + k) * plan.x[2] + j + l)]
+            };
+            sum += factors[0] * factors[1];
+        }
+        // SAFETY: as above.
+        unsafe { *y.wrapping_offset(r as isize * plan.y[1] + tile.y + i as isize * plan.y[2] + j as isize) = sum };
+    }
 }
 
 /// Evaluates a panel of tiles at the points: `to[point, channel, tile]`.
@@ -258,15 +290,15 @@ unsafe fn multiply(channels: usize, kernel: *const f32, tiles: *const f32, to: &
     }
 }
 
-/// Writes the results of a register tile; says whether all are finite.
+/// Writes the results of a register tile; says of which tiles all are finite.
 ///
 /// # Safety
 /// The first `rows` channels from y on are valid at the places.
 #[inline(never)]
-unsafe fn write(plan: &Plan, products: &Products, panel: &[Tile; PANEL], rows: usize, y: *mut f32) -> bool {
+unsafe fn write(plan: &Plan, products: &Products, panel: &[Tile; PANEL], rows: usize, y: *mut f32) -> [bool; PANEL] {
     let whole = plan.counts.iter().all(|count| count % STEP == 0);
     // 0 x is 0, or NaN where x is not finite.
-    let mut zero = V::splat(0.0);
+    let mut zeros = [V::splat(0.0); TILE_V];
     for (r, v) in (0..rows).flat_map(|r| (0..TILE_V).map(move |v| (r, v))) {
         let mut sides = [[V::splat(0.0); SIDE]; STEP];
         for j in 0..SIDE {
@@ -277,7 +309,7 @@ unsafe fn write(plan: &Plan, products: &Products, panel: &[Tile; PANEL], rows: u
         }
         let results = sides.map(result_of);
         for &value in results.as_flattened() {
-            zero = zero + V::splat(0.0) * value;
+            zeros[v] = zeros[v] + V::splat(0.0) * value;
         }
         // The results of each tile together.
         let mut tiles = [[[0.0; STEP]; STEP]; SIDE];
@@ -303,5 +335,5 @@ unsafe fn write(plan: &Plan, products: &Products, panel: &[Tile; PANEL], rows: u
             }
         }
     }
-    zero.0.iter().all(|x| *x == 0.0)
+    std::array::from_fn(|k| zeros[k / SIDE].0[k % SIDE] == 0.0)
 }

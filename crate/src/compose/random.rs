@@ -194,5 +194,5 @@ fn within(x: Var<'_>, min: f64, max: f64) -> Var<'_> {
 fn uniform<'t>(c: &mut Call<'_, 't>, shape: Shape) -> Result<Var<'t>> {
     let dtype = c.dtype()?;
     op::need_float(c.op, dtype)?;
-    c.tape.perform(Random::new(Draw::Uniform, shape, dtype), c.x)
+    c.tape.record(Random::new(Draw::Uniform, shape, dtype), c.x)
 }

@@ -5,7 +5,6 @@ use smallvec::SmallVec;
 use crate::array::Array;
 use crate::batch::Batched;
 use crate::call::{Kind, Operand, Sample, Spec, native, notes, option};
-use crate::copy;
 use crate::error::{Code, Error, Result};
 use crate::layout::Layout;
 use crate::op::{Arrays, Aval, Primitive, same_dtype};
@@ -64,7 +63,7 @@ impl Primitive for Concat {
         let (mut y, mut start) = (Array::new(out.shape, out.dtype)?, 0);
         for x in x.iter() {
             let len = x.shape()[self.axis];
-            copy::place(x, &mut y, &Layout::contiguous(out.shape).slice(self.axis, start, len, 1));
+            y.place(x, &Layout::contiguous(out.shape).slice(self.axis, start, len, 1));
             start += len;
         }
         Ok(y)

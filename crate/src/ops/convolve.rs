@@ -1,7 +1,6 @@
 //! Convolution: products of a kernel with the windows that slide over a tensor, in every role that derivatives need.
 
 use smallvec::SmallVec;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::array::Array;
 use crate::batch::Batched;
@@ -256,8 +255,8 @@ fn surrounded(x: &Array, phases: &[Vec<Phase>]) -> Result<(Array, SmallVec<[isiz
     Ok((pad.eval(&mut Arrays::from_iter([x.clone()]), out)?, moved))
 }
 
-/// [`Convolve::eval`] in fewer multiplications: float32, and kernels of 3 x 3 elements on windows of neighbours. Says whether y
-/// has been computed; it has not where something is not finite, which would reach results that do not depend on it.
+/// [`Convolve::eval`] in fewer multiplications: float32, and kernels of 3 x 3 elements on windows of neighbours. Says whether it
+/// was done.
 ///
 /// Whether it is done depends on the sizes of the kernel and of an example. How many examples there are, and how they lie,
 /// does not change their results.
@@ -272,13 +271,14 @@ fn by_tiles(slides: &Slides, x: &Array, moved: &[isize], w: &Array, y: &mut Arra
     // Elements of a row must be neighbours.
     let x = if x.layout().strides()[LEAD + 1] == 1 { x.clone() } else { x.contiguous()? };
     let along = |layout: &Layout| [0, 2, LEAD].map(|axis| layout.strides()[axis]);
-    let plan = winograd::Plan { channels: [out, channels], counts, x: along(&x.layout()), y: along(&y.layout()) };
+    let factors = [1, 2, 3, 4].map(|axis| w.layout().strides()[axis]);
+    let (channels, along_x, along_y) = ([out, channels], along(&x.layout()), along(&y.layout()));
+    let plan = winograd::Plan { channels, counts, x: along_x, y: along_y, w: factors };
     let (own, products) = (plan.block_len(), plan.products());
     let mut work = Array::new(Shape::of(&[plan.kernel_len() + split::threads() * own]), DType::Float32)?;
     let layout = x.layout();
     let inside = moved.iter().zip(slides).zip(&layout.strides()[LEAD..]);
     let first = inside.map(|((moved, s), &stride)| (moved - s.before) * stride).sum::<isize>();
-    let finite = AtomicBool::new(true);
     for group in 0..groups as isize {
         let start = |layout: &Layout, axis: usize| layout.offset as isize + group * layout.strides()[axis];
         let from = x.buffer::<f32>().as_ptr().wrapping_offset(start(&layout, 1) + first);
@@ -286,19 +286,17 @@ fn by_tiles(slides: &Slides, x: &Array, moved: &[isize], w: &Array, y: &mut Arra
         let to = y.values_mut::<f32>().as_mut_ptr().wrapping_offset(start(&y.layout(), 1));
         let kernel = work.values_mut::<f32>().as_mut_ptr();
         // SAFETY: the workspace begins with room for the kernel.
-        unsafe { winograd::kernel(&plan, factors, [1, 2, 3, 4].map(|axis| w.layout().strides()[axis]), kernel) };
+        unsafe { winograd::kernel(&plan, factors, kernel) };
         // SAFETY: each thread writes its own tiles of y, and has a workspace of its own.
-        let shared = unsafe { Shared::new((from, kernel, to, &finite)) };
+        let shared = unsafe { Shared::new((from, factors, kernel, to)) };
         split(x.shape()[0] * plan.units(), gemm::PRODUCTS.div_ceil(products), &|units, thread| {
-            let (from, kernel, to, finite) = shared.get();
+            let (from, factors, kernel, to) = shared.get();
             let work = kernel.wrapping_add(plan.kernel_len() + thread * own);
             // SAFETY: windows lie in x, since margins were added where they look outside; y has one owner.
-            if !unsafe { winograd::run(&plan, units, from, kernel, to, work) } {
-                finite.store(false, Ordering::Relaxed);
-            }
+            unsafe { winograd::run(&plan, units, from, [factors, kernel], to, work) };
         });
     }
-    Ok(finite.into_inner())
+    Ok(true)
 }
 
 /// [`Convolve::eval`]: for each group, and each phase of the windows, a product of `[out, (in, k..)]` with

@@ -2,7 +2,6 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::blocks;
 use crate::call::{Kind, NONE, Operand, Sample, Spec, native, notes, option};
 use crate::error::Result;
 use crate::kernels::find;
@@ -70,7 +69,7 @@ impl Primitive for Cumsum {
         let (y, size) = (Array::new(out.shape, out.dtype)?, out.dtype.size());
         lines.each(|at| {
             let to = y.address().wrapping_add(at[0] * size);
-            let from = blocks::base(&x[0]).wrapping_add(at[1] * size);
+            let from = x[0].base().wrapping_add(at[1] * size);
             // SAFETY: the walk goes over the first places of all lines; n steps from there stay in the layouts. No one else
             // has the result.
             unsafe {

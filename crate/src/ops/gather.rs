@@ -2,7 +2,6 @@
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::blocks;
 use crate::call::{Kind, Operand, Sample, Spec, native, notes, param};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
@@ -65,7 +64,7 @@ impl Primitive for Gather {
         let picks = Picks::new(self.indices, self.axis, &x[0].layout(), &x[1], Layout::contiguous(out.shape))?;
         let (y, size) = (Array::new(out.shape, out.dtype)?, out.dtype.size());
         // SAFETY: the picks are of these two layouts; no one else has the result, and the kernel reads x.
-        unsafe { picks.each(find::gather(size), size, y.address(), blocks::base(&x[0]).cast_mut()) };
+        unsafe { picks.each(find::gather(size), size, y.address(), x[0].base().cast_mut()) };
         Ok(y)
     }
 

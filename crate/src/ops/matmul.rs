@@ -6,7 +6,6 @@ use crate::array::Array;
 use crate::batch::Batched;
 use crate::blocks;
 use crate::call::{Operand, Sample, Spec, native, notes};
-use crate::copy;
 use crate::error::{Code, Error, Result};
 use crate::kernels::gemm::{self, GemmElem, Matrix, Steps};
 use crate::kernels::split::{self, Shared, split};
@@ -77,7 +76,7 @@ impl Primitive for MatMul {
     fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let mut y = blocks::result(&x[2..], out.shape, out.dtype)?;
         if let Some(acc) = x.get(2).filter(|acc| acc.address() != y.address()) {
-            copy::place(acc, &mut y, &Layout::contiguous(out.shape));
+            y.place(acc, &Layout::contiguous(out.shape));
         }
         with_float!(out.dtype, T => product::<T>(&x[0], &x[1], &y, self.accumulate)?, else ());
         Ok(y)

@@ -6,7 +6,6 @@ use crate::array::Array;
 use crate::batch::Batched;
 use crate::call::{Kind, Operand, Sample, Spec, native, notes, option, param};
 use crate::compose::indexing::surrounded;
-use crate::copy;
 use crate::error::{Code, Error, Result};
 use crate::layout::Layout;
 use crate::op::{Arrays, Aval, Primitive};
@@ -119,8 +118,8 @@ impl Primitive for Pad {
         let ranges = self.inside(&x.shape());
         let part = |layout: Layout, (axis, r): (usize, &Range)| layout.slice(axis, r.start, r.len, r.step);
         let place = ranges.iter().enumerate().fold(Layout::contiguous(out.shape), part);
-        let mut y = copy::filled(self.value, out.shape, out.dtype)?;
-        copy::place(x, &mut y, &place);
+        let mut y = Array::filled(self.value, out.shape, out.dtype)?;
+        y.place(x, &place);
         Ok(y)
     }
 

@@ -4,7 +4,6 @@ use crate::array::Array;
 use crate::batch::Batched;
 use crate::blocks;
 use crate::call::{Kind, Operand, Sample, Spec, native, notes, param};
-use crate::copy;
 use crate::error::{Code, Error, Result};
 use crate::kernels::find;
 use crate::layout::Layout;
@@ -71,14 +70,14 @@ impl Primitive for ScatterAdd {
         let indices = x.remove(1);
         let picks = Picks::new(self.indices, self.axis, &y.layout(), &indices, updates.layout())?;
         if !in_place {
-            copy::place(&x[0], &mut y, &Layout::contiguous(out.shape));
+            y.place(&x[0], &Layout::contiguous(out.shape));
         }
         // From here on the buffer has one owner.
         x.clear();
         if let Some(add) = find::scatter_add(out.dtype) {
-            let from = blocks::base(&updates).cast_mut();
+            let from = updates.base().cast_mut();
             // SAFETY: the picks are of these two layouts; the kernel reads the updates.
-            unsafe { picks.each(add, out.dtype.size(), from, blocks::base(&y).cast_mut()) };
+            unsafe { picks.each(add, out.dtype.size(), from, y.base().cast_mut()) };
         }
         Ok(y)
     }

@@ -4,8 +4,6 @@ use smallvec::SmallVec;
 
 use crate::array::Array;
 use crate::batch::Batched;
-use crate::blocks;
-use crate::copy;
 use crate::error::{Code, Error, Result};
 use crate::kernels::find;
 use crate::layout::Layout;
@@ -115,9 +113,9 @@ impl Primitive for Fold {
     fn eval(&self, x: &mut Arrays, out: Aval) -> Result<Array> {
         let places = slide(&Layout::contiguous(out.shape), &self.each);
         let d = self.each.len();
-        let y = copy::filled(0.0, out.shape, out.dtype)?;
+        let y = Array::filled(0.0, out.shape, out.dtype)?;
         let Some(add) = find::add_run(out.dtype) else { return Ok(y) };
-        let (from, to, size) = (blocks::base(&x[0]), y.address(), out.dtype.size());
+        let (from, to, size) = (x[0].base(), y.address(), out.dtype.size());
         // One element of the windows after the other: no place is met twice in a walk.
         let sizes: SmallVec<[usize; 3]> = self.each.iter().map(|w| w.size).collect();
         for k in 0..sizes.iter().product() {

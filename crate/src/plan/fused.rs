@@ -255,6 +255,7 @@ impl Fused {
 
     /// The results for these inputs. Those whose buffers nobody else has may be overwritten. Errors: `memory`.
     pub fn run(&mut self, x: &[Array]) -> Result<SmallVec<[Array; 1]>> {
+        assert!(split::threads() <= self.teams.len(), "a plan is for the threads that there were when it was made");
         let mut results: SmallVec<[Array; 1]> = SmallVec::new();
         for output in &self.outputs {
             let over = output.over.filter(|&i| blocks::reusable(&x[i], output.aval));
@@ -281,7 +282,7 @@ impl Fused {
         let shared = unsafe { Shared::new((&*self, teams, results.as_slice())) };
         blocks::each(self.shape, size, &walked, &|len, given, at, thread| {
             let (unit, teams, results) = shared.get();
-            // SAFETY: `thread` is below the number of threads.
+            // SAFETY: `thread` is below the number of threads, for each of which there is a team.
             unit.pass(len, given, results, at, unsafe { &mut *teams.add(thread) });
         });
         Ok(results)

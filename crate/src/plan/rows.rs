@@ -178,6 +178,11 @@ impl Rows {
             let apart = *extent == Extent::Row && a.layout().strides().last().is_some_and(|&step| step != 1);
             dense.push(if apart { a.contiguous()? } else { a.clone() });
         }
+        let areas = self.scratch.bytes() / self.area.max(1);
+        assert!(
+            self.area == 0 || split::threads() <= areas,
+            "a plan is for the threads that there were when it was made"
+        );
         let readers: SmallVec<[Reader; 4]> = dense.iter().map(|a| self.reader(a)).collect();
         let count = rows_in(self.shape);
         // SAFETY: each thread has a scratch area of its own, and writes its own rows of the results.
