@@ -165,7 +165,7 @@ function replay({ donate }: Program, kind: Kind, args: readonly unknown[], tenso
   const answered = core.replay(kind.plan, tensors.length);
   if (answered !== answer.otherKind && answered !== answer.requiresGrad)
     for (const tensor of donated) expire(tensor, "was donated to a compiled function");
-  return answered === answer.refused ? raise("compile") : answered;
+  return answered === answer.refused ? raise() : answered;
 }
 
 /** The tensors in the arguments that are donated; one that is there twice must stay. */

@@ -105,7 +105,11 @@ export function leakReport(f: () => unknown): LeakReport {
     const { tensors, bytes } = bySite.get(site) ?? { tensors: 0, bytes: 0 };
     bySite.set(site, { site, tensors: tensors + 1, bytes: bytes + tensor.size * widths[tensor.dtype] });
   }
-  const leaks = [...bySite.values()].sort((a, b) => b.bytes - a.bytes);
+  return reportOf([...bySite.values()].sort((a, b) => b.bytes - a.bytes));
+}
+
+/** The report, in a function of its own: it must not keep the tensors that were looked at. */
+function reportOf(leaks: readonly Leak[]): LeakReport {
   const [tensors, bytes] = [leaks.reduce((n, l) => n + l.tensors, 0), leaks.reduce((n, l) => n + l.bytes, 0)];
   const lines = leaks.map((l) => `  ${l.tensors} tensors, ${l.bytes} bytes: ${l.site}`);
   const text = [`${tensors} tensors with ${bytes} bytes outlive the function${tensors === 0 ? "" : ":"}`, ...lines];

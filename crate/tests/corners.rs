@@ -29,6 +29,44 @@ impl Visitor for At {
     }
 }
 
+/// Whether the value, and each partial derivative, of NaN with these bits are NaN.
+struct OfNan(u64, DType);
+
+impl Visitor for OfNan {
+    type Out = Vec<bool>;
+    fn visit<F: Function>(self, _: F) -> Vec<bool> {
+        macro_rules! are_nan {
+            ($x:expr) => {{
+                let x = [Lanes([$x; 4]); MAX_ARITY];
+                let y = F::value(x);
+                let partials = (0..F::ARITY).map(|i| F::partial(i, x, y));
+                [y].into_iter().chain(partials).map(|y| y.0.iter().any(|y| y.is_nan())).collect()
+            }};
+        }
+        match self.1 {
+            DType::Float32 => are_nan!(f32::from_bits(self.0 as u32)),
+            _ => are_nan!(f64::from_bits(self.0)),
+        }
+    }
+}
+
+/// NaN has many bit patterns: those of CUDA and R, of memory full of ones, and what came of them. None becomes a number.
+#[test]
+fn every_nan_is_one() {
+    const SINGLE: [u64; 6] = [0xffc0_0000, 0x7fff_ffff, 0xffff_ffff, 0x7fbf_ffff, 0xffa1_2345, 0x7f80_0001];
+    const DOUBLE: [u64; 4] = [0xfff8 << 48, 0x7ff0_0000_0000_07a2, 0x7fff_ffff_ffff_ffff, 0xfff0_1234_5678_9abc];
+    for (dtype, usual, others) in
+        [(DType::Float32, 0x7fc0_0000, &SINGLE[..]), (DType::Float64, 0x7ff8 << 48, &DOUBLE[..])]
+    {
+        for &func in Func::ALL {
+            let expected = func.visit(OfNan(usual, dtype));
+            for &bits in others {
+                assert_eq!(func.visit(OfNan(bits, dtype)), expected, "{} of {bits:x}", func.entry().name);
+            }
+        }
+    }
+}
+
 /// Where a derivative is no number although the value is one: between poles that meet, or of what is not a function of
 /// real numbers there.
 fn is_undefined(func: Func, x: &[f64]) -> bool {

@@ -28,20 +28,20 @@ const LN_2_LOW_F64: f64 = 1.908_214_929_270_587_7e-10;
 /// size, 2^-50 <= |y| < 2^50, or n = 0.
 #[inline(always)]
 pub fn scale_f32<const N: usize>(y: Lanes<f32, N>, shifted: Lanes<f32, N>) -> Lanes<f32, N> {
-    let n = shifted.to_bits();
+    let (n, one) = (shifted.to_bits(), Lanes::splat(0x3f80_0000));
     let half = n >> 1;
-    let rest = ((n - half) << 23) + Lanes::splat(0x3f80_0000);
-    Lanes::<f32, N>::from_bits(y.to_bits() + (half << 23)) * Lanes::from_bits(rest)
+    // Products, so that NaN stays NaN: n is then any number.
+    y * Lanes::from_bits((half << 23) + one) * Lanes::from_bits(((n - half) << 23) + one)
 }
 
 /// y 2^n, where n is the integer in the low bits of `shifted` (a sum with 1.5 · 2^52), |n| <= 2000, and y is of moderate
 /// size, 2^-20 <= |y| < 2^20, or n = 0.
 #[inline(always)]
 pub fn scale_f64<const N: usize>(y: Lanes<f64, N>, shifted: Lanes<f64, N>) -> Lanes<f64, N> {
-    let n = shifted.to_bits();
+    let (n, one) = (shifted.to_bits(), Lanes::splat(0x3ff0_0000_0000_0000));
     let half = n >> 1;
-    let rest = ((n - half) << 52) + Lanes::splat(0x3ff0_0000_0000_0000);
-    Lanes::<f64, N>::from_bits(y.to_bits() + (half << 52)) * Lanes::from_bits(rest)
+    // As in `scale_f32`.
+    y * Lanes::from_bits((half << 52) + one) * Lanes::from_bits(((n - half) << 52) + one)
 }
 
 /// 2^n, where n + 127 is the integer in the low bits of `shifted` (a sum with [`ROUND_BIASED_F32`]); -126 <= n <= 127.
