@@ -606,6 +606,9 @@ again and writes this page; the hardest arguments are kept in `test/fixtures/acc
 In float32, {within} of {count} functions of one argument are within 1 ulp, the others within {worst}. In float64 the largest
 error is {double}; {double_within} of {count} are within 1 ulp.
 
+Where every float32 was tried, a little more was found: gelu 2.54 at -7.88, where it is -1e-14 (1.98 right of -5), silu 1.64,
+sigmoid 1.63, tanh 1.16, erf 1.007 at 0.928.
+
 ## Functions of one argument
 
 {unary}
