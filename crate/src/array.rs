@@ -152,7 +152,7 @@ impl Array {
             return Ok(self.clone());
         }
         let mut out = Array::new(self.shape(), self.dtype)?;
-        with_dtype!(self.dtype, T => copy::gather(self.buffer::<T>(), &self.layout(), out.values_mut::<T>()));
+        out.place(self, &Layout::contiguous(self.shape));
         Ok(out)
     }
 

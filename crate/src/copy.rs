@@ -1,26 +1,16 @@
-//! Copies between layouts: the kernel's, for what is known to lie inside its slice.
+//! Copies between layouts: the kernel's, for what is known to lie inside its buffer.
 
 #[cfg(test)]
 mod tests;
 
-use crate::dtype::Elem;
 use crate::kernels::copy::{self, Side};
 use crate::layout::Layout;
 use crate::shape::MAX_DIMS;
 
 const _: () = assert!(MAX_DIMS <= copy::MAX_DIMS);
 
-/// Elements that `from_layout` names in `from` are written, in its order, to those that `to_layout` names in `to`.
-///
-/// The layouts must have the same shape and lie inside their slices.
-fn copy<T: Elem>(from: &[T], from_layout: &Layout, to: &mut [T], to_layout: &Layout) {
-    let inside = fits(from_layout, from.len()) && fits(to_layout, to.len());
-    assert!(inside && from_layout.shape == to_layout.shape, "a copy between layouts that do not fit");
-    // SAFETY: every element of both layouts lies inside its slice, and the slices do not overlap.
-    unsafe { bits(from.as_ptr().cast(), from_layout, to.as_mut_ptr().cast(), to_layout, size_of::<T>()) };
-}
-
-/// [`copy`] of elements of `size` bytes, from and to where positions count from.
+/// Elements of `size` bytes that `from_layout` names are written, in its order, to those that `to_layout` names; `from` and `to` are
+/// where positions count from.
 ///
 /// # Safety
 /// Every element of both layouts, which have the same shape, lies in its buffer, and the buffers do not overlap.
@@ -29,17 +19,6 @@ pub(crate) unsafe fn bits(from: *const u8, from_layout: &Layout, to: *mut u8, to
     let to = Side { first: to.wrapping_add(to_layout.offset * size), strides: to_layout.strides() };
     // SAFETY: the caller's promise.
     unsafe { copy::copy(&from_layout.shape, size, from, to) };
-}
-
-/// The elements that `layout` names in `from`, row-major: `to` has exactly as many.
-pub fn gather<T: Elem>(from: &[T], layout: &Layout, to: &mut [T]) {
-    copy(from, layout, to, &Layout::contiguous(layout.shape));
-}
-
-/// Writes row-major elements, exactly as many, to the places that `layout` names in `to`.
-#[cfg(test)]
-fn scatter<T: Elem>(from: &[T], to: &mut [T], layout: &Layout) {
-    copy(from, &Layout::contiguous(layout.shape), to, layout);
 }
 
 /// Whether every element of a layout lies inside a slice of `len` elements.

@@ -1,7 +1,28 @@
 //! Copies against the definition of a layout, for every dtype's size.
 
 use super::*;
+use crate::dtype::Elem;
 use crate::shape::Shape;
+
+/// Elements that `from_layout` names in `from` are written, in its order, to those that `to_layout` names in `to`.
+///
+/// The layouts must have the same shape and lie inside their slices.
+fn copy<T: Elem>(from: &[T], from_layout: &Layout, to: &mut [T], to_layout: &Layout) {
+    let inside = fits(from_layout, from.len()) && fits(to_layout, to.len());
+    assert!(inside && from_layout.shape == to_layout.shape, "a copy between layouts that do not fit");
+    // SAFETY: every element of both layouts lies inside its slice, and the slices do not overlap.
+    unsafe { bits(from.as_ptr().cast(), from_layout, to.as_mut_ptr().cast(), to_layout, size_of::<T>()) };
+}
+
+/// The elements that `layout` names in `from`, row-major: `to` has exactly as many.
+fn gather<T: Elem>(from: &[T], layout: &Layout, to: &mut [T]) {
+    copy(from, layout, to, &Layout::contiguous(layout.shape));
+}
+
+/// Writes row-major elements, exactly as many, to the places that `layout` names in `to`.
+fn scatter<T: Elem>(from: &[T], to: &mut [T], layout: &Layout) {
+    copy(from, &Layout::contiguous(layout.shape), to, layout);
+}
 
 /// The positions that a layout names, in row-major order.
 fn positions(layout: &Layout) -> Vec<usize> {
