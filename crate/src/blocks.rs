@@ -128,7 +128,7 @@ pub fn each(shape: Shape, size: usize, x: &[Array], run: &Run<'_>) {
         let (mut operands, mut fills) = (no_operands(), FILLS);
         for ((operand, fill), a) in operands.iter_mut().zip(&mut fills).zip(x) {
             let slice = a.size() == n && (n > 1 || open_ended);
-            *operand = operand_of(a.address(), a.dtype.size(), slice, 0, fill);
+            *operand = operand_of(a.address(), a.dtype.size(), slice, fill);
         }
         let all = if open_ended { n.next_multiple_of(ALIGN / widest) } else { n };
         // SAFETY: the threads read what the operands point to.
@@ -154,12 +154,11 @@ pub fn each(shape: Shape, size: usize, x: &[Array], run: &Run<'_>) {
     });
 }
 
-/// The values of `size` bytes that begin at `start`, from number `at` on, or the first for all elements, which then is in
-/// `fill`.
+/// The values of `size` bytes that begin at `start`, or the first for all elements, which then is in `fill`.
 #[inline]
-fn operand_of(start: *const u8, size: usize, slice: bool, at: usize, fill: &mut Fill) -> Operand {
+fn operand_of(start: *const u8, size: usize, slice: bool, fill: &mut Fill) -> Operand {
     if slice {
-        return Operand::slice(start.wrapping_add(at * size), size);
+        return Operand::slice(start, size);
     }
     // SAFETY: an operand has a first value; a fill has this room.
     unsafe { Operand::repeated(start, size, fill.as_mut_ptr().cast()) }
@@ -200,7 +199,7 @@ fn short_runs(out: Shape, x: &[Array], walk: &Walk, range: Range<usize>, run: &O
             operands[k] = if !plain(a, out) {
                 Operand::slice(scratch[k].as_ptr().cast(), size)
             } else {
-                operand_of(a.address(), size, a.shape().size() > 1, first, &mut fills[k])
+                operand_of(a.address(), size, a.size() > 1, &mut fills[k]).from(first)
             };
         }
         run(n, &operands, first);
@@ -221,7 +220,7 @@ fn long_runs(x: &[Array], walk: &Walk, range: Range<usize>, run: &OwnRun<'_>) {
                 let (size, step) = (a.dtype.size(), walk.steps[k + 1]);
                 let first = at[k + 1].wrapping_add_signed(step * done as isize);
                 operands[k] = match step {
-                    0 | 1 => operand_of(a.base().wrapping_add(first * size), size, step == 1, 0, &mut fills[k]),
+                    0 | 1 => operand_of(a.base().wrapping_add(first * size), size, step == 1, &mut fills[k]),
                     _ => {
                         let block = scratch[k].as_mut_ptr().cast::<u8>();
                         // SAFETY: as for short runs.
