@@ -108,6 +108,7 @@ export const core = {
   example: guard((c) => c.example),
   forget: guard((c) => c.forget),
   getGrad: guard((c) => c.get_grad),
+  gradients: guard((c) => c.gradients),
   graph: told((c) => c.graph),
   info: guard((c) => c.info),
   jvp: guard((c) => c.jvp),

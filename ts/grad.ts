@@ -4,7 +4,7 @@ import { isArray } from "./convert.js";
 import { core } from "./core.js";
 import { checkOptions, refusePromise, shapeText, TensorError } from "./errors.js";
 import { stopGradient as stop } from "./ops.gen.js";
-import { alive, depth, isTensor, own, refuseTapes, tensorsIn, transform } from "./scope.js";
+import { alive, depth, handleOf, isTensor, own, refuseTapes, tensorsIn, transform } from "./scope.js";
 import type { Tensor } from "./tensor.js";
 import {
   type Accepted,
@@ -14,7 +14,7 @@ import {
   checkFloats,
   checkFunction,
   type Gradient,
-  pullBack,
+  gradients,
   variablesFor,
 } from "./trace.js";
 import { build, flattenTree, operandLeaf, type Tensors } from "./structure.js";
@@ -91,9 +91,10 @@ export function gradientOf(
     const [y, aux] = hasAux ? pair(op, result) : [result, undefined];
     const value = own(oneNumber(op, y));
     if (depth() === 1) refuseTapes(op, aux);
-    const gradients = pullBack(op, [value], [null], inputs.leaves);
-    const outcome = { value, aux, gradient: build(inputs.definition, gradients) };
-    return [outcome, [...(wanted ? [value] : []), ...tensorsIn(aux), ...gradients]];
+    const others = [...(wanted ? [value] : []), ...tensorsIn(aux).filter((tensor) => handleOf(tensor) > 0)];
+    const found = gradients(op, value, inputs.leaves, others);
+    const outcome = { value, aux, gradient: build(inputs.definition, found) };
+    return [outcome, [...others, ...found]];
   });
 }
 

@@ -6,7 +6,7 @@ import { isFloat } from "./dtype.js";
 import { describe, refusePromise, TensorError } from "./errors.js";
 
 export { checkFunction } from "./errors.js";
-import { alive, handleOf, isTensor, made, own, remember, taken, variable } from "./scope.js";
+import { alive, type Handle, handleOf, isTensor, made, own, remember, taken, variable } from "./scope.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 import {
   at,
@@ -181,6 +181,20 @@ export function pullBack(
   return take(m);
 }
 
+/**
+ * Appends the backward pass from the number `y`, the last thing that a transformation does before it ends with `results` and
+ * these: the gradients by `xs`.
+ */
+export function gradients(op: string, y: Tensor, xs: readonly Tensor[], results: readonly Handle[]): Tensor[] {
+  const n = xs.length;
+  const slots = scratch(1 + n + results.length);
+  put(slots, 0, [y]);
+  put(slots, 1, xs);
+  put(slots, 1 + n, results);
+  if (core.gradients(n, results.length) === 0) raise(op);
+  return take(n);
+}
+
 /** Appends the forward pass from `xs` with their tangents: the tangents of `ys`. */
 export function pushForward(
   op: string,
@@ -236,7 +250,7 @@ export function replace(op: string, tensors: readonly Tensor[], values: readonly
 }
 
 /** Writes handles into the scratch area; 0 for null. */
-export function put(slots: Float64Array, from: number, tensors: readonly (Tensor | null)[]): void {
+export function put(slots: Float64Array, from: number, tensors: readonly (Handle | null)[]): void {
   for (let i = 0; i < tensors.length; i++) {
     const tensor = tensors[i] ?? null;
     slots[from + i] = tensor === null ? 0 : handleOf(tensor);

@@ -156,6 +156,21 @@ impl Array {
         Ok(out)
     }
 
+    /// Counts the bytes among those that the engine keeps for itself, see [`Buffer::set_aside`].
+    pub(crate) fn set_aside(&self) {
+        self.buffer.set_aside();
+    }
+
+    /// This array, or a copy of one whose bytes the engine keeps for itself. Errors: `memory`.
+    pub(crate) fn owned(self) -> Result<Array> {
+        if !self.buffer.is_aside() {
+            return Ok(self);
+        }
+        let mut out = Array::new(self.shape(), self.dtype)?;
+        out.place(&self, &Layout::contiguous(self.shape));
+        Ok(out)
+    }
+
     /// The elements in row-major order as numbers: for tests, printing and small values. Errors: `memory`.
     pub fn to_f64s(&self) -> Result<Vec<f64>> {
         let dense = self.contiguous()?;

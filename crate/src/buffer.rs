@@ -28,6 +28,8 @@ pub struct Memory {
     pub peak: usize,
     /// Bytes that wait in the pool for their next owner.
     pub pooled: usize,
+    /// Bytes that the engine keeps for itself, see [`Buffer::set_aside`].
+    pub aside: usize,
 }
 
 struct Pool {
@@ -36,7 +38,7 @@ struct Pool {
 }
 
 thread_local! {
-    static POOL: RefCell<Pool> = const { RefCell::new(Pool { memory: Memory { live: 0, peak: 0, pooled: 0 }, free: Vec::new() }) };
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { memory: Memory { live: 0, peak: 0, pooled: 0, aside: 0 }, free: Vec::new() }) };
 }
 
 /// The account of this thread's tensors.
@@ -83,6 +85,8 @@ struct Header {
     bytes: usize,
     /// The class of the block.
     class: usize,
+    /// Whether the bytes are counted as the engine's own.
+    aside: Cell<bool>,
 }
 
 /// A block of initialised bytes, aligned to 64, owned by one or more arrays of this thread: a clone is one more owner.
@@ -107,7 +111,7 @@ impl Buffer {
             pool.memory.live += bytes;
             pool.memory.peak = pool.memory.peak.max(pool.memory.live);
             // SAFETY: the block is nobody's and begins with room for a header.
-            unsafe { block.write(Header { owners: Cell::new(1), bytes, class }) };
+            unsafe { block.write(Header { owners: Cell::new(1), bytes, class, aside: Cell::new(false) }) };
             Ok(Buffer(block))
         })
     }
@@ -136,6 +140,22 @@ impl Buffer {
         self.header().owners.get() == 1
     }
 
+    /// Counts the bytes as kept by the engine for itself: no longer as live, which are those of tensors.
+    pub fn set_aside(&self) {
+        if !self.header().aside.replace(true) {
+            POOL.with_borrow_mut(|pool| {
+                pool.memory.live -= self.bytes();
+                pool.memory.aside += self.bytes();
+            });
+        }
+    }
+
+    /// Whether they are counted so.
+    #[inline]
+    pub fn is_aside(&self) -> bool {
+        self.header().aside.get()
+    }
+
     /// Gives the block, which has no owner any more, to the pool or to the system.
     #[inline(never)]
     fn give_back(&self) {
@@ -144,7 +164,8 @@ impl Buffer {
         // A thread that is ending has no pool any more; the block is then the system's.
         let pooled = POOL.try_with(|pool| {
             let mut pool = pool.borrow_mut();
-            pool.memory.live -= bytes;
+            let account = if self.is_aside() { &mut pool.memory.aside } else { &mut pool.memory.live };
+            *account -= bytes;
             if pool.memory.pooled + size > pool.memory.peak.max(POOL_FLOOR) {
                 return false;
             }

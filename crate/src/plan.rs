@@ -145,6 +145,18 @@ impl Plan {
         Err(Error::new(Code::Gradient, "compile", sentence))
     }
 
+    /// Counts what it keeps between runs as the engine's own memory.
+    pub(crate) fn set_aside(&self) {
+        self.constants.iter().for_each(Array::set_aside);
+        for step in &self.steps {
+            match &step.work {
+                Work::One(_) => (),
+                Work::Fused(fused) => fused.scratch.set_aside(),
+                Work::Rows(rows) => rows.scratch.set_aside(),
+            }
+        }
+    }
+
     /// Gives back what it holds of the tape.
     pub fn forget(self, tape: &Tape) {
         let mut nodes = tape.nodes.borrow_mut();

@@ -13,6 +13,7 @@ use crate::array::Array;
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::few::few;
+use crate::known::Known;
 use crate::op::{Aval, Keeps, Op};
 use crate::var::Var;
 use crate::watch::Watch;
@@ -157,6 +158,8 @@ pub struct Tape {
     hook: RefCell<Option<Rc<Hook>>>,
     /// Where NaN is looked for, while it is.
     pub(crate) watch: RefCell<Option<Watch>>,
+    /// Programs whose gradients have been computed.
+    pub(crate) known: RefCell<Known>,
 }
 
 /// Takes the handle of a node and its gradient to the gradient that goes on from there.
@@ -192,6 +195,7 @@ impl Tape {
             busy: Cell::new(0),
             hook: RefCell::new(None),
             watch: RefCell::new(None),
+            known: RefCell::new(Vec::new()),
         }
     }
 

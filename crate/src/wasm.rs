@@ -256,6 +256,19 @@ pub fn vjp(ys: u32, xs: u32) -> u32 {
     })
 }
 
+/// Appends the backward pass that ends a transformation. Scratch: a number, `xs` variables, `results` that are to be computed as
+/// well; then the gradients' handles. 1, or 0 when refused.
+#[wasm_bindgen]
+pub fn gradients(xs: u32, results: u32) -> u32 {
+    run(|tape| {
+        let all = nodes(tape, "vjp", 0, 1 + xs as usize + results as usize)?;
+        let (xs, results) = all[1..].split_at(xs as usize);
+        let gradients = tape.gradients(all[0], xs, results)?;
+        write_scratch(gradients.into_iter().map(|g| tape.handle(g)));
+        Ok(1)
+    })
+}
+
 /// Appends a forward pass. Scratch: `ys` outputs, `xs` variables, as many tangents; then the outputs' tangents' handles.
 /// 1, or 0 when refused.
 #[wasm_bindgen]
@@ -536,7 +549,7 @@ pub fn record(on: u32) -> u32 {
 pub fn usage() {
     let memory = buffer::memory();
     let handles = TAPE.with(Tape::handles);
-    write_scratch([handles, memory.live, memory.peak, memory.pooled].map(|n| n as f64));
+    write_scratch([handles, memory.live, memory.peak, memory.pooled + memory.aside].map(|n| n as f64));
 }
 
 /// Starts the measurement of the peak again.

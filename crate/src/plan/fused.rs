@@ -85,7 +85,7 @@ pub(super) struct Fused {
     /// Elements in a block.
     block: usize,
     /// What the calls of all threads work in.
-    _scratch: Buffer,
+    pub scratch: Buffer,
 }
 
 /// What one thread works with.
@@ -249,7 +249,7 @@ impl Fused {
             teams,
             uses,
             block,
-            _scratch: scratch,
+            scratch,
         })
     }
 

@@ -72,7 +72,7 @@ pub(super) struct Rows {
     ones: Vec<usize>,
     /// Bytes of the scratch area of one thread; all threads have one.
     area: usize,
-    scratch: Buffer,
+    pub scratch: Buffer,
 }
 
 /// An input as it is read: the layout of the rows' starts, and whether rows follow each other without gaps.

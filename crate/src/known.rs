@@ -1,0 +1,178 @@
+//! Gradients that were met before. A program that differentiates the same function again and again, as training does, records
+//! the same nodes each time; from the second time on there is a [`Plan`] for them, and neither pass is walked again.
+//!
+//! Nothing depends on it: a plan gives what the evaluator gives, to the bit, and is taken only where every operation,
+//! shape, dtype and constant is what it was made for. What it keeps in memory is accounted for as the engine's own.
+
+use smallvec::SmallVec;
+
+use crate::array::Array;
+use crate::error::Result;
+use crate::few::few;
+use crate::op::{Aval, Op};
+use crate::plan::Plan;
+use crate::tape::{Edges, Id, Node, Nodes, Tape};
+use crate::var::Var;
+
+/// Programs that are remembered; past these the one that was not met for longest goes.
+const MOST: usize = 16;
+/// Nodes of a program that is remembered; work on more hides what the passes cost.
+const LARGEST: usize = 2048;
+
+/// The programs, the one that was met last first.
+pub(crate) type Known = Vec<Program>;
+
+/// Places of nodes in a program: those that were recorded for it in their order, then those that it takes from before.
+type Places = SmallVec<[u32; 4]>;
+
+/// What a transformation has recorded until its gradients are asked for, which is the last thing it does.
+pub(crate) struct Program {
+    steps: Vec<Step>,
+    captured: Vec<Aval>,
+    /// What is differentiated, by what, and what else is to be computed.
+    ends: [Places; 3],
+    /// From the second meeting on.
+    plan: Option<Plan>,
+}
+
+/// A node of a program.
+struct Step {
+    op: Option<Op>,
+    aval: Aval,
+    /// The bits of a constant; other leaves are arguments.
+    constant: Option<u64>,
+    inputs: SmallVec<[u32; 3]>,
+}
+
+/// The same on the tape.
+struct Recorded {
+    order: Vec<Id>,
+    captured: Vec<Id>,
+    arguments: SmallVec<[Id; 4]>,
+    ends: [Places; 3],
+}
+
+impl Tape {
+    /// The gradients of the number y by `xs`, which are to be computed when the transformation ends, and `results` with them;
+    /// as [`Tape::pullback`] appends them. Where the program is known, all of these have their values at once.
+    pub fn gradients<'t>(&'t self, y: Var<'t>, xs: &[Var<'t>], results: &[Var<'t>]) -> Result<Vec<Var<'t>>> {
+        self.take_failure()?;
+        let append = || self.pullback(&[y], &[None], xs, self.is_outermost());
+        let Some(recorded) = self.recorded(y, xs, results) else { return append() };
+        let mut known = self.known.borrow_mut();
+        let found = known.iter().position(|program| recorded.is(program, &self.nodes.borrow()));
+        let Some(found) = found else {
+            known.truncate(MOST - 1);
+            known.insert(0, recorded.program(&self.nodes.borrow()));
+            return append();
+        };
+        known[..=found].rotate_right(1);
+        let arguments: SmallVec<[Var<'t>; 4]> = few(recorded.arguments.iter().map(|&id| Var::new(self, id)));
+        let plan = &mut known[0].plan;
+        if plan.is_none() {
+            let gradients = append()?;
+            let ends: Vec<Var<'t>> = results.iter().chain(&gradients).copied().collect();
+            // What cannot be computed now is refused when the transformation ends, like everything else.
+            *plan = self.compile(&arguments, &ends).inspect(Plan::set_aside).ok();
+            return Ok(gradients);
+        }
+        let Some(plan) = plan else { return append() };
+        let values = plan.run(self, arguments.iter().map(|&x| self.read(x)));
+        let Ok(values) = values.and_then(|values| values.into_iter().map(Array::owned).collect::<Result<Vec<Array>>>())
+        else {
+            return append();
+        };
+        let mut values = values.into_iter();
+        results.iter().zip(&mut values).for_each(|(&y, value)| self.set_value(y, value));
+        Ok(values.map(|value| self.leaf(value)).collect())
+    }
+
+    /// What has been recorded for `y` and `results` by the outermost transformation, if that is all that matters.
+    fn recorded(&self, y: Var<'_>, xs: &[Var<'_>], results: &[Var<'_>]) -> Option<Recorded> {
+        if self.depth() != 1 || !self.is_outermost() || self.is_watched() {
+            return None;
+        }
+        let began = self.nodes.borrow().began;
+        let targets: SmallVec<[Id; 8]> = few(results.iter().chain([&y]).map(|y| y.id()));
+        let order = self.reached(&targets, Edges::All, &|_, node| node.seq > began);
+        if order.len() > LARGEST {
+            return None;
+        }
+        let mut nodes = self.nodes.borrow_mut();
+        let mut found = Recorded { order, captured: Vec::new(), arguments: SmallVec::new(), ends: Default::default() };
+        for k in 0..found.order.len() {
+            let id = found.order[k];
+            let node = &nodes.slots[id as usize];
+            // A rule has placeholders, a checkpoint computes things twice on purpose, a hook may do anything.
+            if node.hooked || node.placeholder.is_some() || matches!(node.op, Some(Op::Custom(_))) {
+                return None;
+            }
+            match node.op {
+                None if !node.constant => found.arguments.push(id),
+                _ => (0..node.inputs.len()).for_each(|i| {
+                    let input = nodes.slots[id as usize].inputs[i];
+                    found.place(&mut nodes, input);
+                }),
+            }
+        }
+        // What `backward` will go through is no plain value.
+        let tracked = |y: &Var<'_>| nodes.slots[y.id() as usize].requires_grad && nodes.slots[y.id() as usize].op.is_some();
+        if results.iter().any(tracked) {
+            return None;
+        }
+        found.ends = [&[y], xs, results].map(|ends| few(ends.iter().map(|x| found.place(&mut nodes, x.id()))));
+        found.arguments.extend_from_slice(&found.captured);
+        Some(found)
+    }
+}
+
+impl Recorded {
+    /// The place of a node, which the first search for it gives to what is from before.
+    fn place(&mut self, nodes: &mut Nodes, id: Id) -> u32 {
+        let epoch = nodes.epoch();
+        let node = &mut nodes.slots[id as usize];
+        if node.epoch != epoch || node.position == Id::MAX {
+            node.epoch = epoch;
+            node.position = (self.order.len() + self.captured.len()) as u32;
+            self.captured.push(id);
+        }
+        node.position
+    }
+
+    /// Whether this is that program.
+    fn is(&self, program: &Program, nodes: &Nodes) -> bool {
+        let node = |id: &Id| &nodes.slots[*id as usize];
+        let inputs = |node: &Node, step: &Step| {
+            node.inputs.len() == step.inputs.len()
+                && node.inputs.iter().zip(&step.inputs).all(|(&x, &place)| nodes.slots[x as usize].position == place)
+        };
+        self.order.len() == program.steps.len()
+            && self.captured.len() == program.captured.len()
+            && self.ends == program.ends
+            && self.order.iter().map(node).zip(&program.steps).all(|(node, step)| {
+                node.op == step.op && node.aval == step.aval && constant(node) == step.constant && inputs(node, step)
+            })
+            && self.captured.iter().map(node).zip(&program.captured).all(|(node, aval)| node.aval == *aval)
+    }
+
+    fn program(self, nodes: &Nodes) -> Program {
+        let node = |id: &Id| &nodes.slots[*id as usize];
+        let step = |node: &Node| Step {
+            op: node.op.clone(),
+            aval: node.aval,
+            constant: constant(node),
+            inputs: few(node.inputs.iter().map(|&x| nodes.slots[x as usize].position)),
+        };
+        Program {
+            steps: self.order.iter().map(node).map(step).collect(),
+            captured: self.captured.iter().map(|id| node(id).aval).collect(),
+            ends: self.ends,
+            plan: None,
+        }
+    }
+}
+
+/// The bits of a constant.
+fn constant(node: &Node) -> Option<u64> {
+    node.value.as_ref().filter(|_| node.constant).map(|value| value.item().to_bits())
+}
