@@ -1,17 +1,30 @@
 // One package for three kinds of reader: Node (CommonJS, which the ES modules beside it wrap), browsers and bundlers
-// (ES modules), and TypeScript. Entries share chunks, so that every sub-path has the same Tensor and the same core.
+// (ES modules), and TypeScript. Every sub-path has the same Tensor and the same core: in Node all of them are parts of one file,
+// elsewhere they share chunks.
 import { defineConfig, type Options } from "tsup";
 
 const paths = { optim: "ts/optim.ts", graph: "ts/graph.ts", testing: "ts/testing.ts" };
-const shared: Options = { splitting: true, target: "es2022", loader: { ".wasm": "binary", ".worker.js": "text" }, silent: true };
+const shared: Options = {
+  target: "es2022",
+  loader: { ".wasm": "binary", ".worker.js": "text" },
+  silent: true,
+  esbuildOptions: (options, { format }) => {
+    // What is loaded is short, but keeps its names: stacks in errors and profiles stay readable.
+    options.minifyWhitespace = true;
+    options.minifySyntax = true;
+    // Hosts that run CommonJS in a context of their own, as test runners do, need not have import().
+    if (format === "cjs") options.supported = { "dynamic-import": false };
+  },
+};
 
 export default defineConfig([
   {
     ...shared,
-    entry: { index: "ts/entry/node.ts", inline: "ts/entry/inline.ts", ...paths },
+    entry: { wengert: "ts/entry/node.ts", modules: "ts/entry/modules.ts" },
     outDir: "dist/node",
     format: "cjs",
     platform: "node",
+    splitting: false,
   },
   {
     ...shared,
@@ -19,11 +32,7 @@ export default defineConfig([
     outDir: "dist/web",
     format: "esm",
     platform: "browser",
-    // What is sent over a network is short, but keeps its names: stacks in errors and profiles stay readable.
-    esbuildOptions: (options) => {
-      options.minifyWhitespace = true;
-      options.minifySyntax = true;
-    },
+    splitting: true,
   },
   {
     entry: { index: "ts/index.ts", ...paths },

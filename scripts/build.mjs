@@ -64,10 +64,22 @@ async function dist() {
   rmSync(join(root, "dist"), { recursive: true, force: true });
   await must(process.execPath, ["node_modules/tsup/dist/cli-default.js"]);
   for (const name of ["wengert.wasm", "wengert-relaxed.wasm"]) copyFileSync(join(root, "build/wasm", name), join(root, "dist", name));
-  // Node's ES modules are the CommonJS ones under another name: one core and one Tensor class, however they are loaded.
+  // Node has one file, of which the paths of the package are parts; its ES modules are the CommonJS ones under another name. So
+  // there is one core and one Tensor class, however they are loaded.
   const require = createRequire(import.meta.url);
+  const parts = require(join(root, "dist/node/wengert.cjs"));
+  const starts = {
+    index: "wengert.start();",
+    inline: 'const { wasm, relaxed } = require("./modules.cjs");\nwengert.startWith(wasm, relaxed);',
+  };
   for (const name of ["index", "inline", "optim", "graph", "testing"]) {
-    const names = Object.keys(require(join(root, `dist/node/${name}.cjs`)));
+    const part = name === "inline" ? "index" : name;
+    const names = Object.keys(parts[part]);
+    writeFileSync(join(root, `dist/node/${name}.cjs`), `"use strict";
+const wengert = require("./wengert.cjs");
+${starts[name] ?? ""}
+module.exports = Object.defineProperty({ ...wengert.${part} }, "__esModule", { value: true });
+`);
     writeFileSync(join(root, `dist/node/${name}.js`),
       `import exports from "./${name}.cjs";\n\nexport const {\n  ${names.join(",\n  ")},\n} = exports;\n`);
   }

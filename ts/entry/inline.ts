@@ -1,12 +1,7 @@
-// Any host, without a file to serve: the wasm is part of the JavaScript, which makes it a third larger.
-import relaxed from "../../build/wasm/wengert-relaxed.wasm";
-import wasm from "../../build/wasm/wengert.wasm";
-import { attach } from "../core.js";
-import { provide } from "../init.js";
-import { instantiate } from "../load.js";
-import { anyWorker } from "./worker.js";
+// Browsers and bundlers, without a file to serve.
+import { startWith } from "./bytes.js";
+import { relaxed, wasm } from "./modules.js";
 
-attach(instantiate(wasm));
-provide({ bytes: () => wasm, relaxed: () => relaxed, workers: () => anyWorker });
+startWith(wasm, relaxed);
 
 export * from "../index.js";
