@@ -190,29 +190,30 @@ export function owns(owner: object, tensors: readonly Handle[]): void {
 /** Refuses what is to outlive a transformation and holds a pullback, whose tape ends with the transformation. */
 export function refuseTapes(op: string, value: unknown): void {
   const found: unknown[] = [];
-  tensorsIn(value, [], new Set(), found);
+  tensorsIn(value, found);
   if (found.length === 0) return;
   const must = "a pullback or pushforward ends with the transformation that it was made in; call it inside";
   throw new TensorError("trace", op, must);
 }
 
 /** The tensors in any nesting of arrays, maps, sets and objects; functions that live by tensors go to `tapes`. */
-export function tensorsIn(
-  value: unknown,
-  found: Handle[] = [],
-  seen = new Set<unknown>(),
-  tapes: unknown[] = [],
-): Handle[] {
-  if ((typeof value !== "object" && typeof value !== "function") || value === null || seen.has(value)) return found;
-  seen.add(value);
-  if (isTensor(value)) found.push(value);
-  else if (typeof value === "function") {
-    const tensors = owners.get(value) ?? [];
-    if (tensors.length > 0) tapes.push(value);
-    found.push(...tensors);
-  } else if (value instanceof Map || value instanceof Set)
-    for (const item of value.values()) tensorsIn(item, found, seen, tapes);
-  else if (!ArrayBuffer.isView(value)) for (const item of Object.values(value)) tensorsIn(item, found, seen, tapes);
+export function tensorsIn(value: unknown, tapes: unknown[] = []): Handle[] {
+  if (value === undefined) return [];
+  if (isTensor(value)) return [value];
+  const found: Handle[] = [];
+  const seen = new Set<unknown>();
+  const visit = (value: unknown): void => {
+    if ((typeof value !== "object" && typeof value !== "function") || value === null || seen.has(value)) return;
+    seen.add(value);
+    if (isTensor(value)) found.push(value);
+    else if (typeof value === "function") {
+      const tensors = owners.get(value) ?? [];
+      if (tensors.length > 0) tapes.push(value);
+      found.push(...tensors);
+    } else if (value instanceof Map || value instanceof Set) for (const item of value.values()) visit(item);
+    else if (!ArrayBuffer.isView(value)) for (const item of Object.values(value)) visit(item);
+  };
+  visit(value);
   return found;
 }
 

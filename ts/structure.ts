@@ -84,20 +84,22 @@ export function flattenTree<L>(
   name: string,
   leafOf: LeafOf<L>,
 ): { leaves: L[]; definition: Structure } {
+  const only = leafOf(op, tree, name); // what most trees are
+  if (only !== undefined) return { leaves: [only], definition: leaf };
   const leaves: L[] = [];
-  let open: Set<unknown> | undefined; // most trees are one tensor
-  const visit = (value: unknown, path: string): Structure => {
+  const open = new Set<unknown>();
+  const inner = (value: unknown, path: string): Structure => {
     const found = leafOf(op, value, path);
-    if (found !== undefined) {
-      leaves.push(found);
-      return leaf;
-    }
-    open ??= new Set();
+    if (found === undefined) return visit(value, path);
+    leaves.push(found);
+    return leaf;
+  };
+  const visit = (value: unknown, path: string): Structure => {
     if (open.has(value)) throw new TensorError("argument", op, `${path} must not contain itself`);
     open.add(value);
     const definition: Structure = isArray(value)
-      ? { kind: "array", items: value.map((item, i) => visit(item, `${path}[${i}]`)) }
-      : { kind: "object", entries: entriesOf(value).map(([key, item]) => [key, visit(item, `${path}.${key}`)]) };
+      ? { kind: "array", items: value.map((item, i) => inner(item, `${path}[${i}]`)) }
+      : { kind: "object", entries: entriesOf(value).map(([key, item]) => [key, inner(item, `${path}.${key}`)]) };
     open.delete(value);
     return definition;
   };

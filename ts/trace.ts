@@ -67,7 +67,7 @@ export function variablesFor(op: string, args: readonly unknown[], argnums: Argn
   }
   if (args.length === 0 && several.length > 0)
     throw new TensorError("argument", op, "there must be an argument to differentiate by, got none");
-  if (several.length > 1 && new Set(several).size !== several.length)
+  if (several.some((n, i) => several.lastIndexOf(n) > i))
     throw new TensorError("argument", op, `argnums must name each argument once, got ${several.join(", ")}`);
   const leaves: Tensor[] = [];
   const items: Structure[] = [];
@@ -80,12 +80,18 @@ export function variablesFor(op: string, args: readonly unknown[], argnums: Argn
         `argnums must be from 0 to ${args.length - 1}, one for each argument, got ${describe(n)}`,
       );
     }
-    const flat = flattenTree(op, args[n], `argument ${n + 1}`, variableLeaf);
+    const flat = flattenTree(op, args[n], argumentName(n), variableLeaf);
     leaves.push(...flat.leaves);
     items.push(flat.definition);
     replaced[n] = build(flat.definition, flat.leaves);
   }
   return { args: replaced, leaves, definition: typeof argnums === "number" ? at(items, 0) : { kind: "array", items } };
+}
+
+/** What errors and pictures call an argument: texts that are asked for in each call, and cost more than to look them up. */
+const argumentNames: string[] = [];
+function argumentName(n: number): string {
+  return (argumentNames[n] ??= `argument ${n + 1}`);
 }
 
 /** All arguments from 0. */

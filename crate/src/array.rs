@@ -156,9 +156,11 @@ impl Array {
         Ok(out)
     }
 
-    /// Counts the bytes among those that the engine keeps for itself, see [`Buffer::set_aside`].
-    pub(crate) fn set_aside(&self) {
+    /// Makes this array one of those that the engine keeps for itself, on a buffer of its own. Errors: `memory`.
+    pub(crate) fn set_aside(&mut self) -> Result<()> {
+        self.buffer = self.buffer.copied()?;
         self.buffer.set_aside();
+        Ok(())
     }
 
     /// This array, or a copy of one whose bytes the engine keeps for itself. Errors: `memory`.

@@ -140,6 +140,14 @@ impl Buffer {
         self.header().owners.get() == 1
     }
 
+    /// Another block with the same bytes. Errors: `memory`.
+    pub fn copied(&self) -> Result<Buffer> {
+        let copy = Buffer::new(self.bytes())?;
+        // SAFETY: both blocks have that many bytes, and nobody has the new one yet.
+        unsafe { copy.start().copy_from_nonoverlapping(self.start(), self.bytes()) };
+        Ok(copy)
+    }
+
     /// Counts the bytes as kept by the engine for itself: no longer as live, which are those of tensors.
     pub fn set_aside(&self) {
         if !self.header().aside.replace(true) {

@@ -1,5 +1,5 @@
 //! Gradients that were met before. A program that differentiates the same function again and again, as training does, records
-//! the same nodes each time; from the second time on there is a [`Plan`] for them, and neither pass is walked again.
+//! the same nodes each time; after some times there is a [`Plan`] for them, and neither pass is walked again.
 //!
 //! Nothing depends on it: a plan gives what the evaluator gives, to the bit, and is taken only where every operation,
 //! shape, dtype and constant is what it was made for. What it keeps in memory is accounted for as the engine's own.
@@ -16,6 +16,8 @@ use crate::var::Var;
 
 /// Programs that are remembered; past these the one that was not met for longest goes.
 const MOST: usize = 16;
+/// Meetings without a plan: making one costs about what it saves in so many.
+pub const WALKED: usize = 8;
 /// Nodes of a program that is remembered; work on more hides what the passes cost.
 const LARGEST: usize = 2048;
 
@@ -31,7 +33,8 @@ pub(crate) struct Program {
     captured: Vec<Aval>,
     /// What is differentiated, by what, and what else is to be computed.
     ends: [Places; 3],
-    /// From the second meeting on.
+    /// How often it has been met, as far as that matters.
+    meetings: usize,
     plan: Option<Plan>,
 }
 
@@ -68,12 +71,16 @@ impl Tape {
         };
         known[..=found].rotate_right(1);
         let arguments: SmallVec<[Var<'t>; 4]> = few(recorded.arguments.iter().map(|&id| Var::new(self, id)));
-        let plan = &mut known[0].plan;
-        if plan.is_none() {
+        let Program { meetings, plan, .. } = &mut known[0];
+        *meetings += 1;
+        if *meetings < WALKED {
+            return append();
+        }
+        if *meetings == WALKED {
             let gradients = append()?;
             let ends: Vec<Var<'t>> = results.iter().chain(&gradients).copied().collect();
             // What cannot be computed now is refused when the transformation ends, like everything else.
-            *plan = self.compile(&arguments, &ends).inspect(Plan::set_aside).ok();
+            *plan = self.compile(&arguments, &ends).and_then(Plan::set_aside).ok();
             return Ok(gradients);
         }
         let Some(plan) = plan else { return append() };
@@ -116,7 +123,8 @@ impl Tape {
             }
         }
         // What `backward` will go through is no plain value.
-        let tracked = |y: &Var<'_>| nodes.slots[y.id() as usize].requires_grad && nodes.slots[y.id() as usize].op.is_some();
+        let tracked =
+            |y: &Var<'_>| nodes.slots[y.id() as usize].requires_grad && nodes.slots[y.id() as usize].op.is_some();
         if results.iter().any(tracked) {
             return None;
         }
@@ -167,6 +175,7 @@ impl Recorded {
             steps: self.order.iter().map(node).map(step).collect(),
             captured: self.captured.iter().map(|id| node(id).aval).collect(),
             ends: self.ends,
+            meetings: 1,
             plan: None,
         }
     }

@@ -16,7 +16,7 @@ pub mod error;
 mod eval;
 mod few;
 pub mod graph;
-mod known;
+pub mod known;
 pub mod layout;
 pub mod op;
 pub mod ops;

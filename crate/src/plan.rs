@@ -145,9 +145,9 @@ impl Plan {
         Err(Error::new(Code::Gradient, "compile", sentence))
     }
 
-    /// Counts what it keeps between runs as the engine's own memory.
-    pub(crate) fn set_aside(&self) {
-        self.constants.iter().for_each(Array::set_aside);
+    /// The same plan, with what it keeps between runs counted as the engine's own memory. Errors: `memory`.
+    pub(crate) fn set_aside(mut self) -> Result<Plan> {
+        self.constants.iter_mut().try_for_each(Array::set_aside)?;
         for step in &self.steps {
             match &step.work {
                 Work::One(_) => (),
@@ -155,6 +155,7 @@ impl Plan {
                 Work::Rows(rows) => rows.scratch.set_aside(),
             }
         }
+        Ok(self)
     }
 
     /// Gives back what it holds of the tape.
