@@ -25,14 +25,15 @@ const LARGEST: usize = 2048;
 pub(crate) type Known = Vec<Program>;
 
 /// Places of nodes in a program: those that were recorded for it in their order, then those that it takes from before.
-type Places = SmallVec<[u32; 4]>;
+type Places = SmallVec<[u32; 8]>;
 
 /// What a transformation has recorded until its gradients are asked for, which is the last thing it does.
 pub(crate) struct Program {
     steps: Vec<Step>,
     captured: Vec<Aval>,
-    /// What is differentiated, by what, and what else is to be computed.
-    ends: [Places; 3],
+    /// What is differentiated, by what, and what else is to be computed; and by how many that is.
+    ends: Places,
+    by: usize,
     /// How often it has been met, as far as that matters.
     meetings: usize,
     plan: Option<Plan>,
@@ -48,11 +49,14 @@ struct Step {
 }
 
 /// The same on the tape.
+#[derive(Default)]
 struct Recorded {
     order: Vec<Id>,
     captured: Vec<Id>,
-    arguments: SmallVec<[Id; 4]>,
-    ends: [Places; 3],
+    /// Leaves, then what is captured.
+    arguments: Vec<Id>,
+    ends: Places,
+    by: usize,
 }
 
 impl Tape {
@@ -61,7 +65,10 @@ impl Tape {
     pub fn gradients<'t>(&'t self, y: Var<'t>, xs: &[Var<'t>], results: &[Var<'t>]) -> Result<Vec<Var<'t>>> {
         self.take_failure()?;
         let append = || self.pullback(&[y], &[None], xs, self.is_outermost());
-        let Some(recorded) = self.recorded(y, xs, results) else { return append() };
+        let mut recorded = Recorded::default();
+        if !self.records(&mut recorded, y, xs, results) {
+            return append();
+        }
         let mut known = self.known.borrow_mut();
         let found = known.iter().position(|program| recorded.is(program, &self.nodes.borrow()));
         let Some(found) = found else {
@@ -69,8 +76,10 @@ impl Tape {
             known.insert(0, recorded.program(&self.nodes.borrow()));
             return append();
         };
-        known[..=found].rotate_right(1);
-        let arguments: SmallVec<[Var<'t>; 4]> = few(recorded.arguments.iter().map(|&id| Var::new(self, id)));
+        if found > 0 {
+            known[..=found].rotate_right(1);
+        }
+        let arguments = recorded.arguments.iter().map(|&id| Var::new(self, id));
         let Program { meetings, plan, .. } = &mut known[0];
         *meetings += 1;
         if *meetings < WALKED {
@@ -80,13 +89,12 @@ impl Tape {
             let gradients = append()?;
             let ends: Vec<Var<'t>> = results.iter().chain(&gradients).copied().collect();
             // What cannot be computed now is refused when the transformation ends, like everything else.
-            *plan = self.compile(&arguments, &ends).and_then(Plan::set_aside).ok();
+            *plan = self.compile(&arguments.collect::<Vec<_>>(), &ends).and_then(Plan::set_aside).ok();
             return Ok(gradients);
         }
         let Some(plan) = plan else { return append() };
-        let values = plan.run(self, arguments.iter().map(|&x| self.read(x)));
-        let Ok(values) = values.and_then(|values| values.into_iter().map(Array::owned).collect::<Result<Vec<Array>>>())
-        else {
+        let values = plan.run(self, arguments.map(|x| self.read(x)));
+        let Ok(values) = values.and_then(|values| values.map(Array::owned).collect::<Result<Vec<Array>>>()) else {
             return append();
         };
         let mut values = values.into_iter();
@@ -94,43 +102,45 @@ impl Tape {
         Ok(values.map(|value| self.leaf(value)).collect())
     }
 
-    /// What has been recorded for `y` and `results` by the outermost transformation, if that is all that matters.
-    fn recorded(&self, y: Var<'_>, xs: &[Var<'_>], results: &[Var<'_>]) -> Option<Recorded> {
+    /// Reads what the outermost transformation has recorded for `y` and `results`; says whether that is all that matters.
+    fn records(&self, found: &mut Recorded, y: Var<'_>, xs: &[Var<'_>], results: &[Var<'_>]) -> bool {
         if self.depth() != 1 || !self.is_outermost() || self.is_watched() {
-            return None;
+            return false;
         }
         let began = self.nodes.borrow().began;
         let targets: SmallVec<[Id; 8]> = few(results.iter().chain([&y]).map(|y| y.id()));
-        let order = self.reached(&targets, Edges::All, &|_, node| node.seq > began);
-        if order.len() > LARGEST {
-            return None;
+        found.order = self.reached(&targets, Edges::All, &|_, node| node.seq > began);
+        if found.order.len() > LARGEST {
+            return false;
         }
         let mut nodes = self.nodes.borrow_mut();
-        let mut found = Recorded { order, captured: Vec::new(), arguments: SmallVec::new(), ends: Default::default() };
         for k in 0..found.order.len() {
             let id = found.order[k];
             let node = &nodes.slots[id as usize];
             // A rule has placeholders, a checkpoint computes things twice on purpose, a hook may do anything.
             if node.hooked || node.placeholder.is_some() || matches!(node.op, Some(Op::Custom(_))) {
-                return None;
+                return false;
             }
-            match node.op {
-                None if !node.constant => found.arguments.push(id),
-                _ => (0..node.inputs.len()).for_each(|i| {
-                    let input = nodes.slots[id as usize].inputs[i];
-                    found.place(&mut nodes, input);
-                }),
+            if node.op.is_none() && !node.constant {
+                found.arguments.push(id);
+            }
+            for i in 0..node.inputs.len() {
+                let input = nodes.slots[id as usize].inputs[i];
+                found.place(&mut nodes, input);
             }
         }
-        // What `backward` will go through is no plain value.
-        let tracked =
-            |y: &Var<'_>| nodes.slots[y.id() as usize].requires_grad && nodes.slots[y.id() as usize].op.is_some();
-        if results.iter().any(tracked) {
-            return None;
+        for x in [&y].into_iter().chain(xs).chain(results) {
+            let place = found.place(&mut nodes, x.id());
+            found.ends.push(place);
         }
-        found.ends = [&[y], xs, results].map(|ends| few(ends.iter().map(|x| found.place(&mut nodes, x.id()))));
+        found.by = xs.len();
         found.arguments.extend_from_slice(&found.captured);
-        Some(found)
+        // What `backward` will go through is no plain value.
+        let tracked = |y: &Var<'_>| {
+            let node = &nodes.slots[y.id() as usize];
+            node.requires_grad && node.op.is_some()
+        };
+        !results.iter().any(tracked)
     }
 }
 
@@ -156,7 +166,7 @@ impl Recorded {
         };
         self.order.len() == program.steps.len()
             && self.captured.len() == program.captured.len()
-            && self.ends == program.ends
+            && (&self.ends, self.by) == (&program.ends, program.by)
             && self.order.iter().map(node).zip(&program.steps).all(|(node, step)| {
                 node.op == step.op && node.aval == step.aval && constant(node) == step.constant && inputs(node, step)
             })
@@ -175,6 +185,7 @@ impl Recorded {
             steps: self.order.iter().map(node).map(step).collect(),
             captured: self.captured.iter().map(|id| node(id).aval).collect(),
             ends: self.ends,
+            by: self.by,
             meetings: 1,
             plan: None,
         }

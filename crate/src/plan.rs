@@ -79,35 +79,34 @@ pub struct Plan {
     flops: f64,
     /// The most bytes of values that a run has had at once besides its arguments, once there was one.
     peak: usize,
-    /// The values of a run, empty between runs.
+    /// The values of a run and its results, empty between runs.
     values: Vec<Option<Array>>,
+    found: Vec<Array>,
 }
 
 impl Plan {
-    /// Runs the program. Errors: `memory`, `value` from operations that index, and those of [`Plan::needs_no_graph`].
+    /// Runs the program; gives its results. Errors: `memory`, `value` from operations that index, and those of
+    /// [`Plan::needs_no_graph`].
     pub fn run(
         &mut self,
         tape: &Tape,
         arguments: impl IntoIterator<Item = Result<Array>>,
-    ) -> Result<SmallVec<[Array; 4]>> {
+    ) -> Result<std::vec::Drain<'_, Array>> {
         self.needs_no_graph(tape)?;
         let watched = (self.peak == 0).then(buffer::watch_peak);
-        let results = self.fill(tape, &mut arguments.into_iter());
+        self.found.clear();
+        let filled = self.fill(tape, &mut arguments.into_iter());
         self.values.clear();
         if let Some(watched) = watched {
             self.peak = watched.peak();
         }
-        results
+        filled.map(|()| self.found.drain(..))
     }
 
-    /// Computes all values in order, and gives those of the results.
+    /// Computes all values in order, and those of the results.
     #[inline]
-    fn fill(
-        &mut self,
-        tape: &Tape,
-        arguments: &mut dyn Iterator<Item = Result<Array>>,
-    ) -> Result<SmallVec<[Array; 4]>> {
-        let Plan { values, captured, steps, constants, results, slots, .. } = self;
+    fn fill(&mut self, tape: &Tape, arguments: &mut dyn Iterator<Item = Result<Array>>) -> Result<()> {
+        let Plan { values, found, captured, steps, constants, results, slots, .. } = self;
         for argument in arguments {
             values.push(Some(argument?));
         }
@@ -118,14 +117,13 @@ impl Plan {
         for step in steps {
             step.run(constants, values)?;
         }
-        let mut found = SmallVec::new();
         for &place in results.iter() {
             found.push(match place {
                 Place::Constant(k) => constants[k].clone(),
                 Place::Slot(k) => values[k].clone().ok_or_else(missing)?,
             });
         }
-        Ok(found)
+        Ok(())
     }
 
     /// What it expects as arguments.

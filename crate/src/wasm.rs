@@ -423,7 +423,7 @@ pub fn replay(plan: u32, n: u32) -> u32 {
                     if h < 0.0 { value.inspect(|_| tape.give_up(h.abs())) } else { value }
                 });
                 let results = plan.run(tape, given)?;
-                write_scratch(results.into_iter().map(|y| tape.handle(tape.leaf(y))));
+                write_scratch(results.map(|y| tape.handle(tape.leaf(y))));
                 Ok(1)
             })
             // A tensor that was given away is gone, also where its value was never read.

@@ -29,7 +29,8 @@ impl Permute {
         n >= 2 && self.axes.iter().enumerate().all(|(k, &axis)| usize::from(axis) == after(k))
     }
 
-    fn axes(&self) -> SmallVec<[usize; MAX_DIMS]> {
+    /// For each dimension of the result, that of the operand.
+    pub(crate) fn axes(&self) -> SmallVec<[usize; MAX_DIMS]> {
         self.axes.iter().map(|&axis| usize::from(axis)).collect()
     }
 }

@@ -191,6 +191,7 @@ impl Program<'_> {
             flops: 0.0,
             peak: 0,
             values: Vec::new(),
+            found: Vec::new(),
         };
         let mut places: Vec<Option<Place>> =
             (0..self.values.len()).map(|k| (k < xs.len()).then_some(Place::Slot(k))).collect();
