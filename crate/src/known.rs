@@ -69,37 +69,43 @@ impl Tape {
         if !self.records(&mut recorded, y, xs, results) {
             return append();
         }
-        let mut known = self.known.borrow_mut();
-        let found = known.iter().position(|program| recorded.is(program, &self.nodes.borrow()));
-        let Some(found) = found else {
-            known.truncate(MOST - 1);
-            known.insert(0, recorded.program(&self.nodes.borrow()));
-            return append();
-        };
-        if found > 0 {
-            known[..=found].rotate_right(1);
-        }
         let arguments = recorded.arguments.iter().map(|&id| Var::new(self, id));
-        let Program { meetings, plan, .. } = &mut known[0];
-        *meetings += 1;
-        if *meetings < WALKED {
+        let meetings = self.meet(&recorded);
+        if meetings < WALKED {
             return append();
         }
-        if *meetings == WALKED {
+        if meetings == WALKED {
             let gradients = append()?;
             let ends: Vec<Var<'t>> = results.iter().chain(&gradients).copied().collect();
             // What cannot be computed now is refused when the transformation ends, like everything else.
-            *plan = self.compile(&arguments.collect::<Vec<_>>(), &ends).and_then(Plan::set_aside).ok();
+            let plan = self.compile(&arguments.collect::<Vec<_>>(), &ends).and_then(Plan::set_aside).ok();
+            self.known.borrow_mut()[0].plan = plan;
             return Ok(gradients);
         }
-        let Some(plan) = plan else { return append() };
-        let values = plan.run(self, arguments.map(|x| self.read(x)));
-        let Ok(values) = values.and_then(|values| values.map(Array::owned).collect::<Result<Vec<Array>>>()) else {
-            return append();
-        };
+        let values = self.known.borrow_mut()[0].plan.as_mut().and_then(|plan| {
+            let values = plan.run(self, arguments.map(|x| self.read(x))).ok()?;
+            values.map(Array::owned).collect::<Result<Vec<Array>>>().ok()
+        });
+        let Some(values) = values else { return append() };
         let mut values = values.into_iter();
         results.iter().zip(&mut values).for_each(|(&y, value)| self.set_value(y, value));
         Ok(values.map(|value| self.leaf(value)).collect())
+    }
+
+    /// Puts a program in front of those that are known; says how often it has been met, this time included.
+    fn meet(&self, recorded: &Recorded) -> usize {
+        let nodes = self.nodes.borrow();
+        let mut known = self.known.borrow_mut();
+        match known.iter().position(|program| recorded.is(program, &nodes)) {
+            Some(0) => (),
+            Some(found) => known[..=found].rotate_right(1),
+            None => {
+                known.truncate(MOST - 1);
+                known.insert(0, recorded.program(&nodes));
+            }
+        }
+        known[0].meetings += 1;
+        known[0].meetings
     }
 
     /// Reads what the outermost transformation has recorded for `y` and `results`; says whether that is all that matters.
@@ -173,7 +179,7 @@ impl Recorded {
             && self.captured.iter().map(node).zip(&program.captured).all(|(node, aval)| node.aval == *aval)
     }
 
-    fn program(self, nodes: &Nodes) -> Program {
+    fn program(&self, nodes: &Nodes) -> Program {
         let node = |id: &Id| &nodes.slots[*id as usize];
         let step = |node: &Node| Step {
             op: node.op.clone(),
@@ -184,9 +190,9 @@ impl Recorded {
         Program {
             steps: self.order.iter().map(node).map(step).collect(),
             captured: self.captured.iter().map(|id| node(id).aval).collect(),
-            ends: self.ends,
+            ends: self.ends.clone(),
             by: self.by,
-            meetings: 1,
+            meetings: 0,
             plan: None,
         }
     }
