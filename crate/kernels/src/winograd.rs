@@ -11,16 +11,16 @@
 //! Order of sums, part of the contract: at each point the channels are added one after the other, and what goes into an
 //! element, and in which order, depends on its place in its example and on the elements of its tile. In the derivative the tiles
 //! are cut into equal blocks of at most [`TERMS`], in each of which they are added one after the other, and so are then the blocks;
-//! what goes into an element depends on its two channels alone. Rounding errors are small
-//! beside the largest element of the tile, be it one of the sum or not. An infinity would reach all results of its tile: a tile
-//! with a result that is not finite is summed window by window, and a kernel of the derivative element by element.
+//! what goes into an element depends on its two channels alone. Rounding errors are small beside the largest element of the
+//! tile, be it one of the sum or not. An infinity would reach all results of its tile: a tile with a result that is not finite is
+//! summed window by window, a kernel of the derivative element by element.
 
 use super::copy::square::{SIDE, Square};
 use super::gemm::PRODUCTS;
 use super::lanes::Lanes;
 use std::ops::Range;
 
-/// Four tiles, or four places of a register tile.
+/// Four tiles or channels.
 type V = Lanes<f32, SIDE>;
 /// Elements along the side of a kernel.
 pub const KERNEL: usize = 3;
@@ -30,19 +30,19 @@ const STEP: usize = 2;
 const POINTS: usize = SIDE * SIDE;
 /// Rows of the register tile: channels of the result.
 const TILE_M: usize = 4;
-/// Vectors across the register tile: tiles.
+/// Vectors across the register tile: tiles, or channels of x.
 const TILE_V: usize = 2;
-/// Tiles in a panel.
+/// Tiles in a panel, or channels of x.
 const PANEL: usize = TILE_V * SIDE;
 /// Elements of the panels of a block, which stays in the second-level cache: 128 KiB.
 const BLOCK: usize = 1 << 15;
-/// Units of a derivative, beside which evaluating x again is little.
-const MANY: usize = 8;
 /// Most tiles in a block.
 const TILES: usize = 256;
 /// Most tiles that are added in one chain before their sum is added to the others, in the derivative by the kernel: what is
 /// evaluated of them for a register tile stays in the first-level cache, 48 KiB.
 const TERMS: usize = 64;
+/// Register tiles of channels of the result for which x is evaluated, in the derivative, beside which that is next to nothing.
+const MANY: usize = 8;
 
 /// Where a tile begins in x and in y, and how many of its rows and columns are those of the tile before.
 #[derive(Clone, Copy, Default)]
@@ -80,13 +80,18 @@ fn tiles(counts: [usize; 2]) -> [usize; 2] {
     counts.map(|count| count.div_ceil(STEP))
 }
 
+/// The product of sizes, which may be beyond those of any memory.
+fn product(sizes: &[usize]) -> f64 {
+    sizes.iter().map(|&size| size as f64).product()
+}
+
 /// Whether a plan for so many examples, such channels and counts takes less time than a matrix product. In multiplications, as
-/// they were measured: tiles are evaluated, and results made of them, for each channel.
+/// they were measured: besides those at the points, tiles cost something for each channel, a kernel for each two channels, and
+/// windows for each channel of x.
 pub fn pays(examples: usize, [out, channels]: [usize; 2], counts: [usize; 2], derivative: bool) -> bool {
     if counts.iter().any(|&count| count < STEP) {
         return false;
     }
-    let product = |sizes: &[usize]| sizes.iter().map(|&size| size as f64).product::<f64>();
     let (rows, tiles) = (out.next_multiple_of(TILE_M), tiles(counts));
     let (columns, tiles, once) = if derivative {
         (channels.next_multiple_of(PANEL), product(&[examples, tiles[0], tiles[1]]), 288.0)
@@ -124,12 +129,13 @@ impl Plan {
     /// Units that are worth a thread's while, where there are so many threads.
     pub fn least(&self, threads: usize) -> usize {
         let [out, channels] = self.channels;
-        if !self.derivative {
-            return PRODUCTS.div_ceil(POINTS * out * channels * self.block().min(self.tiles()));
-        }
-        // Each part evaluates x again, which is next to nothing for many units.
-        let few = self.units().div_ceil(threads).min(MANY);
-        few.max(PRODUCTS.div_ceil((POINTS * TILE_M * channels * self.tiles()).saturating_mul(self.examples)))
+        let (few, terms) = if self.derivative {
+            // Each part evaluates x again.
+            (self.units().div_ceil(threads).min(MANY), product(&[TILE_M, self.tiles(), self.examples]))
+        } else {
+            (1, product(&[out, self.block().min(self.tiles())]))
+        };
+        few.max((PRODUCTS as f64 / (terms * product(&[POINTS, channels]))).ceil() as usize)
     }
 
     /// Elements of workspace for all threads: the kernel at the points, or the sums of a derivative.
@@ -453,10 +459,14 @@ unsafe fn window_by_window(plan: &Plan, x: *const f32, w: *const f32, tile: &Til
 /// Both are valid there.
 unsafe fn sum([n, rows, columns]: [usize; 3], a: (*const f32, [isize; 3]), b: (*const f32, [isize; 3])) -> f32 {
     let mut sum = 0.0;
-    for (k, i, j) in (0..n).flat_map(|k| (0..rows).flat_map(move |i| (0..columns).map(move |j| (k, i, j)))) {
-        let at = |steps: [isize; 3]| k as isize * steps[0] + i as isize * steps[1] + j as isize * steps[2];
-        // SAFETY: the caller's promise.
-        sum += unsafe { *a.0.wrapping_offset(at(a.1)) * *b.0.wrapping_offset(at(b.1)) };
+    for (k, i) in (0..n as isize).flat_map(|k| (0..rows as isize).map(move |i| (k, i))) {
+        let row = |(first, steps): (*const f32, [isize; 3])| first.wrapping_offset(k * steps[0] + i * steps[1]);
+        let (mut from_a, mut from_b) = (row(a), row(b));
+        for _ in 0..columns {
+            // SAFETY: the caller's promise.
+            sum += unsafe { *from_a * *from_b };
+            (from_a, from_b) = (from_a.wrapping_offset(a.1[2]), from_b.wrapping_offset(b.1[2]));
+        }
     }
     sum
 }

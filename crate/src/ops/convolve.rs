@@ -259,8 +259,8 @@ fn strides<const N: usize>(layout: &Layout, axes: [usize; N]) -> [isize; N] {
 /// [`Convolve::eval`] in fewer multiplications: float32, windows of neighbours, and kernels of 3 x 3 elements or, as in the
 /// derivative by such a kernel, so many results. Says whether it was done.
 ///
-/// Whether it is done depends on sizes, but not on how many examples there are, nor on how they lie: that does not change
-/// their results.
+/// Whether it is done depends on sizes: with a kernel of 3 x 3 not on how many examples there are, nor on how they lie, which
+/// does not change their results.
 fn by_tiles(slides: &Slides, x: &Array, moved: &[isize], w: &Array, y: &mut Array) -> Result<bool> {
     const SIDES: [usize; 2] = [winograd::KERNEL; 2];
     let near = slides.iter().all(|s| [s.stride, s.dilation, s.spread] == [1; 3]);
