@@ -9,6 +9,7 @@ use wengert::array::Array;
 use wengert::buffer;
 use wengert::diff;
 use wengert::dtype::DType;
+use wengert::kernels::split::with_threads;
 use wengert::ops::convolve::{Convolve, Slide, Slides};
 use wengert::tape::Tape;
 use wengert::var::Var;
@@ -163,7 +164,7 @@ fn tiled(count: usize, seed: u64) -> impl Iterator<Item = Sample> {
         let slides: Slides = (0..2)
             .map(|d| Slide { stride: 1, dilation: 1, spread: 1, before: before[d], count: sizes[d] - rng.below(3) })
             .collect();
-        let [n, groups, out, channels] = [1 + rng.below(3), 1 + rng.below(2), 2 + rng.below(8), 8 + rng.below(3)];
+        let [n, groups, out, channels] = [1 + rng.below(3), 1 + rng.below(2), 1 + rng.below(9), 3 + rng.below(8)];
         let counts: Vec<usize> = slides.iter().map(|s| s.count).collect();
         Sample {
             x: whole(&[&[n, groups, channels], &sizes[..]].concat(), DType::Float32, &mut rng),
@@ -218,6 +219,97 @@ fn tiles_are_exact_and_the_same_alone() {
     assert!(beside[len..2 * len].iter().any(|y| !y.is_finite()));
     let across = x.view(x.layout().permute(&[0, 1, 2, 4, 3])).contiguous().unwrap();
     assert_eq!(y, apply(across.view(across.layout().permute(&[0, 1, 2, 4, 3]))));
+}
+
+/// The derivative by the kernel of a plain 3 x 3 convolution, as a convolution: x is `[in, groups, n, s..]`, the cotangent
+/// `[groups, out, n, counts..]`.
+fn by_kernel(x: &Array, g: &Array) -> Vec<f64> {
+    let tape = Tape::new();
+    evaluate(&tape, tape.apply(three_by_three([3, 3]), &[tape.leaf(x.clone()), tape.leaf(g.clone())]))
+}
+
+/// Channels around those from which tiles pay, in every number that is no whole register tile, and cotangents of 1 to 9 rows and
+/// columns, whose last tiles overlap: against the definition, also with margins and with windows that leave out a part of x.
+#[test]
+fn derivatives_by_the_kernel_are_the_definition() {
+    for i in 0..160 {
+        let mut rng = Rng(7000 + i);
+        let counts = [1 + i as usize % 9, 1 + i as usize / 9 % 9];
+        let [n, groups, out, channels] = [1 + rng.below(9), 1 + rng.below(2), 1 + rng.below(10), 5 + rng.below(14)];
+        let before = [rng.below(4) as isize - 1, rng.below(4) as isize - 1];
+        let sizes = [counts[0] + 2 + rng.below(3), counts[1] + 2 + rng.below(3)];
+        let slides = before.map(|before| Slide { stride: 1, dilation: 1, spread: 1, before, count: 3 });
+        let x = whole(&[channels, groups, n, sizes[0], sizes[1]], DType::Float32, &mut rng);
+        let g = whole(&[groups, out, n, counts[0], counts[1]], DType::Float32, &mut rng);
+        check(&Convolve { slides: slides.into_iter().collect() }, &x, &g);
+    }
+}
+
+/// Rounding errors are as small as those of sums; neither the other channels nor strides nor threads change a bit.
+#[test]
+fn derivatives_by_the_kernel_are_exact_and_the_same_alone() {
+    let mut rng = Rng(8);
+    let (x, g) = (real(&[21, 2, 5, 17, 25], &mut rng), real(&[2, 33, 5, 15, 23], &mut rng));
+    let y = by_kernel(&x, &g);
+    for (y, exact) in y.iter().zip(plain(&three_by_three([3, 3]), &x, &g)) {
+        assert!((y - exact).abs() < 3e-5, "{y} {exact}");
+    }
+    let len = y.len() / 21;
+    for (first, some) in [(0, 8), (3, 13), (13, 8)] {
+        let alone = by_kernel(&x.view(x.layout().slice(0, first, some, 1)), &g);
+        assert!(y[first * len..(first + some) * len] == alone, "channels from {first}");
+    }
+    let alone = by_kernel(&x, &g.view(g.layout().slice(1, 7, 10, 1)));
+    for (k, alone) in alone.chunks(10 * 9).enumerate() {
+        assert!(y[(k * 33 + 7) * 9..][..10 * 9] == *alone, "kernels from 7");
+    }
+    let across = |x: &Array| {
+        let turned = |x: &Array| x.view(x.layout().permute(&[0, 1, 2, 4, 3]));
+        turned(&turned(x).contiguous().unwrap())
+    };
+    assert!(y == by_kernel(&across(&x), &across(&g)), "other strides");
+    for threads in [2, 3, 7] {
+        assert!(y == with_threads(threads, || by_kernel(&x, &g)), "{threads} threads");
+    }
+    // A channel that is not finite leaves the others alone.
+    let mut values = numbers(&x);
+    values[(3 * 2 * 5 + 2) * 17 * 25 + 105] = f64::INFINITY;
+    let beside = by_kernel(&array(&x.shape(), DType::Float32, &values), &g);
+    let own = 3 * len..3 * len + len / 2;
+    for (i, (y, beside)) in y.iter().zip(&beside).enumerate() {
+        assert!(y == beside || own.contains(&i) && !beside.is_finite(), "{i}: {y} {beside}");
+    }
+}
+
+/// An infinity, and what overflows on the way, reaches the elements of a kernel that meet it, and no others.
+#[test]
+fn derivatives_by_the_kernel_keep_infinities_apart() {
+    let mut rng = Rng(9);
+    let (x, g) =
+        (whole(&[8, 1, 2, 12, 11], DType::Float32, &mut rng), whole(&[1, 4, 2, 10, 9], DType::Float32, &mut rng));
+    let same = |a: &f64, b: &f64| a == b || a.is_nan() && b.is_nan();
+    // A place in x that all elements of a kernel meet, one that few do, and one in the cotangent.
+    for (huge, at, of_x) in [f64::INFINITY, f64::NAN, -3e38].into_iter().flat_map(|huge| {
+        [(200 + 12 * 11, true), (11 * 12 * 4, true), (10, true), (9 * 10 * 3 + 40, false)]
+            .map(|(at, of_x)| (huge, at, of_x))
+    }) {
+        let with = |x: &Array| {
+            let mut values = numbers(x);
+            values[at] = huge;
+            array(&x.shape(), DType::Float32, &values)
+        };
+        let (x, g) = if of_x { (with(&x), g.clone()) } else { (x.clone(), with(&g)) };
+        let exact = plain(&three_by_three([3, 3]), &x, &g);
+        let y = by_kernel(&x, &g);
+        for (i, (y, exact)) in y.chunks(9).zip(exact.chunks(9)).enumerate() {
+            // What is huge but finite is an element of the tile like others: errors are small beside it.
+            let beyond = huge.is_finite() && exact.iter().any(|exact| exact.abs() > 1e30);
+            assert!(
+                beyond || y.iter().zip(exact).all(|(y, exact)| same(y, exact)),
+                "{huge} at {at}, kernel {i}: {y:?}, not {exact:?}"
+            );
+        }
+    }
 }
 
 /// An infinity, and what overflows on the way, reaches the windows that meet it and no others.

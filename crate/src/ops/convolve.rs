@@ -45,7 +45,7 @@ pub type Slides = SmallVec<[Slide; 2]>;
 ///
 /// The windows are never laid out in memory: they are a matrix whose rows and columns are several dimensions of x each,
 /// which the matrix product reads as it packs its panels. Sums are in the order of a matrix product's, along (c, k..), but
-/// those of float32 with kernels of 3 x 3 ([`by_tiles`]).
+/// those of float32 with kernels of 3 x 3, and of the derivative by such kernels ([`by_tiles`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Convolve {
     /// The windows.
@@ -54,10 +54,6 @@ pub struct Convolve {
 
 /// Columns of an example that are worth a product of their own.
 const APART: usize = 128;
-
-/// Channels, and tiles of an example, from which [`by_tiles`] pays.
-const CHANNELS: usize = 8;
-const TILES: usize = 32;
 
 /// Dimensions of x and w before those of the windows.
 const LEAD: usize = 3;
@@ -255,45 +251,64 @@ fn surrounded(x: &Array, phases: &[Vec<Phase>]) -> Result<(Array, SmallVec<[isiz
     Ok((pad.eval(&mut Arrays::from_iter([x.clone()]), out)?, moved))
 }
 
-/// [`Convolve::eval`] in fewer multiplications: float32, and kernels of 3 x 3 elements on windows of neighbours. Says whether it
-/// was done.
+/// The strides of some axes.
+fn strides<const N: usize>(layout: &Layout, axes: [usize; N]) -> [isize; N] {
+    axes.map(|axis| layout.strides()[axis])
+}
+
+/// [`Convolve::eval`] in fewer multiplications: float32, windows of neighbours, and kernels of 3 x 3 elements or, as in the
+/// derivative by such a kernel, so many results. Says whether it was done.
 ///
-/// Whether it is done depends on the sizes of the kernel and of an example. How many examples there are, and how they lie,
+/// Whether it is done depends on sizes: with a kernel of 3 x 3 not on how many examples there are, nor on how they lie, which
 /// does not change their results.
 fn by_tiles(slides: &Slides, x: &Array, moved: &[isize], w: &Array, y: &mut Array) -> Result<bool> {
-    let &[groups, out, channels, winograd::KERNEL, winograd::KERNEL] = &w.shape()[..] else { return Ok(false) };
+    const SIDES: [usize; 2] = [winograd::KERNEL; 2];
     let near = slides.iter().all(|s| [s.stride, s.dilation, s.spread] == [1; 3]);
-    let counts = [slides[0].count, slides[1].count];
-    let tiles = winograd::tiles(counts).iter().product::<usize>();
-    if x.dtype != DType::Float32 || !near || out == 1 || channels < CHANNELS || tiles < TILES || counts.contains(&1) {
+    let (&[Slide { count: rows, .. }, Slide { count: columns, .. }], true) = (&slides[..], near) else {
+        return Ok(false);
+    };
+    // In the derivative the channels are the examples, the cotangent is the kernel, and the kernel is the result.
+    let kernel = [w.shape()[LEAD], w.shape()[LEAD + 1]];
+    let derivative = kernel != SIDES;
+    let ([example, channel], counts, small) =
+        if derivative { ([2, 0], kernel, [rows, columns]) } else { ([0, 2], [rows, columns], kernel) };
+    let channels = [w.shape()[1], x.shape()[channel]];
+    let examples = x.shape()[example];
+    // The results of an example do not depend on how many there are.
+    let pays = winograd::pays(if derivative { examples } else { 1 }, channels, counts, derivative);
+    if x.dtype != DType::Float32 || small != SIDES || !pays {
         return Ok(false);
     }
     // Elements of a row must be neighbours.
-    let x = if x.layout().strides()[LEAD + 1] == 1 { x.clone() } else { x.contiguous()? };
-    let along = |layout: &Layout| [0, 2, LEAD].map(|axis| layout.strides()[axis]);
-    let factors = [1, 2, 3, 4].map(|axis| w.layout().strides()[axis]);
-    let (channels, along_x, along_y) = ([out, channels], along(&x.layout()), along(&y.layout()));
-    let plan = winograd::Plan { channels, counts, x: along_x, y: along_y, w: factors };
-    let (own, products) = (plan.block_len(), plan.products());
-    let mut work = Array::new(Shape::of(&[plan.kernel_len() + split::threads() * own]), DType::Float32)?;
-    let layout = x.layout();
-    let inside = moved.iter().zip(slides).zip(&layout.strides()[LEAD..]);
+    let lined = |x: &Array| if x.layout().strides()[LEAD + 1] == 1 { Ok(x.clone()) } else { x.contiguous() };
+    let (x, w) = (lined(x)?, if derivative { lined(w)? } else { w.clone() });
+    let (of_x, of_w, of_y) = (x.layout(), w.layout(), y.layout());
+    let (along_y, along_w) = if derivative {
+        (strides(&of_w, [2, 1, LEAD]), strides(&of_y, [2, 0, LEAD, LEAD + 1]))
+    } else {
+        (strides(&of_y, [0, 2, LEAD]), strides(&of_w, [1, 2, LEAD, LEAD + 1]))
+    };
+    let along_x = strides(&of_x, [example, channel, LEAD]);
+    let plan = winograd::Plan { derivative, examples, channels, counts, x: along_x, y: along_y, w: along_w };
+    let (common, own) = (plan.common_len(), plan.own_len());
+    let mut work = Array::new(Shape::of(&[common + split::threads() * own]), DType::Float32)?;
+    let inside = moved.iter().zip(slides).zip(&of_x.strides()[LEAD..]);
     let first = inside.map(|((moved, s), &stride)| (moved - s.before) * stride).sum::<isize>();
-    for group in 0..groups as isize {
+    for group in 0..w.shape()[0] as isize {
         let start = |layout: &Layout, axis: usize| layout.offset as isize + group * layout.strides()[axis];
-        let from = x.buffer::<f32>().as_ptr().wrapping_offset(start(&layout, 1) + first);
-        let factors = w.buffer::<f32>().as_ptr().wrapping_offset(start(&w.layout(), 0));
-        let to = y.values_mut::<f32>().as_mut_ptr().wrapping_offset(start(&y.layout(), 1));
-        let kernel = work.values_mut::<f32>().as_mut_ptr();
-        // SAFETY: the workspace begins with room for the kernel.
-        unsafe { winograd::kernel(&plan, factors, kernel) };
-        // SAFETY: each thread writes its own tiles of y, and has a workspace of its own.
-        let shared = unsafe { Shared::new((from, factors, kernel, to)) };
-        split(x.shape()[0] * plan.units(), gemm::PRODUCTS.div_ceil(products), &|units, thread| {
-            let (from, factors, kernel, to) = shared.get();
-            let work = kernel.wrapping_add(plan.kernel_len() + thread * own);
+        let from = x.buffer::<f32>().as_ptr().wrapping_offset(start(&of_x, 1) + first);
+        let other = w.buffer::<f32>().as_ptr().wrapping_offset(start(&of_w, 0));
+        let to = y.values_mut::<f32>().as_mut_ptr().wrapping_offset(start(&of_y, 1));
+        let work = work.values_mut::<f32>().as_mut_ptr();
+        // SAFETY: the workspace begins with room for what is common.
+        unsafe { winograd::prepare(&plan, other, work) };
+        // SAFETY: each thread writes what its units are, and has a workspace of its own.
+        let shared = unsafe { Shared::new((from, other, to, work)) };
+        split(plan.units(), plan.least(split::threads()), &|units, thread| {
+            let (from, other, to, work) = shared.get();
+            let own = work.wrapping_add(common + thread * own);
             // SAFETY: windows lie in x, since margins were added where they look outside; y has one owner.
-            unsafe { winograd::run(&plan, units, from, [factors, kernel], to, work) };
+            unsafe { winograd::run(&plan, units, [from, other], to, [work, own]) };
         });
     }
     Ok(true)
