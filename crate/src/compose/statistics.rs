@@ -141,8 +141,10 @@ pub const SPECS: &[Spec] = &[
             if axes.is_empty() {
                 return Ok(c.x[0]);
             }
-            let m = shift(c.x[0], axes);
-            let y = exp_minus(c.x[0], m).sum(axes, true).ln() + m;
+            let (x, most) = (c.x[0], greatest(c.x[0], axes));
+            let m = bounded(most);
+            let y = exp_minus(x, m).sum(axes, true).ln() + m;
+            let y = Var::select(most.eq(most.lit(f64::INFINITY)), most, y);
             Ok(y.reshape(shape.reduced(axes, keep_dims)))
         },
         samples: native(&[Sample { x: &[X], attrs: &[1.0, 1.0, 0.0] }, Sample { x: &[X], attrs: &[NONE, 0.0] }]),
@@ -208,20 +210,28 @@ pub fn log_softmax(x: Var<'_>, axis: usize) -> Var<'_> {
     centred - centred.exp().sum(axes, true).ln()
 }
 
-/// exp(x - m) as one operation.
+/// exp(x - m), for m that is the [`shift`] of x.
 fn exp_minus<'t>(x: Var<'t>, m: Var<'t>) -> Var<'t> {
     x.tape().apply(Map { func: Func::ExpMinus }, &[x, m])
 }
 
-/// The largest element over the axes as a constant, the largest finite number of its sign where it is infinite: what
-/// exponentials are shifted by.
+/// What exponentials are shifted by: the largest element over the axes, a finite number.
 fn shift(x: Var<'_>, axes: AxisSet) -> Var<'_> {
+    bounded(greatest(x, axes))
+}
+
+/// The largest element over the axes as a constant; 0 where there is none.
+fn greatest(x: Var<'_>, axes: AxisSet) -> Var<'_> {
     let empty = x.shape().iter().enumerate().any(|(axis, &d)| d == 0 && axes.has(axis));
     if empty {
         return x.zero();
     }
-    let m = x.stop_gradient().apply(Extremum { max: true, axes, keep_dims: true });
-    let most = if x.dtype() == DType::Float32 { f64::from(f32::MAX) } else { f64::MAX };
+    x.stop_gradient().apply(Extremum { max: true, axes, keep_dims: true })
+}
+
+/// m, the largest finite number of its sign where it is infinite.
+fn bounded(m: Var<'_>) -> Var<'_> {
+    let most = if m.dtype() == DType::Float32 { f64::from(f32::MAX) } else { f64::MAX };
     m.tape().apply(Map { func: Func::Clip }, &[m, m.lit(-most), m.lit(most)])
 }
 

@@ -200,6 +200,21 @@ fn exp_of_any_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
     Lanes::select(x.eq(x), y, x)
 }
 
+/// e^(a - b) for a - b <= 88, 0 where 2^n is below the normal numbers; NaN for infinity. Without the question that
+/// [`exp_f32`] asks, for all that it could be told is nothing beside e^0.
+#[inline(always)]
+pub fn exp_minus_f32<const N: usize>(a: Lanes<f32, N>, b: Lanes<f32, N>) -> Lanes<f32, N> {
+    // Where x is at most -88, n = -127, and what stands for 2^n is 0.
+    let (f, shifted) = fraction_f32((a - b).pmax(Lanes::splat(-88.0)), 1.0, ROUND_BIASED_F32);
+    (f + 1.0) * power_of_two_f32(shifted)
+}
+
+/// e^(a - b).
+#[inline(always)]
+pub fn exp_minus_f64<const N: usize>(a: Lanes<f64, N>, b: Lanes<f64, N>) -> Lanes<f64, N> {
+    exp_f64(a - b)
+}
+
 /// e^x.
 #[inline(always)]
 pub fn exp_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {

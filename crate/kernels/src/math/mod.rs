@@ -204,6 +204,8 @@ float! {
     atan2 = inverse::atan2_f32, inverse::atan2_f64;
     /// The length √(self² + `other`²): inf where one of them is infinite, else NaN where one is.
     hypot = root::hypot_f32, root::hypot_f64;
+    /// e to the power self - `other`, for self that is at most `other`: results below the normal numbers may be 0.
+    exp_minus = exp::exp_minus_f32, exp::exp_minus_f64;
     /// self - `other` floor(self / `other`), with the sign of `other`; NaN for `other` = 0.
     modulo = remainder::modulo_f32, remainder::modulo_f64;
     /// floor(self / `other`).
