@@ -2402,7 +2402,8 @@ export function logSumExp(x: TensorLike, options?: Axes | null | LogSumExpOption
 }
 
 /**
- * exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow; 0 at -Infinity, NaN where all are -Infinity.
+ * exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow; 0 at -Infinity and where exp(x - max) is below
+ * the normal numbers of float32, NaN where all are -Infinity or one is Infinity.
  * @dtypes float32, float64
  * @derivative x gets y (g - Σ g y)
  */
