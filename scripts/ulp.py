@@ -128,6 +128,7 @@ EXACT = {
     "relu6": lambda x: clamp(x, 0, 6), "mod": lambda x, y: x - y * mp.floor(x / y),
     "floor_div": lambda x, y: mp.floor(x / y), "div": lambda a, b: a / b,
     "pow": lambda x, y: x**y if x > 0 or y == mp.floor(y) else mp.nan, "atan2": mp.atan2, "hypot": mp.hypot,
+    "exp_minus": lambda a, b: mp.exp(a - b),
     "logaddexp": lambda a, b: max(a, b) + mp.log1p(exp(-abs(a - b))),
     "sqrt": lambda x: mp.sqrt(x) if x >= 0 else mp.nan,
     "rsqrt": lambda x: 1 / mp.sqrt(x) if x > 0 else mp.nan if x < 0 else mp.inf,
@@ -361,6 +362,8 @@ def numbers(name, dtype, count, rng):
     rows = rows[np.isfinite(rows).all(1) & (rows != 0).all(1)]
     if name in ("mod", "floor_div"):  # quotients that the reference can have as whole numbers
         rows = rows[np.abs(np.log2(np.abs(rows[:, 0])) - np.log2(np.abs(rows[:, 1]))) < 100]
+    if name == "exp_minus":  # exact differences, of which results are normal numbers
+        rows[:, 0], rows[:, 1] = -np.abs(np.fmod(rows[:, 0], 80)), 0
     if name == "adam_step":
         rows = np.abs(rows)
     if name in ("lerp", "lerp_square", "adam_step"):  # no squares or sums that leave the range on the way
@@ -589,8 +592,8 @@ def report(results, options):
     return found
 
 
-# The parts of an optimizer's step, which users cannot call by themselves.
-INTERNAL = {"lerp_square", "adam_step"}
+# What users cannot call by itself.
+INTERNAL = {"lerp_square", "adam_step", "exp_minus"}
 PAGE = """# Accuracy
 
 Errors of the elementwise functions in units in the last place (ulp): the distance between the two numbers of the dtype

@@ -4,7 +4,7 @@ import { apply, binary, define, unary } from "./apply.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
 const triangularSolveOp = define(
-  188,
+  189,
   "linalg.triangularSolve",
   [
     { name: "a" },
@@ -16,7 +16,7 @@ const triangularSolveOp = define(
   ],
 );
 const matrixPowerOp = define(
-  199,
+  200,
   "linalg.matrixPower",
   [{ name: "x" }],
   [{ name: "n", kind: "int", positional: true }],
@@ -54,7 +54,7 @@ export function triangularSolve(
  * @cost O(n³)
  */
 export function cholesky(x: TensorLike): Tensor {
-  return unary(189, "linalg.cholesky", x);
+  return unary(190, "linalg.cholesky", x);
 }
 
 /**
@@ -65,7 +65,7 @@ export function cholesky(x: TensorLike): Tensor {
  * @cost O(n³ + n² k)
  */
 export function solve(a: TensorLike, b: TensorLike): Tensor {
-  return binary(190, "linalg.solve", a, b);
+  return binary(191, "linalg.solve", a, b);
 }
 
 /**
@@ -75,7 +75,7 @@ export function solve(a: TensorLike, b: TensorLike): Tensor {
  * @cost O(n³)
  */
 export function inv(x: TensorLike): Tensor {
-  return unary(191, "linalg.inv", x);
+  return unary(192, "linalg.inv", x);
 }
 
 /**
@@ -86,7 +86,7 @@ export function inv(x: TensorLike): Tensor {
  * @cost O(n³)
  */
 export function det(x: TensorLike): Tensor {
-  return unary(192, "linalg.det", x);
+  return unary(193, "linalg.det", x);
 }
 
 /**
@@ -97,7 +97,7 @@ export function det(x: TensorLike): Tensor {
  * @cost O(n³)
  */
 export function slogdet(x: TensorLike): Tensor {
-  return unary(193, "linalg.slogdet", x);
+  return unary(194, "linalg.slogdet", x);
 }
 
 /**
@@ -109,7 +109,7 @@ export function slogdet(x: TensorLike): Tensor {
  * @cost O(m n k)
  */
 export function qr(x: TensorLike): Tensor {
-  return unary(194, "linalg.qr", x);
+  return unary(195, "linalg.qr", x);
 }
 
 /**
@@ -121,7 +121,7 @@ export function qr(x: TensorLike): Tensor {
  * @cost O(n³) a sweep of Jacobi rotations, about seven of them
  */
 export function eigh(x: TensorLike): Tensor {
-  return unary(195, "linalg.eigh", x);
+  return unary(196, "linalg.eigh", x);
 }
 
 /**
@@ -133,7 +133,7 @@ export function eigh(x: TensorLike): Tensor {
  * @cost O(m n k) a sweep of Jacobi rotations
  */
 export function svd(x: TensorLike): Tensor {
-  return unary(196, "linalg.svd", x);
+  return unary(197, "linalg.svd", x);
 }
 
 /**
@@ -144,7 +144,7 @@ export function svd(x: TensorLike): Tensor {
  * @cost that of svd
  */
 export function pinv(x: TensorLike): Tensor {
-  return unary(197, "linalg.pinv", x);
+  return unary(198, "linalg.pinv", x);
 }
 
 /**
@@ -155,7 +155,7 @@ export function pinv(x: TensorLike): Tensor {
  * @cost that of svd
  */
 export function lstsq(a: TensorLike, b: TensorLike): Tensor {
-  return binary(198, "linalg.lstsq", a, b);
+  return binary(199, "linalg.lstsq", a, b);
 }
 
 /**
@@ -175,5 +175,5 @@ export function matrixPower(x: TensorLike, n: number): Tensor {
  * @cost O(n³), with log2 of the norm more products
  */
 export function expm(x: TensorLike): Tensor {
-  return unary(200, "linalg.expm", x);
+  return unary(201, "linalg.expm", x);
 }

@@ -7,14 +7,14 @@ import type { DType } from "./dtype.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
 const clipOp = define(9, "clip", [{ name: "x" }, { name: "min" }, { name: "max" }], []);
-const leakyReluOp = define(46, "leakyRelu", [{ name: "x" }, { name: "negativeSlope", default: 0.01 }], []);
-const eluOp = define(48, "elu", [{ name: "x" }, { name: "alpha", default: 1 }], []);
-const celuOp = define(50, "celu", [{ name: "x" }, { name: "alpha", default: 1 }], []);
-const lerpOp = define(68, "lerp", [{ name: "a" }, { name: "b" }, { name: "w" }], []);
-const whereOp = define(84, "where", [{ name: "c", dtype: "bool" }, { name: "a" }, { name: "b" }], []);
-const toOp = define(85, "to", [{ name: "x" }], [{ name: "dtype", kind: "dtype", positional: true }]);
+const leakyReluOp = define(47, "leakyRelu", [{ name: "x" }, { name: "negativeSlope", default: 0.01 }], []);
+const eluOp = define(49, "elu", [{ name: "x" }, { name: "alpha", default: 1 }], []);
+const celuOp = define(51, "celu", [{ name: "x" }, { name: "alpha", default: 1 }], []);
+const lerpOp = define(69, "lerp", [{ name: "a" }, { name: "b" }, { name: "w" }], []);
+const whereOp = define(85, "where", [{ name: "c", dtype: "bool" }, { name: "a" }, { name: "b" }], []);
+const toOp = define(86, "to", [{ name: "x" }], [{ name: "dtype", kind: "dtype", positional: true }]);
 const sumOp = define(
-  87,
+  88,
   "sum",
   [{ name: "x" }],
   [
@@ -23,7 +23,7 @@ const sumOp = define(
   ],
 );
 const maxOp = define(
-  88,
+  89,
   "max",
   [{ name: "x" }],
   [
@@ -32,7 +32,7 @@ const maxOp = define(
   ],
 );
 const minOp = define(
-  89,
+  90,
   "min",
   [{ name: "x" }],
   [
@@ -41,7 +41,7 @@ const minOp = define(
   ],
 );
 const argmaxOp = define(
-  90,
+  91,
   "argmax",
   [{ name: "x" }],
   [
@@ -50,7 +50,7 @@ const argmaxOp = define(
   ],
 );
 const argminOp = define(
-  91,
+  92,
   "argmin",
   [{ name: "x" }],
   [
@@ -59,7 +59,7 @@ const argminOp = define(
   ],
 );
 const cumsumOp = define(
-  92,
+  93,
   "cumsum",
   [{ name: "x" }],
   [
@@ -68,12 +68,12 @@ const cumsumOp = define(
     { name: "reverse", kind: "bool", default: false },
   ],
 );
-const reshapeOp = define(94, "reshape", [{ name: "x" }], [{ name: "shape", kind: "shape", positional: true }]);
-const permuteOp = define(95, "permute", [{ name: "x" }], [{ name: "axes", kind: "axes", positional: true }]);
-const broadcastToOp = define(96, "broadcastTo", [{ name: "x" }], [{ name: "shape", kind: "shape", positional: true }]);
-const sliceOp = define(97, "slice", [{ name: "x" }], [{ name: "slices", kind: "slices", positional: true }]);
+const reshapeOp = define(95, "reshape", [{ name: "x" }], [{ name: "shape", kind: "shape", positional: true }]);
+const permuteOp = define(96, "permute", [{ name: "x" }], [{ name: "axes", kind: "axes", positional: true }]);
+const broadcastToOp = define(97, "broadcastTo", [{ name: "x" }], [{ name: "shape", kind: "shape", positional: true }]);
+const sliceOp = define(98, "slice", [{ name: "x" }], [{ name: "slices", kind: "slices", positional: true }]);
 const padOp = define(
-  98,
+  99,
   "pad",
   [{ name: "x" }],
   [
@@ -82,9 +82,9 @@ const padOp = define(
     { name: "value", kind: "float", default: 0 },
   ],
 );
-const concatOp = define(99, "concat", [], [{ name: "axis", kind: "axis", default: 0 }]);
+const concatOp = define(100, "concat", [], [{ name: "axis", kind: "axis", default: 0 }]);
 const gatherOp = define(
-  100,
+  101,
   "gather",
   [
     { name: "x" },
@@ -93,7 +93,7 @@ const gatherOp = define(
   [{ name: "axis", kind: "axis", positional: true }],
 );
 const scatterAddOp = define(
-  101,
+  102,
   "scatterAdd",
   [
     { name: "x" },
@@ -103,7 +103,7 @@ const scatterAddOp = define(
   [{ name: "axis", kind: "axis", positional: true }],
 );
 const searchsortedOp = define(
-  105,
+  106,
   "searchsorted",
   [
     { name: "sorted" },
@@ -111,10 +111,10 @@ const searchsortedOp = define(
   ],
   [{ name: "right", kind: "bool", default: false }],
 );
-const squeezeOp = define(107, "squeeze", [{ name: "x" }], [{ name: "axis", kind: "axes", default: null }]);
-const expandDimsOp = define(108, "expandDims", [{ name: "x" }], [{ name: "axis", kind: "axis", positional: true }]);
+const squeezeOp = define(108, "squeeze", [{ name: "x" }], [{ name: "axis", kind: "axes", default: null }]);
+const expandDimsOp = define(109, "expandDims", [{ name: "x" }], [{ name: "axis", kind: "axis", positional: true }]);
 const swapAxesOp = define(
-  110,
+  111,
   "swapAxes",
   [{ name: "x" }],
   [
@@ -123,7 +123,7 @@ const swapAxesOp = define(
   ],
 );
 const moveAxisOp = define(
-  111,
+  112,
   "moveAxis",
   [{ name: "x" }],
   [
@@ -131,11 +131,11 @@ const moveAxisOp = define(
     { name: "to", kind: "axis", positional: true },
   ],
 );
-const flipOp = define(112, "flip", [{ name: "x" }], [{ name: "axis", kind: "axes", default: null }]);
-const atOp = define(113, "at", [{ name: "x" }], [{ name: "index", kind: "int", positional: true }]);
-const stackOp = define(114, "stack", [], [{ name: "axis", kind: "axis", default: 0 }]);
+const flipOp = define(113, "flip", [{ name: "x" }], [{ name: "axis", kind: "axes", default: null }]);
+const atOp = define(114, "at", [{ name: "x" }], [{ name: "index", kind: "int", positional: true }]);
+const stackOp = define(115, "stack", [], [{ name: "axis", kind: "axis", default: 0 }]);
 const oneHotOp = define(
-  115,
+  116,
   "oneHot",
   [{ name: "indices", dtype: "int32" }],
   [
@@ -144,7 +144,7 @@ const oneHotOp = define(
   ],
 );
 const meanOp = define(
-  116,
+  117,
   "mean",
   [{ name: "x" }],
   [
@@ -153,7 +153,7 @@ const meanOp = define(
   ],
 );
 const varianceOp = define(
-  117,
+  118,
   "variance",
   [{ name: "x" }],
   [
@@ -163,7 +163,7 @@ const varianceOp = define(
   ],
 );
 const stdOp = define(
-  118,
+  119,
   "std",
   [{ name: "x" }],
   [
@@ -173,7 +173,7 @@ const stdOp = define(
   ],
 );
 const prodOp = define(
-  119,
+  120,
   "prod",
   [{ name: "x" }],
   [
@@ -182,7 +182,7 @@ const prodOp = define(
   ],
 );
 const allOp = define(
-  120,
+  121,
   "all",
   [{ name: "x" }],
   [
@@ -191,7 +191,7 @@ const allOp = define(
   ],
 );
 const anyOp = define(
-  121,
+  122,
   "any",
   [{ name: "x" }],
   [
@@ -200,7 +200,7 @@ const anyOp = define(
   ],
 );
 const normOp = define(
-  122,
+  123,
   "norm",
   [{ name: "x" }],
   [
@@ -210,7 +210,7 @@ const normOp = define(
   ],
 );
 const logSumExpOp = define(
-  123,
+  124,
   "logSumExp",
   [{ name: "x" }],
   [
@@ -218,17 +218,17 @@ const logSumExpOp = define(
     { name: "keepDims", kind: "bool", default: false },
   ],
 );
-const softmaxOp = define(124, "softmax", [{ name: "x" }], [{ name: "axis", kind: "axis", default: -1 }]);
-const logSoftmaxOp = define(125, "logSoftmax", [{ name: "x" }], [{ name: "axis", kind: "axis", default: -1 }]);
+const softmaxOp = define(125, "softmax", [{ name: "x" }], [{ name: "axis", kind: "axis", default: -1 }]);
+const logSoftmaxOp = define(126, "logSoftmax", [{ name: "x" }], [{ name: "axis", kind: "axis", default: -1 }]);
 const geluOp = define(
-  126,
+  127,
   "gelu",
   [{ name: "x" }],
   [{ name: "approximate", kind: "choice", default: "none", choices: ["none", "tanh"] }],
 );
-const linearOp = define(127, "linear", [{ name: "x" }, { name: "weight" }, { name: "bias", optional: true }], []);
+const linearOp = define(128, "linear", [{ name: "x" }, { name: "weight" }, { name: "bias", optional: true }], []);
 const mseLossOp = define(
-  128,
+  129,
   "mseLoss",
   [
     { name: "x" },
@@ -237,7 +237,7 @@ const mseLossOp = define(
   [{ name: "reduction", kind: "choice", default: "mean", choices: ["mean", "sum", "none"] }],
 );
 const maeLossOp = define(
-  129,
+  130,
   "maeLoss",
   [
     { name: "x" },
@@ -246,7 +246,7 @@ const maeLossOp = define(
   [{ name: "reduction", kind: "choice", default: "mean", choices: ["mean", "sum", "none"] }],
 );
 const huberLossOp = define(
-  130,
+  131,
   "huberLoss",
   [
     { name: "x" },
@@ -258,7 +258,7 @@ const huberLossOp = define(
   ],
 );
 const binaryCrossEntropyWithLogitsOp = define(
-  131,
+  132,
   "binaryCrossEntropyWithLogits",
   [
     { name: "x" },
@@ -267,7 +267,7 @@ const binaryCrossEntropyWithLogitsOp = define(
   [{ name: "reduction", kind: "choice", default: "mean", choices: ["mean", "sum", "none"] }],
 );
 const klDivOp = define(
-  132,
+  133,
   "klDiv",
   [
     { name: "x" },
@@ -276,7 +276,7 @@ const klDivOp = define(
   [{ name: "reduction", kind: "choice", default: "mean", choices: ["mean", "sum", "none"] }],
 );
 const hingeLossOp = define(
-  133,
+  134,
   "hingeLoss",
   [
     { name: "x" },
@@ -285,7 +285,7 @@ const hingeLossOp = define(
   [{ name: "reduction", kind: "choice", default: "mean", choices: ["mean", "sum", "none"] }],
 );
 const cosineSimilarityOp = define(
-  134,
+  135,
   "cosineSimilarity",
   [
     { name: "a" },
@@ -297,7 +297,7 @@ const cosineSimilarityOp = define(
   ],
 );
 const nllLossOp = define(
-  135,
+  136,
   "nllLoss",
   [
     { name: "logp" },
@@ -309,7 +309,7 @@ const nllLossOp = define(
   ],
 );
 const crossEntropyOp = define(
-  136,
+  137,
   "crossEntropy",
   [
     { name: "logits" },
@@ -321,9 +321,9 @@ const crossEntropyOp = define(
     { name: "ignoreIndex", kind: "int", default: -100 },
   ],
 );
-const einsumOp = define(143, "einsum", [], [{ name: "equation", kind: "text", positional: true }]);
+const einsumOp = define(144, "einsum", [], [{ name: "equation", kind: "text", positional: true }]);
 const conv1dOp = define(
-  144,
+  145,
   "conv1d",
   [
     { name: "x" },
@@ -338,7 +338,7 @@ const conv1dOp = define(
   ],
 );
 const conv2dOp = define(
-  145,
+  146,
   "conv2d",
   [
     { name: "x" },
@@ -353,7 +353,7 @@ const conv2dOp = define(
   ],
 );
 const conv3dOp = define(
-  146,
+  147,
   "conv3d",
   [
     { name: "x" },
@@ -368,7 +368,7 @@ const conv3dOp = define(
   ],
 );
 const convTranspose1dOp = define(
-  147,
+  148,
   "convTranspose1d",
   [
     { name: "x" },
@@ -384,7 +384,7 @@ const convTranspose1dOp = define(
   ],
 );
 const convTranspose2dOp = define(
-  148,
+  149,
   "convTranspose2d",
   [
     { name: "x" },
@@ -400,7 +400,7 @@ const convTranspose2dOp = define(
   ],
 );
 const maxPool1dOp = define(
-  149,
+  150,
   "maxPool1d",
   [{ name: "x" }],
   [
@@ -411,7 +411,7 @@ const maxPool1dOp = define(
   ],
 );
 const maxPool2dOp = define(
-  150,
+  151,
   "maxPool2d",
   [{ name: "x" }],
   [
@@ -422,7 +422,7 @@ const maxPool2dOp = define(
   ],
 );
 const avgPool1dOp = define(
-  151,
+  152,
   "avgPool1d",
   [{ name: "x" }],
   [
@@ -433,7 +433,7 @@ const avgPool1dOp = define(
   ],
 );
 const avgPool2dOp = define(
-  152,
+  153,
   "avgPool2d",
   [{ name: "x" }],
   [
@@ -444,7 +444,7 @@ const avgPool2dOp = define(
   ],
 );
 const takeOp = define(
-  153,
+  154,
   "take",
   [
     { name: "x" },
@@ -453,7 +453,7 @@ const takeOp = define(
   [{ name: "axis", kind: "axes", default: null }],
 );
 const indexAddOp = define(
-  154,
+  155,
   "indexAdd",
   [
     { name: "x" },
@@ -463,7 +463,7 @@ const indexAddOp = define(
   [{ name: "axis", kind: "axis", positional: true }],
 );
 const segmentSumOp = define(
-  155,
+  156,
   "segmentSum",
   [
     { name: "x" },
@@ -471,9 +471,9 @@ const segmentSumOp = define(
   ],
   [{ name: "n", kind: "int", positional: true }],
 );
-const gatherNDOp = define(156, "gatherND", [{ name: "x" }, { name: "indices", dtype: "int32" }], []);
+const gatherNDOp = define(157, "gatherND", [{ name: "x" }, { name: "indices", dtype: "int32" }], []);
 const scatterNDOp = define(
-  157,
+  158,
   "scatterND",
   [
     { name: "indices", dtype: "int32" },
@@ -481,9 +481,9 @@ const scatterNDOp = define(
   ],
   [{ name: "shape", kind: "shape", positional: true }],
 );
-const maskedFillOp = define(158, "maskedFill", [{ name: "x" }, { name: "mask", dtype: "bool" }, { name: "value" }], []);
+const maskedFillOp = define(159, "maskedFill", [{ name: "x" }, { name: "mask", dtype: "bool" }, { name: "value" }], []);
 const sortOp = define(
-  159,
+  160,
   "sort",
   [{ name: "x" }],
   [
@@ -492,7 +492,7 @@ const sortOp = define(
   ],
 );
 const argsortOp = define(
-  160,
+  161,
   "argsort",
   [{ name: "x" }],
   [
@@ -501,7 +501,7 @@ const argsortOp = define(
   ],
 );
 const rollOp = define(
-  161,
+  162,
   "roll",
   [{ name: "x" }],
   [
@@ -509,9 +509,9 @@ const rollOp = define(
     { name: "axis", kind: "axes", default: null },
   ],
 );
-const tileOp = define(162, "tile", [{ name: "x" }], [{ name: "reps", kind: "ints", positional: true }]);
+const tileOp = define(163, "tile", [{ name: "x" }], [{ name: "reps", kind: "ints", positional: true }]);
 const repeatOp = define(
-  163,
+  164,
   "repeat",
   [{ name: "x" }],
   [
@@ -520,7 +520,7 @@ const repeatOp = define(
   ],
 );
 const normalizeOp = define(
-  164,
+  165,
   "normalize",
   [{ name: "x" }],
   [
@@ -530,7 +530,7 @@ const normalizeOp = define(
   ],
 );
 const layerNormOp = define(
-  165,
+  166,
   "layerNorm",
   [
     { name: "x" },
@@ -543,7 +543,7 @@ const layerNormOp = define(
   ],
 );
 const rmsNormOp = define(
-  166,
+  167,
   "rmsNorm",
   [
     { name: "x" },
@@ -555,7 +555,7 @@ const rmsNormOp = define(
   ],
 );
 const groupNormOp = define(
-  167,
+  168,
   "groupNorm",
   [
     { name: "x" },
@@ -568,7 +568,7 @@ const groupNormOp = define(
   ],
 );
 const batchNormOp = define(
-  168,
+  169,
   "batchNorm",
   [
     { name: "x" },
@@ -579,11 +579,11 @@ const batchNormOp = define(
   ],
   [{ name: "eps", kind: "float", default: 0.00001 }],
 );
-const dropoutOp = define(169, "dropout", [{ name: "x" }, { name: "p" }, { name: "key", dtype: "int32" }], []);
-const embeddingOp = define(170, "embedding", [{ name: "indices", dtype: "int32" }, { name: "weight" }], []);
-const gluOp = define(171, "glu", [{ name: "x" }], [{ name: "axis", kind: "axis", default: -1 }]);
+const dropoutOp = define(170, "dropout", [{ name: "x" }, { name: "p" }, { name: "key", dtype: "int32" }], []);
+const embeddingOp = define(171, "embedding", [{ name: "indices", dtype: "int32" }, { name: "weight" }], []);
+const gluOp = define(172, "glu", [{ name: "x" }], [{ name: "axis", kind: "axis", default: -1 }]);
 const attentionOp = define(
-  172,
+  173,
   "attention",
   [
     { name: "q" },
@@ -597,7 +597,7 @@ const attentionOp = define(
   ],
 );
 const interpolateOp = define(
-  173,
+  174,
   "interpolate",
   [{ name: "x" }],
   [
@@ -607,13 +607,13 @@ const interpolateOp = define(
   ],
 );
 const pixelShuffleOp = define(
-  174,
+  175,
   "pixelShuffle",
   [{ name: "x" }],
   [{ name: "factor", kind: "int", positional: true }],
 );
 const tensordotOp = define(
-  177,
+  178,
   "tensordot",
   [
     { name: "a" },
@@ -622,7 +622,7 @@ const tensordotOp = define(
   [{ name: "axes", kind: "contraction", default: 2 }],
 );
 const modeProductOp = define(
-  178,
+  179,
   "modeProduct",
   [
     { name: "x" },
@@ -630,9 +630,9 @@ const modeProductOp = define(
   ],
   [{ name: "mode", kind: "axis", positional: true }],
 );
-const unfoldOp = define(179, "unfold", [{ name: "x" }], [{ name: "mode", kind: "axis", positional: true }]);
+const unfoldOp = define(180, "unfold", [{ name: "x" }], [{ name: "mode", kind: "axis", positional: true }]);
 const diagonalOp = define(
-  180,
+  181,
   "diagonal",
   [{ name: "x" }],
   [
@@ -642,7 +642,7 @@ const diagonalOp = define(
   ],
 );
 const traceOp = define(
-  181,
+  182,
   "trace",
   [{ name: "x" }],
   [
@@ -651,11 +651,11 @@ const traceOp = define(
     { name: "axis2", kind: "axis", default: 1 },
   ],
 );
-const diagOp = define(182, "diag", [{ name: "x" }], [{ name: "offset", kind: "int", default: 0 }]);
-const triuOp = define(183, "triu", [{ name: "x" }], [{ name: "diagonal", kind: "int", default: 0 }]);
-const trilOp = define(184, "tril", [{ name: "x" }], [{ name: "diagonal", kind: "int", default: 0 }]);
+const diagOp = define(183, "diag", [{ name: "x" }], [{ name: "offset", kind: "int", default: 0 }]);
+const triuOp = define(184, "triu", [{ name: "x" }], [{ name: "diagonal", kind: "int", default: 0 }]);
+const trilOp = define(185, "tril", [{ name: "x" }], [{ name: "diagonal", kind: "int", default: 0 }]);
 const cumprodOp = define(
-  185,
+  186,
   "cumprod",
   [{ name: "x" }],
   [
@@ -665,7 +665,7 @@ const cumprodOp = define(
   ],
 );
 const cummaxOp = define(
-  186,
+  187,
   "cummax",
   [{ name: "x" }],
   [
@@ -675,7 +675,7 @@ const cummaxOp = define(
   ],
 );
 const logCumSumExpOp = define(
-  187,
+  188,
   "logCumSumExp",
   [{ name: "x" }],
   [
@@ -1403,7 +1403,7 @@ export function hypot(a: TensorLike, b: TensorLike): Tensor {
  * @derivative `∂y/∂a = sigmoid(a - b)`, `∂y/∂b = sigmoid(b - a)`
  */
 export function logaddexp(a: TensorLike, b: TensorLike): Tensor {
-  return binary(18, "logaddexp", a, b);
+  return binary(19, "logaddexp", a, b);
 }
 
 /**
@@ -1413,7 +1413,7 @@ export function logaddexp(a: TensorLike, b: TensorLike): Tensor {
  * @derivative `dy/dx = 0.5 / y`
  */
 export function sqrt(x: TensorLike): Tensor {
-  return unary(19, "sqrt", x);
+  return unary(20, "sqrt", x);
 }
 
 /**
@@ -1423,7 +1423,7 @@ export function sqrt(x: TensorLike): Tensor {
  * @derivative `dy/dx = -0.5 * y / x`
  */
 export function rsqrt(x: TensorLike): Tensor {
-  return unary(20, "rsqrt", x);
+  return unary(21, "rsqrt", x);
 }
 
 /**
@@ -1433,7 +1433,7 @@ export function rsqrt(x: TensorLike): Tensor {
  * @derivative `dy/dx = 1 / (3 * y * y)`
  */
 export function cbrt(x: TensorLike): Tensor {
-  return unary(21, "cbrt", x);
+  return unary(22, "cbrt", x);
 }
 
 /**
@@ -1443,7 +1443,7 @@ export function cbrt(x: TensorLike): Tensor {
  * @derivative `dy/dx = -(y * y)`
  */
 export function reciprocal(x: TensorLike): Tensor {
-  return unary(22, "reciprocal", x);
+  return unary(23, "reciprocal", x);
 }
 
 /**
@@ -1453,7 +1453,7 @@ export function reciprocal(x: TensorLike): Tensor {
  * @derivative `dy/dx = y`
  */
 export function exp(x: TensorLike): Tensor {
-  return unary(23, "exp", x);
+  return unary(24, "exp", x);
 }
 
 /**
@@ -1463,7 +1463,7 @@ export function exp(x: TensorLike): Tensor {
  * @derivative `dy/dx = exp(x)`
  */
 export function expm1(x: TensorLike): Tensor {
-  return unary(24, "expm1", x);
+  return unary(25, "expm1", x);
 }
 
 /**
@@ -1473,7 +1473,7 @@ export function expm1(x: TensorLike): Tensor {
  * @derivative `dy/dx = y * log(2)`
  */
 export function exp2(x: TensorLike): Tensor {
-  return unary(25, "exp2", x);
+  return unary(26, "exp2", x);
 }
 
 /**
@@ -1483,7 +1483,7 @@ export function exp2(x: TensorLike): Tensor {
  * @derivative `dy/dx = 1 / x`
  */
 export function log(x: TensorLike): Tensor {
-  return unary(26, "log", x);
+  return unary(27, "log", x);
 }
 
 /**
@@ -1493,7 +1493,7 @@ export function log(x: TensorLike): Tensor {
  * @derivative `dy/dx = 1 / (1 + x)`
  */
 export function log1p(x: TensorLike): Tensor {
-  return unary(27, "log1p", x);
+  return unary(28, "log1p", x);
 }
 
 /**
@@ -1503,7 +1503,7 @@ export function log1p(x: TensorLike): Tensor {
  * @derivative `dy/dx = log2(e) / x`
  */
 export function log2(x: TensorLike): Tensor {
-  return unary(28, "log2", x);
+  return unary(29, "log2", x);
 }
 
 /**
@@ -1513,7 +1513,7 @@ export function log2(x: TensorLike): Tensor {
  * @derivative `dy/dx = log10(e) / x`
  */
 export function log10(x: TensorLike): Tensor {
-  return unary(29, "log10", x);
+  return unary(30, "log10", x);
 }
 
 /**
@@ -1523,7 +1523,7 @@ export function log10(x: TensorLike): Tensor {
  * @derivative `dy/dx = cos(x)`
  */
 export function sin(x: TensorLike): Tensor {
-  return unary(30, "sin", x);
+  return unary(31, "sin", x);
 }
 
 /**
@@ -1533,7 +1533,7 @@ export function sin(x: TensorLike): Tensor {
  * @derivative `dy/dx = -sin(x)`
  */
 export function cos(x: TensorLike): Tensor {
-  return unary(31, "cos", x);
+  return unary(32, "cos", x);
 }
 
 /**
@@ -1543,7 +1543,7 @@ export function cos(x: TensorLike): Tensor {
  * @derivative `dy/dx = 1 + y * y`
  */
 export function tan(x: TensorLike): Tensor {
-  return unary(32, "tan", x);
+  return unary(33, "tan", x);
 }
 
 /**
@@ -1553,7 +1553,7 @@ export function tan(x: TensorLike): Tensor {
  * @derivative `dy/dx = 1 / sqrt(1 - x * x)`
  */
 export function asin(x: TensorLike): Tensor {
-  return unary(33, "asin", x);
+  return unary(34, "asin", x);
 }
 
 /**
@@ -1563,7 +1563,7 @@ export function asin(x: TensorLike): Tensor {
  * @derivative `dy/dx = -1 / sqrt(1 - x * x)`
  */
 export function acos(x: TensorLike): Tensor {
-  return unary(34, "acos", x);
+  return unary(35, "acos", x);
 }
 
 /**
@@ -1573,7 +1573,7 @@ export function acos(x: TensorLike): Tensor {
  * @derivative `dy/dx = 1 / (1 + x * x)`
  */
 export function atan(x: TensorLike): Tensor {
-  return unary(35, "atan", x);
+  return unary(36, "atan", x);
 }
 
 /**
@@ -1583,7 +1583,7 @@ export function atan(x: TensorLike): Tensor {
  * @derivative `dy/dx = cosh(x)`
  */
 export function sinh(x: TensorLike): Tensor {
-  return unary(36, "sinh", x);
+  return unary(37, "sinh", x);
 }
 
 /**
@@ -1593,7 +1593,7 @@ export function sinh(x: TensorLike): Tensor {
  * @derivative `dy/dx = sinh(x)`
  */
 export function cosh(x: TensorLike): Tensor {
-  return unary(37, "cosh", x);
+  return unary(38, "cosh", x);
 }
 
 /**
@@ -1603,7 +1603,7 @@ export function cosh(x: TensorLike): Tensor {
  * @derivative `dy/dx = 1 - y * y`
  */
 export function tanh(x: TensorLike): Tensor {
-  return unary(38, "tanh", x);
+  return unary(39, "tanh", x);
 }
 
 /**
@@ -1613,7 +1613,7 @@ export function tanh(x: TensorLike): Tensor {
  * @derivative `dy/dx = 1 / hypot(x, 1)`
  */
 export function asinh(x: TensorLike): Tensor {
-  return unary(39, "asinh", x);
+  return unary(40, "asinh", x);
 }
 
 /**
@@ -1623,7 +1623,7 @@ export function asinh(x: TensorLike): Tensor {
  * @derivative `dy/dx = 1 / (sqrt(x - 1) * sqrt(x + 1))`
  */
 export function acosh(x: TensorLike): Tensor {
-  return unary(40, "acosh", x);
+  return unary(41, "acosh", x);
 }
 
 /**
@@ -1634,7 +1634,7 @@ export function acosh(x: TensorLike): Tensor {
  * @derivative `dy/dx = 1 / (1 - x * x)`
  */
 export function atanh(x: TensorLike): Tensor {
-  return unary(41, "atanh", x);
+  return unary(42, "atanh", x);
 }
 
 /**
@@ -1644,7 +1644,7 @@ export function atanh(x: TensorLike): Tensor {
  * @derivative `dy/dx = y * (1 - y)`
  */
 export function sigmoid(x: TensorLike): Tensor {
-  return unary(42, "sigmoid", x);
+  return unary(43, "sigmoid", x);
 }
 
 /**
@@ -1654,7 +1654,7 @@ export function sigmoid(x: TensorLike): Tensor {
  * @derivative `dy/dx = sigmoid(x)`
  */
 export function softplus(x: TensorLike): Tensor {
-  return unary(43, "softplus", x);
+  return unary(44, "softplus", x);
 }
 
 /**
@@ -1664,7 +1664,7 @@ export function softplus(x: TensorLike): Tensor {
  * @derivative `dy/dx = sigmoid(-x)`
  */
 export function logSigmoid(x: TensorLike): Tensor {
-  return unary(44, "logSigmoid", x);
+  return unary(45, "logSigmoid", x);
 }
 
 /**
@@ -1674,7 +1674,7 @@ export function logSigmoid(x: TensorLike): Tensor {
  * @derivative `dy/dx = (1 / (1 + abs(x)))²`
  */
 export function softsign(x: TensorLike): Tensor {
-  return unary(45, "softsign", x);
+  return unary(46, "softsign", x);
 }
 
 /**
@@ -1694,7 +1694,7 @@ export function leakyRelu(x: TensorLike, options?: TensorLike | LeakyReluOptions
  * @derivative `∂y/∂x = where(x > 0, 1, slope)`, `∂y/∂slope = where(x > 0, 0, x)`
  */
 export function prelu(x: TensorLike, slope: TensorLike): Tensor {
-  return binary(47, "prelu", x, slope);
+  return binary(48, "prelu", x, slope);
 }
 
 /**
@@ -1715,7 +1715,7 @@ export function elu(x: TensorLike, options?: TensorLike | EluOptions): Tensor {
  * @derivative `dy/dx = where(x > 0, 1.0507…, 1.7580… * exp(min(x, 0)))`
  */
 export function selu(x: TensorLike): Tensor {
-  return unary(49, "selu", x);
+  return unary(50, "selu", x);
 }
 
 /**
@@ -1736,7 +1736,7 @@ export function celu(x: TensorLike, options?: TensorLike | CeluOptions): Tensor 
  * @derivative `dy/dx = sigmoid(x) * (1 + x * (1 - sigmoid(x)))`
  */
 export function silu(x: TensorLike): Tensor {
-  return unary(53, "silu", x);
+  return unary(54, "silu", x);
 }
 
 /**
@@ -1746,7 +1746,7 @@ export function silu(x: TensorLike): Tensor {
  * @derivative `dy/dx = tanh(softplus(x)) + (x * sigmoid(x) * (1 - tanh(softplus(x))²))`
  */
 export function mish(x: TensorLike): Tensor {
-  return unary(54, "mish", x);
+  return unary(55, "mish", x);
 }
 
 /**
@@ -1756,7 +1756,7 @@ export function mish(x: TensorLike): Tensor {
  * @derivative `dy/dx = where(x > -3 & x < 3, 1 / 6, 0)`
  */
 export function hardSigmoid(x: TensorLike): Tensor {
-  return unary(55, "hardSigmoid", x);
+  return unary(56, "hardSigmoid", x);
 }
 
 /**
@@ -1766,7 +1766,7 @@ export function hardSigmoid(x: TensorLike): Tensor {
  * @derivative `dy/dx = where(x >= 3, 1, where(x <= -3, 0, x / 3 + 0.5))`
  */
 export function hardSwish(x: TensorLike): Tensor {
-  return unary(56, "hardSwish", x);
+  return unary(57, "hardSwish", x);
 }
 
 /**
@@ -1776,7 +1776,7 @@ export function hardSwish(x: TensorLike): Tensor {
  * @derivative `dy/dx = [abs(x) < 1]`
  */
 export function hardTanh(x: TensorLike): Tensor {
-  return unary(57, "hardTanh", x);
+  return unary(58, "hardTanh", x);
 }
 
 /**
@@ -1786,7 +1786,7 @@ export function hardTanh(x: TensorLike): Tensor {
  * @derivative `dy/dx = 2 / sqrt(π) * exp(-(x * x))`
  */
 export function erf(x: TensorLike): Tensor {
-  return unary(58, "erf", x);
+  return unary(59, "erf", x);
 }
 
 /**
@@ -1796,7 +1796,7 @@ export function erf(x: TensorLike): Tensor {
  * @derivative `dy/dx = -2 / sqrt(π) * exp(-(x * x))`
  */
 export function erfc(x: TensorLike): Tensor {
-  return unary(59, "erfc", x);
+  return unary(60, "erfc", x);
 }
 
 /**
@@ -1806,7 +1806,7 @@ export function erfc(x: TensorLike): Tensor {
  * @derivative `dy/dx = exp(y * y) * sqrt(π) / 2`
  */
 export function erfinv(x: TensorLike): Tensor {
-  return unary(60, "erfinv", x);
+  return unary(61, "erfinv", x);
 }
 
 /**
@@ -1817,7 +1817,7 @@ export function erfinv(x: TensorLike): Tensor {
  * @derivative `dy/dx = digamma(x)`
  */
 export function lgamma(x: TensorLike): Tensor {
-  return unary(61, "lgamma", x);
+  return unary(62, "lgamma", x);
 }
 
 /**
@@ -1828,7 +1828,7 @@ export function lgamma(x: TensorLike): Tensor {
  * @derivative `dy/dx = polygamma(1, x)`
  */
 export function digamma(x: TensorLike): Tensor {
-  return unary(62, "digamma", x);
+  return unary(63, "digamma", x);
 }
 
 /**
@@ -1839,7 +1839,7 @@ export function digamma(x: TensorLike): Tensor {
  * @derivative `∂y/∂n = 0`, `∂y/∂x = polygamma(n + 1, x)`
  */
 export function polygamma(n: TensorLike, x: TensorLike): Tensor {
-  return binary(63, "polygamma", n, x);
+  return binary(64, "polygamma", n, x);
 }
 
 /**
@@ -1849,7 +1849,7 @@ export function polygamma(n: TensorLike, x: TensorLike): Tensor {
  * @derivative `dy/dx = 0`
  */
 export function floor(x: TensorLike): Tensor {
-  return unary(64, "floor", x);
+  return unary(65, "floor", x);
 }
 
 /**
@@ -1859,7 +1859,7 @@ export function floor(x: TensorLike): Tensor {
  * @derivative `dy/dx = 0`
  */
 export function ceil(x: TensorLike): Tensor {
-  return unary(65, "ceil", x);
+  return unary(66, "ceil", x);
 }
 
 /**
@@ -1869,7 +1869,7 @@ export function ceil(x: TensorLike): Tensor {
  * @derivative `dy/dx = 0`
  */
 export function round(x: TensorLike): Tensor {
-  return unary(66, "round", x);
+  return unary(67, "round", x);
 }
 
 /**
@@ -1879,7 +1879,7 @@ export function round(x: TensorLike): Tensor {
  * @derivative `dy/dx = 0`
  */
 export function trunc(x: TensorLike): Tensor {
-  return unary(67, "trunc", x);
+  return unary(68, "trunc", x);
 }
 
 /**
@@ -1899,7 +1899,7 @@ export function lerp(a: TensorLike, b: TensorLike, w: TensorLike): Tensor {
  * @derivative none, the result is bool
  */
 export function equal(a: TensorLike, b: TensorLike): Tensor {
-  return binary(71, "equal", a, b);
+  return binary(72, "equal", a, b);
 }
 
 /**
@@ -1909,7 +1909,7 @@ export function equal(a: TensorLike, b: TensorLike): Tensor {
  * @derivative none, the result is bool
  */
 export function notEqual(a: TensorLike, b: TensorLike): Tensor {
-  return binary(72, "notEqual", a, b);
+  return binary(73, "notEqual", a, b);
 }
 
 /**
@@ -1919,7 +1919,7 @@ export function notEqual(a: TensorLike, b: TensorLike): Tensor {
  * @derivative none, the result is bool
  */
 export function less(a: TensorLike, b: TensorLike): Tensor {
-  return binary(73, "less", a, b);
+  return binary(74, "less", a, b);
 }
 
 /**
@@ -1929,7 +1929,7 @@ export function less(a: TensorLike, b: TensorLike): Tensor {
  * @derivative none, the result is bool
  */
 export function lessEqual(a: TensorLike, b: TensorLike): Tensor {
-  return binary(74, "lessEqual", a, b);
+  return binary(75, "lessEqual", a, b);
 }
 
 /**
@@ -1939,7 +1939,7 @@ export function lessEqual(a: TensorLike, b: TensorLike): Tensor {
  * @derivative none, the result is bool
  */
 export function greater(a: TensorLike, b: TensorLike): Tensor {
-  return binary(75, "greater", a, b);
+  return binary(76, "greater", a, b);
 }
 
 /**
@@ -1949,7 +1949,7 @@ export function greater(a: TensorLike, b: TensorLike): Tensor {
  * @derivative none, the result is bool
  */
 export function greaterEqual(a: TensorLike, b: TensorLike): Tensor {
-  return binary(76, "greaterEqual", a, b);
+  return binary(77, "greaterEqual", a, b);
 }
 
 /**
@@ -1959,7 +1959,7 @@ export function greaterEqual(a: TensorLike, b: TensorLike): Tensor {
  * @derivative none, the result is bool
  */
 export function logicalAnd(a: TensorLike, b: TensorLike): Tensor {
-  return binary(77, "logicalAnd", a, b);
+  return binary(78, "logicalAnd", a, b);
 }
 
 /**
@@ -1969,7 +1969,7 @@ export function logicalAnd(a: TensorLike, b: TensorLike): Tensor {
  * @derivative none, the result is bool
  */
 export function logicalOr(a: TensorLike, b: TensorLike): Tensor {
-  return binary(78, "logicalOr", a, b);
+  return binary(79, "logicalOr", a, b);
 }
 
 /**
@@ -1979,7 +1979,7 @@ export function logicalOr(a: TensorLike, b: TensorLike): Tensor {
  * @derivative none, the result is bool
  */
 export function logicalXor(a: TensorLike, b: TensorLike): Tensor {
-  return binary(79, "logicalXor", a, b);
+  return binary(80, "logicalXor", a, b);
 }
 
 /**
@@ -1989,7 +1989,7 @@ export function logicalXor(a: TensorLike, b: TensorLike): Tensor {
  * @derivative none, the result is bool
  */
 export function logicalNot(x: TensorLike): Tensor {
-  return unary(80, "logicalNot", x);
+  return unary(81, "logicalNot", x);
 }
 
 /**
@@ -1999,7 +1999,7 @@ export function logicalNot(x: TensorLike): Tensor {
  * @derivative none, the result is bool
  */
 export function isnan(x: TensorLike): Tensor {
-  return unary(81, "isnan", x);
+  return unary(82, "isnan", x);
 }
 
 /**
@@ -2009,7 +2009,7 @@ export function isnan(x: TensorLike): Tensor {
  * @derivative none, the result is bool
  */
 export function isinf(x: TensorLike): Tensor {
-  return unary(82, "isinf", x);
+  return unary(83, "isinf", x);
 }
 
 /**
@@ -2019,7 +2019,7 @@ export function isinf(x: TensorLike): Tensor {
  * @derivative none, the result is bool
  */
 export function isfinite(x: TensorLike): Tensor {
-  return unary(83, "isfinite", x);
+  return unary(84, "isfinite", x);
 }
 
 /**
@@ -2049,7 +2049,7 @@ export function to(x: TensorLike, dtype: DType): Tensor {
  * @cost O(1)
  */
 export function stopGradient(x: TensorLike): Tensor {
-  return unary(86, "stopGradient", x);
+  return unary(87, "stopGradient", x);
 }
 
 /**
@@ -2123,7 +2123,7 @@ export function cumsum(x: TensorLike, options?: Axes | null | CumsumOptions): Te
  * @cost O(m k n) for each matrix
  */
 export function matmul(a: TensorLike, b: TensorLike): Tensor {
-  return binary(93, "matmul", a, b);
+  return binary(94, "matmul", a, b);
 }
 
 /**
@@ -2229,7 +2229,7 @@ export function searchsorted(sorted: TensorLike, values: TensorLike, options?: b
  * @cost O(1) where strides can say it, else O(n)
  */
 export function flatten(x: TensorLike): Tensor {
-  return unary(106, "flatten", x);
+  return unary(107, "flatten", x);
 }
 
 /**
@@ -2259,7 +2259,7 @@ export function expandDims(x: TensorLike, axis: number): Tensor {
  * @cost O(1)
  */
 export function transpose(x: TensorLike): Tensor {
-  return unary(109, "transpose", x);
+  return unary(110, "transpose", x);
 }
 
 /**
@@ -2402,7 +2402,8 @@ export function logSumExp(x: TensorLike, options?: Axes | null | LogSumExpOption
 }
 
 /**
- * exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow; 0 at -Infinity, NaN where all are -Infinity.
+ * exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow; 0 at -Infinity and where exp(x - max) is below
+ * the normal numbers of float32, NaN where all are -Infinity or one is Infinity.
  * @dtypes float32, float64
  * @derivative x gets y (g - Σ g y)
  */
@@ -2941,7 +2942,7 @@ export function pixelShuffle(x: TensorLike, factor: number): Tensor {
  * @cost O(k) for each result, with k the size of the axis
  */
 export function dot(a: TensorLike, b: TensorLike): Tensor {
-  return binary(175, "dot", a, b);
+  return binary(176, "dot", a, b);
 }
 
 /**
@@ -2951,7 +2952,7 @@ export function dot(a: TensorLike, b: TensorLike): Tensor {
  * @cost O(n m)
  */
 export function outer(a: TensorLike, b: TensorLike): Tensor {
-  return binary(176, "outer", a, b);
+  return binary(177, "outer", a, b);
 }
 
 /**

@@ -3,9 +3,9 @@
 import { apply, define } from "./apply.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
-const lerpSquareOp = define(69, "optim.lerpSquare", [{ name: "v" }, { name: "g" }, { name: "w" }], []);
+const lerpSquareOp = define(70, "optim.lerpSquare", [{ name: "v" }, { name: "g" }, { name: "w" }], []);
 const adamStepOp = define(
-  70,
+  71,
   "optim.adamStep",
   [
     { name: "p" },

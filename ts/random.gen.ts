@@ -6,19 +6,19 @@ import type { DType } from "./dtype.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
 const splitOp = define(
-  103,
+  104,
   "random.split",
   [{ name: "key", dtype: "int32" }],
   [{ name: "n", kind: "int", default: 2 }],
 );
 const permutationOp = define(
-  104,
+  105,
   "random.permutation",
   [{ name: "key", dtype: "int32" }],
   [{ name: "shape", kind: "shape", positional: true }],
 );
 const uniformOp = define(
-  137,
+  138,
   "random.uniform",
   [{ name: "key", dtype: "int32" }],
   [
@@ -29,7 +29,7 @@ const uniformOp = define(
   ],
 );
 const normalOp = define(
-  138,
+  139,
   "random.normal",
   [{ name: "key", dtype: "int32" }],
   [
@@ -38,7 +38,7 @@ const normalOp = define(
   ],
 );
 const bernoulliOp = define(
-  139,
+  140,
   "random.bernoulli",
   [{ name: "key", dtype: "int32" }],
   [
@@ -47,7 +47,7 @@ const bernoulliOp = define(
   ],
 );
 const randintOp = define(
-  140,
+  141,
   "random.randint",
   [{ name: "key", dtype: "int32" }],
   [
@@ -57,7 +57,7 @@ const randintOp = define(
   ],
 );
 const truncatedNormalOp = define(
-  141,
+  142,
   "random.truncatedNormal",
   [{ name: "key", dtype: "int32" }],
   [
@@ -68,7 +68,7 @@ const truncatedNormalOp = define(
   ],
 );
 const categoricalOp = define(
-  142,
+  143,
   "random.categorical",
   [
     { name: "key", dtype: "int32" },

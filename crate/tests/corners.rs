@@ -252,7 +252,9 @@ fn camel(name: &str) -> String {
 #[test]
 fn every_function_has_been_measured() {
     let measured = include_str!("../../test/fixtures/accuracy.json");
-    for func in Func::ALL.iter().map(|func| func.entry()).filter(|entry| entry.namespace != "optim") {
+    // What users cannot call by itself has no row: parts of an optimizer's step, and of a softmax.
+    let is_internal = |name: &str| ["lerp_square", "adam_step", "exp_minus"].contains(&name);
+    for func in Func::ALL.iter().map(|func| func.entry()).filter(|entry| !is_internal(entry.name)) {
         let found = measured.contains(&format!("\"name\": \"{}\"", camel(func.name)));
         assert!(found, "{} has not been measured: python3 scripts/ulp.py --write", func.name);
     }

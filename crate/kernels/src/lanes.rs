@@ -255,6 +255,14 @@ impl<T: Word, const N: usize> Shr<u32> for Lanes<T, N> {
     }
 }
 
+impl<const N: usize> Lanes<i32, N> {
+    /// Whether no lane is above `limit`.
+    #[inline(always)]
+    pub fn at_most(self, limit: i32) -> bool {
+        lane::at_most(self.0, limit)
+    }
+}
+
 impl<const N: usize> Lanes<f32, N> {
     /// The same numbers in double precision.
     #[inline(always)]

@@ -22,7 +22,7 @@ macro_rules! intrinsics {
                 asin Asin, acos Acos, atan Atan, sinh Sinh, cosh Cosh, tanh Tanh, asinh Asinh, acosh Acosh, atanh Atanh,
                 exp2 Exp2, log10 Log10, cbrt Cbrt, erf Erf, erfc Erfc, erfinv Erfinv, lgamma Lgamma, digamma Digamma,
                 silu Silu, gelu Gelu, gelu_tanh GeluTanh, mish Mish, floor Floor, ceil Ceil, round Round;
-            binary: pow Pow, atan2 Atan2, hypot Hypot, modulo Mod, floor_div FloorDiv, polygamma Polygamma
+            binary: pow Pow, atan2 Atan2, hypot Hypot, exp_minus ExpMinus, modulo Mod, floor_div FloorDiv, polygamma Polygamma
         }
     };
 }

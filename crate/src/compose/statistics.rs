@@ -1,10 +1,12 @@
 //! Means, spreads, norms and products over axes, and the softmax family.
 
 use crate::call::{Attr, Call, Kind, NONE, Operand, REDUCTION, Sample, Spec, native, notes, option};
-use crate::elementwise::Test;
+use crate::dtype::DType;
+use crate::elementwise::{Func, Test};
 use crate::error::{Code, Result};
 use crate::op::need_number;
 use crate::ops::extremum::Extremum;
+use crate::ops::map::Map;
 use crate::ops::slice::{Range, Slice};
 use crate::real::Real;
 use crate::shape::{AxisSet, Shape};
@@ -139,8 +141,10 @@ pub const SPECS: &[Spec] = &[
             if axes.is_empty() {
                 return Ok(c.x[0]);
             }
-            let m = shift(c.x[0], axes);
-            let y = (c.x[0] - m).exp().sum(axes, true).ln() + m;
+            let (x, most) = (c.x[0], greatest(c.x[0], axes));
+            let m = bounded(most);
+            let y = exp_minus(x, m).sum(axes, true).ln() + m;
+            let y = Var::select(most.eq(most.lit(f64::INFINITY)), most, y);
             Ok(y.reshape(shape.reduced(axes, keep_dims)))
         },
         samples: native(&[Sample { x: &[X], attrs: &[1.0, 1.0, 0.0] }, Sample { x: &[X], attrs: &[NONE, 0.0] }]),
@@ -148,7 +152,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "softmax",
         doc: native(
-            "exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow; 0 at -Infinity, NaN where all are -Infinity.",
+            "exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow; 0 at -Infinity and where exp(x - max) is below the normal numbers of float32, NaN where all are -Infinity or one is Infinity.",
         ),
         notes: notes("x gets y (g - Σ g y)", "O(n)"),
         inputs: &["x"],
@@ -194,8 +198,9 @@ pub fn mean(x: Var<'_>, axes: AxisSet, keep_dims: bool) -> Var<'_> {
 /// softmax along one axis.
 pub fn softmax(x: Var<'_>, axis: usize) -> Var<'_> {
     let axes = AxisSet::from_iter([axis]);
-    let e = (x - shift(x, axes)).exp();
-    e / e.sum(axes, true)
+    let e = exp_minus(x, shift(x, axes));
+    // One quotient for many elements, each of which is off by half a unit in the last place more.
+    e * e.sum(axes, true).recip()
 }
 
 /// log softmax along one axis.
@@ -205,15 +210,29 @@ pub fn log_softmax(x: Var<'_>, axis: usize) -> Var<'_> {
     centred - centred.exp().sum(axes, true).ln()
 }
 
-/// The largest element over the axes as a constant, 0 where it is infinite: what exponentials are shifted by.
+/// exp(x - m), for m that is the [`shift`] of x.
+fn exp_minus<'t>(x: Var<'t>, m: Var<'t>) -> Var<'t> {
+    x.tape().apply(Map { func: Func::ExpMinus }, &[x, m])
+}
+
+/// What exponentials are shifted by: the largest element over the axes, a finite number.
 fn shift(x: Var<'_>, axes: AxisSet) -> Var<'_> {
+    bounded(greatest(x, axes))
+}
+
+/// The largest element over the axes as a constant; 0 where there is none.
+fn greatest(x: Var<'_>, axes: AxisSet) -> Var<'_> {
     let empty = x.shape().iter().enumerate().any(|(axis, &d)| d == 0 && axes.has(axis));
     if empty {
         return x.zero();
     }
-    let m = x.stop_gradient().apply(Extremum { max: true, axes, keep_dims: true });
-    let infinite = m.abs().eq(m.lit(f64::INFINITY));
-    Var::select(infinite, m.zero(), m)
+    x.stop_gradient().apply(Extremum { max: true, axes, keep_dims: true })
+}
+
+/// m, the largest finite number of its sign where it is infinite.
+fn bounded(m: Var<'_>) -> Var<'_> {
+    let most = if m.dtype() == DType::Float32 { f64::from(f32::MAX) } else { f64::MAX };
+    m.tape().apply(Map { func: Func::Clip }, &[m, m.lit(-most), m.lit(most)])
 }
 
 /// The square root whose derivative at 0 is 0.

@@ -24,7 +24,7 @@ pub(super) const LONGEST: usize = 1 << 14;
 /// Most rows that are computed together: values of rows fill a vector.
 const ROWS: usize = MAX_WIDTH;
 /// Bytes of those rows in one value: a quarter of a first cache, for operations read one or two values and write one.
-const CACHE: usize = 8 << 10;
+const CACHE: usize = 16 << 10;
 
 /// Where a value is while some rows are computed.
 #[derive(Clone, Copy, Debug)]
@@ -50,8 +50,10 @@ enum Extent {
 struct Instruction {
     run: Loop,
     operands: SmallVec<[Option<Cell>; 4]>,
-    /// Bytes from the start of the scratch area; rows of a result are not there.
+    /// Bytes from the start of the scratch area; rows that are made in a result are not there.
     out: usize,
+    /// The result in whose rows its rows are made: those that it is, or that an elementwise operation makes of them.
+    within: Option<usize>,
     size: usize,
     extent: Extent,
     /// The result of the step that this is.
@@ -115,7 +117,8 @@ impl Rows {
         let ones = inputs.iter().map(|_| room(PAD)).collect();
         let (mut constants, mut known): (Vec<usize>, Vec<&Array>) = (Vec::new(), Vec::new());
         let mut instructions = Vec::with_capacity(program.len());
-        for Operation { run, sources, aval, output, .. } in program {
+        let within = within(program, |aval| extent(aval) == Extent::Row);
+        for (Operation { run, sources, aval, output, .. }, within) in program.iter().zip(within) {
             let cells: SmallVec<[Cell; 4]> = sources
                 .iter()
                 .map(|source| match source {
@@ -133,12 +136,12 @@ impl Rows {
                 Loop::Fold(_) => cells.iter().copied().map(Some).collect(),
             };
             let (size, extent) = (aval.dtype.size(), extent(aval));
-            let out = room(match (extent, output) {
+            let out = room(match (extent, within) {
                 (Extent::One, _) => PAD,
                 (Extent::Row, Some(_)) => 0,
                 (Extent::Row, None) => rows.min(rows_in(shape)) * length * size,
             });
-            instructions.push(Instruction { run: *run, operands, out, size, extent, output: *output });
+            instructions.push(Instruction { run: *run, operands, out, within, size, extent, output: *output });
         }
         let scratch = Buffer::new(bytes * split::threads())?;
         for area in (0..scratch.bytes()).step_by(bytes.max(1)) {
@@ -245,11 +248,9 @@ impl Rows {
 
     /// Where an instruction writes: rows of a result go to their place at once.
     fn made(&self, instruction: &Instruction, pass: &Pass<'_>) -> *mut u8 {
-        match (instruction.output, instruction.extent) {
-            (Some(y), Extent::Row) => {
-                pass.results[y].address().wrapping_add(pass.first * self.length() * instruction.size)
-            }
-            _ => pass.at(instruction.out),
+        match instruction.within {
+            Some(y) => pass.results[y].address().wrapping_add(pass.first * self.length() * instruction.size),
+            None => pass.at(instruction.out),
         }
     }
 
@@ -258,24 +259,26 @@ impl Rows {
         let out = self.made(instruction, pass);
         match instruction.run {
             Loop::Fold(fold) => {
+                let zero = Feed { first: Operand::ZERO, next: Next::Same };
+                let feed = instruction.operands[0].map_or(zero, |cell| self.feed(cell, pass, Extent::Row));
                 for row in 0..pass.rows {
-                    let mut fill = Fill::uninit();
-                    let from = instruction.operands[0];
-                    let from = from.map(|cell| self.operand(cell, pass, row, Extent::Row, &mut fill).start);
-                    let from = from.unwrap_or(Operand::ZERO.start);
+                    let from = feed.of(row, &mut Fill::uninit()).start;
                     // SAFETY: the operand has the elements of the row, the place of the result one element.
                     unsafe { fold(from, length, out.wrapping_add(row * instruction.size)) };
                 }
             }
             Loop::Map(map) => {
+                let extent = instruction.extent;
                 // Values of rows are one vector, whatever the number of rows.
-                let (calls, len) = if instruction.extent == Extent::One { (1, MAX_WIDTH) } else { (pass.rows, length) };
+                let (calls, len) = if extent == Extent::One { (1, MAX_WIDTH) } else { (pass.rows, length) };
+                let feeds: SmallVec<[(usize, Feed<'_>); 4]> = (0..)
+                    .zip(&instruction.operands)
+                    .filter_map(|(k, cell)| cell.map(|cell| (k, self.feed(cell, pass, extent))))
+                    .collect();
+                let (mut operands, mut fills): (Operands, _) = ([Operand::ZERO; MAX_OPERANDS], FILLS);
                 for row in 0..calls {
-                    let (mut operands, mut fills): (Operands, _) = ([Operand::ZERO; MAX_OPERANDS], FILLS);
-                    for ((operand, fill), cell) in operands.iter_mut().zip(&mut fills).zip(&instruction.operands) {
-                        if let Some(cell) = *cell {
-                            *operand = self.operand(cell, pass, row, instruction.extent, fill);
-                        }
+                    for (k, feed) in &feeds {
+                        operands[*k] = feed.of(row, &mut fills[*k]);
                     }
                     let to = out.wrapping_add(row * len * instruction.size);
                     // SAFETY: every operand has `len` elements or stands for all, and the result has room for them.
@@ -285,10 +288,10 @@ impl Rows {
         }
     }
 
-    /// A value as a kernel reads it that makes a row, or the values of all rows; one that stands for a row is in `fill`.
-    fn operand(&self, cell: Cell, pass: &Pass<'_>, row: usize, made: Extent, fill: &mut Fill) -> Operand {
+    /// A value as a kernel reads it that makes rows, or the values of all rows.
+    fn feed<'a>(&self, cell: Cell, pass: &'a Pass<'_>, made: Extent) -> Feed<'a> {
         let (start, size, extent) = match cell {
-            Cell::Constant(k) => return Operand::vector(pass.at(self.constants[k])),
+            Cell::Constant(k) => return Feed { first: Operand::vector(pass.at(self.constants[k])), next: Next::Same },
             Cell::Made(k) => {
                 let instruction = &self.instructions[k];
                 (self.made(instruction, pass).cast_const(), instruction.size, instruction.extent)
@@ -298,16 +301,52 @@ impl Rows {
             }
             Cell::Input(k) => {
                 let reader = &pass.readers[k];
-                return Operand::slice(reader.row(pass.first + row, self.length()), reader.size);
+                let first = Operand::slice(reader.row(pass.first, self.length()), reader.size);
+                let places = reader.places.get(pass.first..).filter(|places| !places.is_empty());
+                return Feed { first, next: places.map_or(Next::Apart(self.length() * reader.size), Next::At) };
             }
         };
-        match (extent, made) {
-            (Extent::Row, _) => Operand::slice(start.wrapping_add(row * self.length() * size), size),
-            (Extent::One, Extent::One) => Operand::slice(start, size),
+        let next = match (extent, made) {
+            (Extent::Row, _) => Next::Apart(self.length() * size),
+            (Extent::One, Extent::One) => Next::Same,
+            (Extent::One, Extent::Row) => Next::Value,
+        };
+        Feed { first: Operand::slice(start, size), next }
+    }
+}
+
+/// An operand of the rows of a pass.
+struct Feed<'a> {
+    /// That of the first row; where a value stands for a row, the values of all.
+    first: Operand,
+    next: Next<'a>,
+}
+
+/// Where the operand of another row is.
+enum Next<'a> {
+    /// There is one for all.
+    Same,
+    /// So many bytes further for each row.
+    Apart(usize),
+    /// At these positions in elements.
+    At(&'a [usize]),
+    /// It is a value for the row.
+    Value,
+}
+
+impl Feed<'_> {
+    /// The operand of a row; one that stands for the row is in `fill`.
+    #[inline]
+    fn of(&self, row: usize, fill: &mut Fill) -> Operand {
+        let Operand { start, step } = self.first;
+        match self.next {
+            Next::Same => self.first,
+            Next::Apart(bytes) => Operand::slice(start.wrapping_add(row * bytes), step),
+            Next::At(places) => {
+                Operand::slice(start.wrapping_add(places[row].wrapping_sub(places[0]).wrapping_mul(step)), step)
+            }
             // SAFETY: the value of a row was gathered or made before; a fill has room.
-            (Extent::One, Extent::Row) => unsafe {
-                Operand::repeated(start.wrapping_add(row * size), size, fill.as_mut_ptr().cast())
-            },
+            Next::Value => unsafe { Operand::repeated(start.wrapping_add(row * step), step, fill.as_mut_ptr().cast()) },
         }
     }
 }
@@ -317,6 +356,24 @@ impl Reader {
         let place = self.places.get(row).copied().unwrap_or(row * length);
         self.start.wrapping_add(place * self.size)
     }
+}
+
+/// For each operation the result whose rows hold what it makes of a row, if it `is_row`: its own, or that of the elementwise
+/// operation which is the last to read it and may write over it. So results are in the cache when their last operation writes
+/// them.
+fn within(program: &[Operation], is_row: impl Fn(&Aval) -> bool) -> Vec<Option<usize>> {
+    let mut within: Vec<Option<usize>> = program.iter().map(|o| o.output.filter(|_| is_row(&o.aval))).collect();
+    let mut is_read = vec![false; program.len()];
+    for (k, operation) in program.iter().enumerate().rev() {
+        let mut place = within[k];
+        for source in &operation.sources {
+            let &Source::Value(v) = source else { continue };
+            if !std::mem::replace(&mut is_read[v], true) && within[v].is_none() && program[v].aval == operation.aval {
+                within[v] = place.take();
+            }
+        }
+    }
+    within
 }
 
 /// Number of rows of a shape.

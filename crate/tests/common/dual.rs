@@ -167,6 +167,10 @@ impl Real for Dual {
         let slope = if length == 0.0 { 0.0 } else { (self.v * self.d + o.v * o.d) / length };
         Dual::new(length, slope)
     }
+    fn exp_minus(self, o: Dual) -> Dual {
+        let value = (self.v - o.v).exp();
+        Dual::new(value, value * (self.d - o.d))
+    }
     fn modulo(self, o: Dual) -> Dual {
         let floor = (self.v / o.v).floor();
         Dual::new(self.v - o.v * floor, self.d - o.d * floor)

@@ -400,6 +400,15 @@ pub unsafe fn take<T: Copy, const N: usize>(from: *const [T; N]) -> [T; N] {
     }
 }
 
+/// Whether no lane is above `limit`.
+#[inline(always)]
+pub fn at_most<const N: usize>(a: [i32; N], limit: i32) -> bool {
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    return wide::at_most(a, limit);
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+    a.iter().all(|&a| a <= limit)
+}
+
 /// f32 to f64.
 #[inline(always)]
 pub fn widen<const N: usize>(a: [f32; N]) -> [f64; N] {

@@ -2,8 +2,8 @@
 //! the closure lane by lane. The lanes are accessed as whole registers only, so that LLVM keeps them in registers.
 
 use core::arch::wasm32::{
-    f32x4_demote_f64x2_zero, f64x2_promote_low_f32x4, i8x16_all_true, i8x16_swizzle, i64x2_add, i64x2_shuffle, v128,
-    v128_and, v128_any_true, v128_or,
+    f32x4_demote_f64x2_zero, f64x2_promote_low_f32x4, i8x16_all_true, i8x16_swizzle, i32x4_all_true, i32x4_le,
+    i32x4_max, i32x4_splat, i64x2_add, i64x2_shuffle, v128, v128_and, v128_any_true, v128_or,
 };
 use std::array::from_fn;
 use std::mem::{MaybeUninit, size_of};
@@ -42,6 +42,13 @@ pub fn any<A: Copy, const N: usize>(a: [A; N], lane: impl Fn(A) -> bool) -> bool
 #[inline(always)]
 pub fn all<A: Copy, const N: usize>(a: [A; N], lane: impl Fn(A) -> bool) -> bool {
     joined(&a, |a, b| v128_and(a, b)).map_or_else(|| a.iter().all(|&a| lane(a)), |a| i8x16_all_true(a))
+}
+
+/// As `all` of a comparison, which is made once.
+#[inline(always)]
+pub fn at_most<const N: usize>(a: [i32; N], limit: i32) -> bool {
+    let greatest = joined(&a, |a, b| i32x4_max(a, b));
+    greatest.map_or_else(|| a.iter().all(|&a| a <= limit), |a| i32x4_all_true(i32x4_le(a, i32x4_splat(limit))))
 }
 
 /// All registers of an array in one, if lanes fill registers.

@@ -4,6 +4,7 @@
 //! There the gate alone would be a denormal number, with few digits, long before its product with x is. So x is
 //! multiplied before the power of two is applied, or in single precision in doubles.
 
+use super::Usual;
 use super::double::Sum;
 use super::erf::{normal_near_f64, normal_tail_f64};
 use super::exp::{
@@ -119,8 +120,9 @@ pub fn gelu_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
 
 /// Whether the quotient in [`gelu_f32`] is good enough for x.
 #[inline(always)]
-fn is_not_far_left<const N: usize>(x: Lanes<f32, N>) -> Mask<f32, N> {
-    x.ge(Lanes::splat(-8.0))
+fn is_not_far_left<const N: usize>(x: Lanes<f32, N>) -> Usual<N> {
+    // From 0 on to NaN, and then from -0 on, in the order of their bits without a sign.
+    Usual { number: x.to_bits() + i32::MIN, limit: ((-8.0_f32).to_bits() ^ i32::MIN.cast_unsigned()).cast_signed() }
 }
 
 /// x Φ(x) = max(x, 0) - a Φ(-a) for a = |x|, where Φ(-a) = e^(-a²/2) q(t) / (a + 3.25) with a polynomial in

@@ -4,9 +4,10 @@
 //! artanh(s), s = f / (2 + f), arranged as in fdlibm as f - (f²/2 - s (f²/2 + R(s²))), whose large term f is exact; in
 //! single precision a polynomial in f, which spares the division.
 
+use super::Usual;
 use super::double::Sum;
 use super::pow::ln_sum;
-use crate::lanes::{Lanes, Mask};
+use crate::lanes::Lanes;
 use std::f64::consts::{LOG10_2, LOG10_E};
 
 /// x = 2^k (1 + f), 1 + f in [√½, √2).
@@ -23,11 +24,10 @@ const SQRT_HALF_F64: i64 = 0x3fe6_a09e_667f_3bcd;
 
 /// Whether x is positive, finite and not denormal.
 #[inline(always)]
-fn is_normal<const N: usize>(x: Lanes<f32, N>) -> Mask<f32, N> {
+fn is_normal<const N: usize>(x: Lanes<f32, N>) -> Usual<N> {
     const LOWEST: i32 = 0x0080_0000;
     const INFINITY: i32 = 0x7f80_0000;
-    // Read without a sign, their bits less the lowest are those below a limit.
-    (x.to_bits() + i32::MIN.wrapping_sub(LOWEST)).lt(Lanes::splat(i32::MIN + (INFINITY - LOWEST))).cast()
+    Usual::from(x.to_bits(), LOWEST, INFINITY - LOWEST)
 }
 
 /// Splits [normal](is_normal) x; anything for other x.

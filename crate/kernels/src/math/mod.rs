@@ -26,13 +26,20 @@ macro_rules! poly {
 
 /// y, and in lanes whose x is not usual, `rest` of x: for arguments so rare that the steps they need would be a loss for
 /// all others. Only vectors with such a lane pay for them, and no lane's result depends on its neighbours.
+///
+/// y is there before the question is asked: engines move constants out of a loop that are needed whatever the answer.
 macro_rules! usual {
-    ($x:expr, $is_usual:path, $y:expr, |$a:ident| $rest:expr) => {{
+    ($x:expr, $usual:path, $y:expr, |$a:ident| $rest:expr) => {{
         let (x, y) = ($x, $y);
-        if $is_usual(x).all() {
+        if $usual(x).all() {
             y
         } else {
-            let mend = |$a: Lanes<f32, 4>, y| Lanes::select($is_usual($a), y, $rest);
+            let mend: crate::math::Mend = |x, y| {
+                for (x, y) in x.iter().zip(y) {
+                    let $a = Lanes(*x);
+                    *y = Lanes::select($usual($a).mask(), Lanes(*y), $rest).0;
+                }
+            };
             let [_, y] = Lanes::lent([x, y], |lent| crate::math::mend(lent, mend));
             y
         }
@@ -55,13 +62,49 @@ mod root;
 mod tests;
 mod trig;
 
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, Mask};
+
+/// The arguments that are usual, as a range of integers: a number for each, and what it is at most. Many are compared at once.
+struct Usual<const N: usize> {
+    number: Lanes<i32, N>,
+    limit: i32,
+}
+
+impl<const N: usize> Usual<N> {
+    /// Numbers from `first` on, `count` of them, as the order of integers without a sign has them.
+    #[inline(always)]
+    fn from(number: Lanes<i32, N>, first: i32, count: i32) -> Self {
+        Self { number: number + i32::MIN.wrapping_sub(first), limit: i32::MIN + (count - 1) }
+    }
+
+    #[inline(always)]
+    fn all(self) -> bool {
+        self.number.at_most(self.limit)
+    }
+
+    #[inline(always)]
+    fn mask(self) -> Mask<f32, N> {
+        self.number.le(Lanes::splat(self.limit)).cast()
+    }
+}
+
+/// Corrects results in `y` of arguments in `x`.
+type Mend = fn(&[[f32; 4]], &mut [[f32; 4]]);
 
 /// The path of [`usual!`] that is seldom taken, outside of the loops.
 #[cold]
 #[inline(never)]
-fn mend<const N: usize>([x, y]: &mut [Lanes<f32, N>; 2], f: fn(Lanes<f32, 4>, Lanes<f32, 4>) -> Lanes<f32, 4>) {
-    *y = x.chunks2::<4>(*y, f);
+fn mend<const N: usize>([x, y]: &mut [Lanes<f32, N>; 2], f: Mend) {
+    match (x.0.as_chunks(), y.0.as_chunks_mut()) {
+        ((x, []), (y, _)) => f(x, y),
+        _ => {
+            *y = x.chunks2::<4>(*y, |x, y| {
+                let mut y = [y.0];
+                f(&[x.0], &mut y);
+                Lanes(y[0])
+            })
+        }
+    }
 }
 
 macro_rules! float {
@@ -161,6 +204,8 @@ float! {
     atan2 = inverse::atan2_f32, inverse::atan2_f64;
     /// The length √(self² + `other`²): inf where one of them is infinite, else NaN where one is.
     hypot = root::hypot_f32, root::hypot_f64;
+    /// e to the power self - `other`, for self that is at most `other`: results below the normal numbers may be 0.
+    exp_minus = exp::exp_minus_f32, exp::exp_minus_f64;
     /// self - `other` floor(self / `other`), with the sign of `other`; NaN for `other` = 0.
     modulo = remainder::modulo_f32, remainder::modulo_f64;
     /// floor(self / `other`).

@@ -29,7 +29,7 @@ macro_rules! binary {
 
 const UNARY: [Unary; 31] = unary!(exp expm1 ln log1p log2 sin cos tan asin acos atan sinh cosh tanh erf erfinv sqrt floor
     exp2 log10 asinh acosh atanh cbrt erfc lgamma digamma silu gelu gelu_tanh mish);
-const BINARY: [Binary; 6] = binary!(pow atan2 hypot modulo floor_div polygamma);
+const BINARY: [Binary; 7] = binary!(pow atan2 hypot exp_minus modulo floor_div polygamma);
 
 fn unary_named(name: &str) -> Unary {
     *UNARY.iter().find(|f| f.0 == name).expect("a function of the table")
@@ -151,6 +151,8 @@ const PAIRS: &[PairValues] = &[
     ("atan2", &[(1.0, 2.0, 0.4636476090008061), (2.0, 1.0, 1.1071487177940904), (-1.0, 2.0, -0.4636476090008061), (1.0,
         -2.0, 2.677945044588987), (-9.999999682655225e-21, -1.0, -3.141592653589793), (2.999999894026671e+30,
         9.999999747378752e-06, 1.5707963267948966), (5.0, 5.0, 0.7853981633974483), (-7.0, 0.25, -1.5350972141155725)]),
+    ("exp_minus", &[(1.0, 2.0, 0.36787944117144233), (-3.25, 4.0, 0.000710174388842549), (51.0, 0.5,
+        8.548134287298057e+21)]),
     ("hypot", &[(3.0, 4.0, 5.0), (1.0, -9.999999747378752e-06, 1.00000000005), (1.0000000150474662e+30,
         2.0000000300949324e+30, 2.236068011146947e+30), (3.0000000095132306e-30, 2.0000000063421537e-30,
         3.60555128689747e-30)]),
@@ -267,6 +269,8 @@ const PAIR_EDGES: &[PairValues] = &[
         PI)]),
     ("hypot", &[(0.0, 0.0, 0.0), (-0.0, -0.0, 0.0), (3.0, 4.0, 5.0), (INF, NAN, INF), (NAN, -INF, INF), (1.0, NAN, NAN),
         (NAN, NAN, NAN)]),
+    ("exp_minus", &[(3.0, 3.0, 1.0), (-1e30, 1e30, 0.0), (-INF, 2.0, 0.0), (-INF, -3e38, 0.0), (NAN, 1.0, NAN), (1.0,
+        NAN, NAN)]),
     ("modulo", &[(7.0, 3.0, 1.0), (-7.0, 3.0, 2.0), (7.0, -3.0, -2.0), (-7.0, -3.0, -1.0), (6.0, 3.0, 0.0), (-6.0, 3.0,
         0.0), (6.0, -3.0, -0.0), (0.0, -2.0, -0.0), (1.0, 0.0, NAN), (INF, 2.0, NAN), (1.0, INF, 1.0), (-1.0, INF, INF),
         (NAN, 1.0, NAN), (1.0, NAN, NAN)]),

@@ -5,6 +5,7 @@
 //! its own range is short: sin and cos beyond it, and tan, are computed in double precision, where sin and cos count half
 //! turns, and one polynomial up to π/2 does for both.
 
+use super::Usual;
 use super::double::Sum;
 use super::exp::{ROUND_F32, ROUND_F64};
 use super::reduce::quarter_turns;
@@ -110,8 +111,8 @@ impl<const N: usize> Quarters<N> {
     /// Whether all is as said: n times the first two parts of π/2 is exact, and the error of the third small
     /// beside the smallest r.
     #[inline(always)]
-    fn suffice(x: Lanes<f32, N>) -> Mask<f32, N> {
-        x.abs().lt(Lanes::splat(400.0))
+    fn suffice(x: Lanes<f32, N>) -> Usual<N> {
+        Usual { number: x.abs().to_bits(), limit: 400_f32.to_bits().cast_signed() - 1 }
     }
 
     /// The argument reduction, for those that it [suffices](Self::suffice) for.
