@@ -17,7 +17,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
-use super::copy::square::Square;
+use super::copy::square::{SIDE, Square};
 use super::split::{self, Shared, split};
 use core::ops::{Add, Mul, Range};
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -113,6 +113,11 @@ pub trait GemmElem: Square + Add<Output = Self> + Mul<Output = Self> {
     /// `sums[l] + factor · columns[l]`, in place. The one thing that differs with relaxed SIMD: there the machine may round
     /// once.
     fn add_products<const L: usize>(sums: &mut [Self; L], factor: Self, columns: &[Self; L]);
+    /// `sums[r] + a[r][0] · x[r][0] + a[r][1] · x[r][1] + ..`, one after the other, in place, for a square of elements.
+    ///
+    /// # Safety
+    /// All rows are valid for [`SIDE`] elements.
+    unsafe fn add_square(sums: &mut [Self; SIDE], a: [*const Self; SIDE], x: [*const Self; SIDE]);
     /// Computes a part of a product.
     ///
     /// # Safety
@@ -551,6 +556,42 @@ macro_rules! gemm_elem {
                     sums.write_unaligned(wasm::$add(sum, wasm::$mul(factor, column)));
                     #[cfg(target_feature = "relaxed-simd")]
                     sums.write_unaligned(wasm::$madd(factor, column, sum));
+                }
+            }
+            #[cfg(not(target_feature = "simd128"))]
+            #[inline(always)]
+            unsafe fn add_square(sums: &mut [Self; SIDE], a: [*const Self; SIDE], x: [*const Self; SIDE]) {
+                for (r, sum) in sums.iter_mut().enumerate() {
+                    for q in 0..SIDE {
+                        // SAFETY: what the caller vouches for.
+                        *sum += unsafe { *a[r].add(q) * *x[r].add(q) };
+                    }
+                }
+            }
+            // Products are made along rows and transposed: each lane then adds up a row. Vectors by name here too.
+            #[cfg(target_feature = "simd128")]
+            #[inline(always)]
+            unsafe fn add_square(sums: &mut [Self; SIDE], a: [*const Self; SIDE], x: [*const Self; SIDE]) {
+                use core::arch::wasm32 as wasm;
+                let mut products = [[Self::ZERO; SIDE]; SIDE];
+                let mut columns = [[Self::ZERO; SIDE]; SIDE];
+                // SAFETY: what the caller vouches for; vectors are parts of rows of a square.
+                unsafe {
+                    for (r, row) in products.iter_mut().enumerate() {
+                        for q in (0..SIDE).step_by($lanes) {
+                            let factors = [a[r], x[r]].map(|row| wasm::v128_load(row.add(q).cast()));
+                            wasm::v128_store(row.as_mut_ptr().add(q).cast(), wasm::$mul(factors[0], factors[1]));
+                        }
+                    }
+                    let rows = products.each_ref().map(|row| row.as_ptr());
+                    Self::square(rows, columns.as_mut_ptr().cast(), SIDE as isize);
+                    for column in &columns {
+                        for q in (0..SIDE).step_by($lanes) {
+                            let sums = sums.as_mut_ptr().add(q).cast::<wasm::v128>();
+                            let column = wasm::v128_load(column.as_ptr().add(q).cast());
+                            sums.write_unaligned(wasm::$add(sums.read_unaligned(), column));
+                        }
+                    }
                 }
             }
             unsafe fn run(task: &Task<'_, Self>) {

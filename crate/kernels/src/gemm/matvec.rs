@@ -25,15 +25,25 @@ pub(super) unsafe fn matvec<T: GemmElem>(
         // SAFETY: what the caller vouches for.
         return unsafe { dot(k, depth, a, x, y, accumulate) };
     }
+    let by_columns = a.row == 1 && a.col != 1;
+    if !by_columns && x.row == 1 {
+        // SAFETY: what the caller vouches for.
+        return unsafe { rows(m, k, depth, a, x.data, y, accumulate) };
+    }
     for p in (0..k).step_by(depth) {
         let len = depth.min(k - p);
         let (a, x, add) = (a.at(0, p), x.at(p, 0), accumulate || p > 0);
         // SAFETY: what the caller vouches for, a block of columns at a time.
         unsafe {
-            if a.row == 1 && a.col != 1 {
+            if by_columns {
                 columns(m, len, a, x, y, add);
             } else {
-                rows(m, len, a, x, y, add);
+                // Every row needs all of x: bring it together once.
+                let mut near = [T::ZERO; DEPTH];
+                for (p, to) in near.iter_mut().enumerate().take(len) {
+                    *to = *x.at(p, 0).data;
+                }
+                rows(m, len, depth, a, near.as_ptr(), y, add);
             }
         }
     }
@@ -76,45 +86,40 @@ unsafe fn dot<T: GemmElem>(
     }
 }
 
-/// [`matvec`] for one block of k, by dot products of rows.
+/// [`matvec`] by dot products of rows and an x of neighbours. A few rows are read to their ends before the next: a machine
+/// fetches ahead what goes on for long.
 ///
 /// # Safety
 /// As [`matvec`].
 unsafe fn rows<T: GemmElem>(
     m: usize,
     k: usize,
+    depth: usize,
     a: Matrix<*const T>,
-    x: Matrix<*const T>,
+    x: *const T,
     y: Matrix<*mut T>,
-    add: bool,
+    accumulate: bool,
 ) {
-    // SAFETY: what the caller vouches for; k is at most DEPTH.
-    unsafe {
-        if x.row != 1 {
-            // Every row needs all of x: bring it together once.
-            let mut near = [T::ZERO; DEPTH];
-            for (p, to) in near.iter_mut().enumerate().take(k) {
-                *to = *x.at(p, 0).data;
+    let mut i = 0;
+    while i < m {
+        let together = if a.col == 1 && i + ROWS <= m { ROWS } else { 1 };
+        for p in (0..k).step_by(depth) {
+            let (len, a, x) = (depth.min(k - p), a.at(i, p), x.wrapping_add(p));
+            // SAFETY: what the caller vouches for: some rows of A and y, and a block of k.
+            unsafe {
+                let mut sums = [T::ZERO; ROWS];
+                if together == ROWS {
+                    sums = dots::<T, false>(len, a.data, a.row, x, 0);
+                } else {
+                    sums[0] = chain(len, a.data, a.col, x, 1);
+                }
+                for (r, &sum) in sums.iter().enumerate().take(together) {
+                    let to = y.at(i + r, 0).data;
+                    *to = if accumulate || p > 0 { *to + sum } else { sum };
+                }
             }
-            return rows(m, k, a, Matrix { data: near.as_ptr(), row: 1, col: 1 }, y, add);
         }
-        let x = x.data;
-        let put = |i: usize, sum: T| {
-            let to = y.at(i, 0).data;
-            *to = if add { *to + sum } else { sum };
-        };
-        let mut i = 0;
-        while a.col == 1 && i + ROWS <= m {
-            let sums = dots::<T, false>(k, a.at(i, 0).data, a.row, x, 0);
-            for (r, &sum) in sums.iter().enumerate() {
-                put(i + r, sum);
-            }
-            i += ROWS;
-        }
-        while i < m {
-            put(i, chain(k, a.at(i, 0).data, a.col, x, 1));
-            i += 1;
-        }
+        i += together;
     }
 }
 
@@ -155,17 +160,10 @@ unsafe fn dots<T: GemmElem, const EACH: bool>(
     unsafe {
         for p in (0..whole).step_by(SIDE) {
             for (g, sums) in sums.iter_mut().enumerate() {
-                let products: [[T; SIDE]; SIDE] = core::array::from_fn(|r| {
-                    let r = (g * SIDE + r) as isize;
-                    let a = a.wrapping_offset(r * a_row).add(p).cast::<[T; SIDE]>().read_unaligned();
-                    let x = x.wrapping_offset(r * x_row).add(p).cast::<[T; SIDE]>().read_unaligned();
-                    core::array::from_fn(|q| a[q] * x[q])
-                });
-                let mut columns = [[T::ZERO; SIDE]; SIDE];
-                T::square(products.each_ref().map(|row| row.as_ptr()), columns.as_mut_ptr().cast(), SIDE as isize);
-                for column in columns {
-                    *sums = core::array::from_fn(|l| sums[l] + column[l]);
-                }
+                let rows = |from: *const T, row: isize| {
+                    core::array::from_fn(|r| from.wrapping_offset((g * SIDE + r) as isize * row).add(p))
+                };
+                T::add_square(sums, rows(a, a_row), rows(x, x_row));
             }
         }
         for p in whole..len {
