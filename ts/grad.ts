@@ -2,7 +2,7 @@
 import { foreign } from "./apply.js";
 import { isArray } from "./convert.js";
 import { core } from "./core.js";
-import { checkOptions, refusePromise, shapeText, TensorError } from "./errors.js";
+import { checkOptions, refusePromise, TensorError } from "./errors.js";
 import { stopGradient as stop } from "./ops.gen.js";
 import { alive, depth, handleOf, isTensor, own, refuseTapes, tensorsIn, transform } from "./scope.js";
 import type { Tensor } from "./tensor.js";
@@ -11,7 +11,6 @@ import {
   type AnyFunction,
   type Argnums,
   call,
-  checkFloats,
   checkFunction,
   type Gradient,
   gradients,
@@ -89,7 +88,7 @@ export function gradientOf(
     const inputs = variablesFor(op, args, argnums);
     const result = call(op, f, inputs.args);
     const [y, aux] = hasAux ? pair(op, result) : [result, undefined];
-    const value = own(oneNumber(op, y));
+    const value = own(oneTensor(op, y));
     if (depth() === 1) refuseTapes(op, aux);
     const others = [...(wanted ? [value] : []), ...tensorsIn(aux).filter((tensor) => handleOf(tensor) > 0)];
     const found = gradients(op, value, inputs.leaves, others);
@@ -106,14 +105,9 @@ function pair(op: string, result: unknown): readonly [unknown, unknown] {
   throw new TensorError("argument", op, `with hasAux the function must return [value, aux], got ${foreign(result)}`);
 }
 
-function oneNumber(op: string, y: unknown): Tensor {
+function oneTensor(op: string, y: unknown): Tensor {
   if (!isTensor(y)) throw new TensorError("argument", op, `the function must return a tensor, got ${foreign(y)}`);
   alive(op, y, "what the function returns");
-  if (y.size !== 1) {
-    const got = `${shapeText(y.shape)}; use jacobian, or vjp with a cotangent`;
-    throw new TensorError("shape", op, `the function must return one number, got ${got}`, [y.shape]);
-  }
-  checkFloats(op, [y]);
   return y;
 }
 

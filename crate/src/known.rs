@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::few::few;
 use crate::op::{Aval, Op};
 use crate::plan::Plan;
+use crate::session::one_number;
 use crate::tape::{Edges, Id, Node, Nodes, Tape};
 use crate::var::Var;
 
@@ -62,8 +63,11 @@ struct Recorded {
 impl Tape {
     /// The gradients of the number y by `xs`, which are to be computed when the transformation ends, and `results` with them;
     /// as [`Tape::pullback`] appends them. Where the program is known, all of these have their values at once.
+    ///
+    /// Errors: `shape` when y is no number, `dtype` when it is no float, and those of the rules.
     pub fn gradients<'t>(&'t self, y: Var<'t>, xs: &[Var<'t>], results: &[Var<'t>]) -> Result<Vec<Var<'t>>> {
         self.take_failure()?;
+        one_number(y)?;
         let append = || self.pullback(&[y], &[None], xs, self.is_outermost());
         let mut recorded = Recorded::default();
         if !self.records(&mut recorded, y, xs, results) {

@@ -10,7 +10,7 @@ use crate::blocks;
 use crate::diff;
 use crate::error::{Code, Error, Result};
 use crate::eval::Reads;
-use crate::op::{Op, Primitive};
+use crate::op::{Aval, Op, Primitive};
 use crate::ops::alias::Alias;
 use crate::ops::custom::{Custom, Rule};
 use crate::tape::{Id, Node, Tape};
@@ -499,6 +499,22 @@ fn like<'t>(op: &str, what: &str, t: Var<'t>, x: Var<'t>) -> Result<Var<'t>> {
         return Err(Error::new(Code::DType, op, sentence).with_dtypes([want, have]));
     }
     Ok(t)
+}
+
+/// Refuses what has no gradient.
+pub(crate) fn one_number(y: Var<'_>) -> Result<()> {
+    let Aval { shape, dtype } = y.aval();
+    if shape.size() != 1 {
+        let sentence =
+            format!("the function must return one number, got {shape}; use jacobian, or vjp with a cotangent");
+        return Err(Error::new(Code::Shape, "grad", sentence).with_shapes([&shape[..]]));
+    }
+    if !dtype.is_float() {
+        let name = dtype.name();
+        let sentence = format!("the function must return float32 or float64 to have a derivative, got {name}");
+        return Err(Error::new(Code::DType, "grad", sentence).with_dtypes([name]));
+    }
+    Ok(())
 }
 
 /// Refuses what carries no derivatives.
