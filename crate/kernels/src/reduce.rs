@@ -37,24 +37,6 @@ pub trait Reducer<T> {
     const EMPTY: T;
     /// Two numbers become one.
     fn combine(a: T, b: T) -> T;
-    /// As `combine`, bit for bit, of numbers none of which is NaN.
-    #[inline(always)]
-    fn quick(a: T, b: T) -> T {
-        Self::combine(a, b)
-    }
-    /// What tells of NaN: where it is none after all numbers have been added, they could be combined by `quick`. None if
-    /// that is no quicker.
-    const PROBE: Option<T> = None;
-    /// The probe and one more number.
-    #[inline(always)]
-    fn probe(probe: T, _: T) -> T {
-        probe
-    }
-    /// Whether a probe has found no NaN; infinities of both signs may look like one.
-    #[inline(always)]
-    fn is_clean(_: T) -> bool {
-        true
-    }
 }
 
 /// a + b; int32 wraps.
@@ -95,21 +77,8 @@ macro_rules! float_reducers {
             #[inline(always)]
             fn combine(a: $t, b: $t) -> $t {
                 // b if it is NaN (a comparison with NaN is false); if a is NaN, all bits are set, which is NaN as well.
-                let greater = Self::quick(a, b);
+                let greater = if a > b { a } else { b };
                 $t::from_bits(greater.to_bits() | if a.is_nan() { <$bits>::MAX } else { 0 })
-            }
-            #[inline(always)]
-            fn quick(a: $t, b: $t) -> $t {
-                if a > b { a } else { b }
-            }
-            const PROBE: Option<$t> = Some(0.0);
-            #[inline(always)]
-            fn probe(probe: $t, x: $t) -> $t {
-                probe + x
-            }
-            #[inline(always)]
-            fn is_clean(probe: $t) -> bool {
-                !probe.is_nan()
             }
         }
         impl Reducer<$t> for Min {
@@ -117,21 +86,8 @@ macro_rules! float_reducers {
             const EMPTY: $t = $t::INFINITY;
             #[inline(always)]
             fn combine(a: $t, b: $t) -> $t {
-                let smaller = Self::quick(a, b);
+                let smaller = if a < b { a } else { b };
                 $t::from_bits(smaller.to_bits() | if a.is_nan() { <$bits>::MAX } else { 0 })
-            }
-            #[inline(always)]
-            fn quick(a: $t, b: $t) -> $t {
-                if a < b { a } else { b }
-            }
-            const PROBE: Option<$t> = Some(0.0);
-            #[inline(always)]
-            fn probe(probe: $t, x: $t) -> $t {
-                probe + x
-            }
-            #[inline(always)]
-            fn is_clean(probe: $t) -> bool {
-                !probe.is_nan()
             }
         }
     )*};
@@ -334,10 +290,15 @@ fn block<R: Reducer<T>, T: Copy>(x: &[T]) -> T {
     if x.is_empty() {
         return R::EMPTY;
     }
+    let mut lanes = [R::NEUTRAL; LANES];
     let (leaves, rest) = x.as_chunks::<LEAF>();
-    let (mut lanes, found) = joined_leaves::<R, T>(leaves, R::quick);
-    if !found.is_some_and(R::is_clean) {
-        lanes = joined_leaves::<R, T>(leaves, R::combine).0;
+    for leaf in leaves {
+        let (vectors, _) = leaf.as_chunks::<LANES>();
+        let mut group = vectors[0];
+        for &vector in &vectors[1..] {
+            group = combine::<R, T, LANES>(group, vector);
+        }
+        lanes = combine::<R, T, LANES>(lanes, group);
     }
     let mut group = [R::NEUTRAL; LANES];
     for vector in rest.chunks(LANES) {
@@ -348,25 +309,6 @@ fn block<R: Reducer<T>, T: Copy>(x: &[T]) -> T {
     lanes = combine::<R, T, LANES>(lanes, group);
     // By address, so that the lanes above are one vector rather than the two halves that `across` begins with.
     joined::<R, T>(&lanes)
-}
-
-/// The lanes of whole leaves by `combine`, and what the probe has found if there is one.
-#[inline(always)]
-fn joined_leaves<R: Reducer<T>, T: Copy>(leaves: &[[T; LEAF]], combine: fn(T, T) -> T) -> ([T; LANES], Option<T>) {
-    let of = |f: fn(T, T) -> T, a: [T; LANES], b: [T; LANES]| std::array::from_fn(|i| f(a[i], b[i]));
-    let mut lanes = [R::NEUTRAL; LANES];
-    let mut probes = R::PROBE.map(|probe| [probe; LANES]);
-    for leaf in leaves {
-        let (vectors, _) = leaf.as_chunks::<LANES>();
-        let (mut group, mut probe) = (vectors[0], vectors[0]);
-        for &vector in &vectors[1..] {
-            group = of(combine, group, vector);
-            probe = of(R::probe, probe, vector);
-        }
-        lanes = of(combine, lanes, group);
-        probes = probes.map(|probes| of(R::probe, probes, probe));
-    }
-    (lanes, probes.and_then(|probes| probes.into_iter().reduce(R::probe)))
 }
 
 /// [`across`] as a function of its own.
