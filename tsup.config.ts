@@ -12,6 +12,7 @@ const shared: Options = {
     // What is loaded is short, but keeps its names: stacks in errors and profiles stay readable.
     options.minifyWhitespace = true;
     options.minifySyntax = true;
+    options.lineLimit = 160; // Node shows the line that throws
     // Hosts that run CommonJS in a context of their own, as test runners do, need not have import().
     if (format === "cjs") options.supported = { "dynamic-import": false };
   },

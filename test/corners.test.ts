@@ -40,6 +40,14 @@ describe("no NaN where the derivative is finite:", () => {
     }
   });
 
+  it("softmax of a row with Infinity is NaN, in both precisions", () => {
+    for (const dtype of ["float32", "float64"] as const) {
+      const x = w.tensor([0, 1, Infinity, -2], dtype);
+      expect(values(w.softmax(x))).toEqual([NaN, NaN, NaN, NaN]);
+      expect(w.logSumExp(x).item()).toBe(Infinity);
+    }
+  });
+
   it("logSumExp and softmax at 1e4 and with masks of -Infinity", () => {
     const x = float64([1e4, 1e4, -Inf, 0]);
     expect(w.logSumExp(x).item()).toBe(1e4 + Math.LN2);

@@ -10,16 +10,21 @@ import {
   jacobian,
   jacrev,
   jvp,
+  keep,
   linearize,
+  memory,
+  ones,
+  resetPeak,
   sin,
   stopGradient,
+  take,
   type Tensor,
   tensor,
   valueAndGrad,
   vjp,
 } from "wengert";
 import { expectClose } from "wengert/testing";
-import { values } from "./support.js";
+import { refusal, values } from "./support.js";
 
 const f64 = (data: Parameters<typeof tensor>[0]): Tensor => tensor(data, "float64");
 interface Params {
@@ -292,5 +297,83 @@ describe("Jacobians and Hessians", () => {
     ]);
     const [hp] = hvp((p: Params) => model(p, f64([[1, 2]])).sum(), [params()], [params()]);
     expect([hp.w.shape, hp.b[0]?.shape]).toEqual([[2, 2], [2]]);
+  });
+});
+
+describe("gradients of a function that is met again and again", () => {
+  const many = Array.from({ length: 12 }, (_, i) => i);
+
+  it("have the same bits, beside other results of any kind", () => {
+    const w = tensor([0.5, -1.5, 2]);
+    const f = (x: Tensor): [Tensor, Record<string, Tensor>] => {
+      const y = x.mul(w).sin();
+      return [y.sum(), { y, x, w, twice: y }];
+    };
+    const alone = (x: Tensor): Float32Array => x.mul(w).cos().mul(w).data() as Float32Array;
+    for (const i of many) {
+      const x = tensor([i, 0.25 * i, -i]);
+      const [[value, aux], gradient] = valueAndGrad(f, { hasAux: true })(x);
+      expectClose(gradient, alone(x), { rtol: 1e-5, atol: 1e-6 });
+      expect(aux["y"]?.data()).toEqual(x.mul(w).sin().data());
+      expect(aux["x"]?.data()).toEqual(x.data());
+      expect(aux["w"]?.data()).toEqual(w.data());
+      expect(value.data()).toEqual(x.mul(w).sin().sum().data());
+    }
+  });
+
+  it("leave nothing behind, whatever is kept, disposed or read in between", () => {
+    const x = tensor([1, 2, 3]);
+    const g = grad((x: Tensor) => {
+      const y = x.square();
+      const kept = keep(y.exp());
+      y.sum().item();
+      x.neg().dispose();
+      return kept.mul(y).sum();
+    });
+    const first = g(x).data();
+    for (const i of many) expect([i, ...g(x).data()]).toEqual([i, ...first]);
+    const before = memory();
+    for (const _ of many) grad((x: Tensor) => x.sum())(x).dispose();
+    const after = memory();
+    expect([after.tensors, after.bytes]).toEqual([before.tensors, before.bytes]);
+  });
+
+  it("need no more memory for large tensors", () => {
+    const x = ones([1e6]);
+    const g = grad((x: Tensor) => {
+      const still = stopGradient(x);
+      const means = many.map((k) => still.mul(k).sin().mean());
+      return means.reduce((sum, mean, k) => sum.add(still.mul(k).sin().sub(mean).square().mean()), x.sum());
+    });
+    const peaks = many.map(() => {
+      const { bytes } = memory();
+      resetPeak();
+      g(x).dispose();
+      return memory().peak - bytes;
+    });
+    expect(peaks).toEqual(many.map(() => peaks[0]));
+    x.dispose();
+  });
+
+  it("are refused as ever, and go on", () => {
+    const x = tensor([1, 2, 3]);
+    const picked = (index: number): number[] =>
+      [...grad((x: Tensor) => take(x, tensor([index], { dtype: "int32" })).sum())(x).data()];
+    for (const _ of many) expect(picked(1)).toEqual([0, 1, 0]);
+    const refused = (): unknown => refusal(() => picked(5)).message;
+    expect(refused()).toBe(refusal(() => take(x, tensor([5], { dtype: "int32" }))).message);
+    expect(picked(2)).toEqual([0, 0, 1]);
+    const spoilt = (which: "x" | "aux"): string =>
+      refusal(() =>
+        valueAndGrad((x: Tensor) => {
+          const [y, aux] = [x.sin().sum(), x.mul(2)];
+          (which === "x" ? x : aux).dispose();
+          return [y, aux] as const;
+        }, { hasAux: true })(x),
+      ).message;
+    for (const _ of many) {
+      expect(spoilt("x")).toBe("valueAndGrad: an argument of the function was disposed");
+      expect(spoilt("aux")).toBe("valueAndGrad: what the function returns was disposed");
+    }
   });
 });

@@ -1,5 +1,6 @@
 // Tensors as users see them: creation, reading, operations, printing.
 import { inspect } from "node:util";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import * as w from "wengert";
 import {
@@ -433,4 +434,12 @@ describe("random numbers", () => {
       w.manualSeed(-3);
     }).toThrow("manualSeed: ");
   });
+});
+
+it("a typed array of another realm says its dtype", () => {
+  const of = (source: string): unknown => runInNewContext(source);
+  for (const [source, dtype] of [["new Float64Array([1, 2])", "float64"], ["new Int32Array([1, 2])", "int32"], ["[1, 2]", "float32"]] as const) {
+    const x = tensor(of(source) as number[]);
+    expect([x.dtype, x.toArray()]).toEqual([dtype, [1, 2]]);
+  }
 });

@@ -4,7 +4,7 @@ import { isArray } from "./convert.js";
 import { core } from "./core.js";
 import { checkOptions, refusePromise, TensorError } from "./errors.js";
 import { stopGradient as stop } from "./ops.gen.js";
-import { alive, depth, handleOf, isTensor, own, refuseTapes, tensorsIn, transform } from "./scope.js";
+import { alive, depth, isTensor, own, refuseTapes, tensorsIn, transform } from "./scope.js";
 import type { Tensor } from "./tensor.js";
 import {
   type Accepted,
@@ -90,7 +90,9 @@ export function gradientOf(
     const [y, aux] = hasAux ? pair(op, result) : [result, undefined];
     const value = own(oneTensor(op, y));
     if (depth() === 1) refuseTapes(op, aux);
-    const others = [...(wanted ? [value] : []), ...tensorsIn(aux).filter((tensor) => handleOf(tensor) > 0)];
+    for (const x of inputs.leaves) alive(op, x, "an argument of the function");
+    const others = [...(wanted ? [value] : []), ...tensorsIn(aux)];
+    for (const tensor of others) alive(op, tensor, "what the function returns");
     const found = gradients(op, value, inputs.leaves, others);
     const outcome = { value, aux, gradient: build(inputs.definition, found) };
     return [outcome, [...others, ...found]];

@@ -9,7 +9,7 @@ export interface Memory {
   readonly bytes: number;
   /** The most bytes that were alive at once since `resetPeak`. */
   readonly peak: number;
-  /** Bytes that are free and kept for reuse. */
+  /** Bytes that no tensor has: free ones that are kept for reuse, and what plans of known gradients keep between runs. */
   readonly pooled: number;
 }
 

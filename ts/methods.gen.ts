@@ -1416,8 +1416,8 @@ export abstract class TensorOps extends Handle {
   }
 
   /**
-   * exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow; 0 at -Infinity and where exp(x - max) is
-   * below the normal numbers of float32, NaN where all are -Infinity or one is Infinity.
+   * exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow; 0 at -Infinity and, in float32, where exp(x -
+   * max) is below about 1.2e-38, NaN where all are -Infinity or one is Infinity.
    * @dtypes float32, float64
    * @derivative x gets y (g - Σ g y)
    */

@@ -2402,8 +2402,8 @@ export function logSumExp(x: TensorLike, options?: Axes | null | LogSumExpOption
 }
 
 /**
- * exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow; 0 at -Infinity and where exp(x - max) is below
- * the normal numbers of float32, NaN where all are -Infinity or one is Infinity.
+ * exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow; 0 at -Infinity and, in float32, where exp(x -
+ * max) is below about 1.2e-38, NaN where all are -Infinity or one is Infinity.
  * @dtypes float32, float64
  * @derivative x gets y (g - Σ g y)
  */

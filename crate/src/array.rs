@@ -163,14 +163,17 @@ impl Array {
         Ok(())
     }
 
-    /// This array, or a copy of one whose bytes the engine keeps for itself. Errors: `memory`.
-    pub(crate) fn owned(self) -> Result<Array> {
-        if !self.buffer.is_aside() {
-            return Ok(self);
+    /// Bytes of the buffer.
+    pub(crate) fn bytes(&self) -> usize {
+        self.buffer.bytes()
+    }
+
+    /// This array, on a buffer of its own if the engine keeps the bytes for itself. Errors: `memory`.
+    pub(crate) fn owned(mut self) -> Result<Array> {
+        if self.buffer.is_aside() {
+            self.buffer = self.buffer.copied()?;
         }
-        let mut out = Array::new(self.shape(), self.dtype)?;
-        out.place(&self, &Layout::contiguous(self.shape));
-        Ok(out)
+        Ok(self)
     }
 
     /// The elements in row-major order as numbers: for tests, printing and small values. Errors: `memory`.

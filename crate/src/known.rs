@@ -7,7 +7,7 @@
 use smallvec::SmallVec;
 
 use crate::array::Array;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::few::few;
 use crate::op::{Aval, Op};
 use crate::plan::Plan;
@@ -19,8 +19,12 @@ use crate::var::Var;
 const MOST: usize = 16;
 /// Meetings without a plan: making one costs about what it saves in so many.
 pub const WALKED: usize = 8;
-/// Nodes of a program that is remembered; work on more hides what the passes cost.
-const LARGEST: usize = 2048;
+/// Nodes of a program that is remembered, and bytes of their values: work on more hides what the passes cost, and a plan may hold
+/// values for longer than the evaluator does.
+pub const LARGEST: usize = 2048;
+const BYTES: usize = 8 << 20;
+/// Bytes that a plan may keep between runs: what its operations work in, and constants.
+const KEPT: usize = 4 << 20;
 
 /// The programs, the one that was met last first.
 pub(crate) type Known = Vec<Program>;
@@ -31,7 +35,8 @@ type Places = SmallVec<[u32; 8]>;
 /// What a transformation has recorded until its gradients are asked for, which is the last thing it does.
 pub(crate) struct Program {
     steps: Vec<Step>,
-    captured: Vec<Aval>,
+    /// What is known of the nodes from before: shapes and dtypes, and the bits of constants.
+    captured: Vec<(Aval, Option<u64>)>,
     /// What is differentiated, by what, and what else is to be computed; and by how many that is.
     ends: Places,
     by: usize,
@@ -82,16 +87,25 @@ impl Tape {
             let gradients = append()?;
             let ends: Vec<Var<'t>> = results.iter().chain(&gradients).copied().collect();
             // What cannot be computed now is refused when the transformation ends, like everything else.
-            let plan = self.compile(&arguments.collect::<Vec<_>>(), &ends).and_then(Plan::set_aside).ok();
+            let plan = self.compile(&arguments.collect::<Vec<_>>(), &ends).and_then(|plan| plan.set_aside(KEPT));
+            let plan = plan.ok().flatten();
+            debug_assert!(plan.as_ref().is_none_or(|plan| !plan.captures()), "what is from before is an argument");
             self.known.borrow_mut()[0].plan = plan;
             return Ok(gradients);
         }
-        let values = self.known.borrow_mut()[0].plan.as_mut().and_then(|plan| {
-            let values = plan.run(self, arguments.map(|x| self.read(x))).ok()?;
-            values.map(Array::owned).collect::<Result<Vec<Array>>>().ok()
+        let values = self.known.borrow_mut()[0].plan.as_mut().map(|plan| {
+            let values = plan.run(self, arguments.map(|x| self.read(x)))?;
+            values.map(Array::owned).collect::<Result<Vec<Array>>>()
         });
-        let Some(values) = values else { return append() };
-        let mut values = values.into_iter();
+        let mut values = match values {
+            Some(Ok(values)) => values.into_iter(),
+            Some(Err(e)) if e.code() == Code::Memory => {
+                // What is needed for tensors is not kept for plans.
+                self.known.borrow_mut().clear();
+                return append();
+            }
+            _ => return append(),
+        };
         results.iter().zip(&mut values).for_each(|(&y, value)| self.set_value(y, value));
         Ok(values.map(|value| self.leaf(value)).collect())
     }
@@ -114,7 +128,7 @@ impl Tape {
 
     /// Reads what the outermost transformation has recorded for `y` and `results`; says whether that is all that matters.
     fn records(&self, found: &mut Recorded, y: Var<'_>, xs: &[Var<'_>], results: &[Var<'_>]) -> bool {
-        if self.depth() != 1 || !self.is_outermost() || self.is_watched() {
+        if self.depth() != 1 || self.is_watched() {
             return false;
         }
         let began = self.nodes.borrow().began;
@@ -124,11 +138,13 @@ impl Tape {
             return false;
         }
         let mut nodes = self.nodes.borrow_mut();
+        let mut bytes = 0_usize;
         for k in 0..found.order.len() {
             let id = found.order[k];
             let node = &nodes.slots[id as usize];
+            bytes = bytes.saturating_add(node.aval.shape.size().saturating_mul(node.aval.dtype.size()));
             // A rule has placeholders, a checkpoint computes things twice on purpose, a hook may do anything.
-            if node.hooked || node.placeholder.is_some() || matches!(node.op, Some(Op::Custom(_))) {
+            if node.hooked || node.placeholder.is_some() || node.op.as_ref().is_some_and(Op::runs_again) {
                 return false;
             }
             if node.op.is_none() && !node.constant {
@@ -150,7 +166,7 @@ impl Tape {
             let node = &nodes.slots[y.id() as usize];
             node.requires_grad && node.op.is_some()
         };
-        !results.iter().any(tracked)
+        bytes <= BYTES && !results.iter().any(tracked)
     }
 }
 
@@ -180,7 +196,12 @@ impl Recorded {
             && self.order.iter().map(node).zip(&program.steps).all(|(node, step)| {
                 node.op == step.op && node.aval == step.aval && constant(node) == step.constant && inputs(node, step)
             })
-            && self.captured.iter().map(node).zip(&program.captured).all(|(node, aval)| node.aval == *aval)
+            && self
+                .captured
+                .iter()
+                .map(node)
+                .zip(&program.captured)
+                .all(|(node, &known)| (node.aval, constant(node)) == known)
     }
 
     fn program(&self, nodes: &Nodes) -> Program {
@@ -193,7 +214,7 @@ impl Recorded {
         };
         Program {
             steps: self.order.iter().map(node).map(step).collect(),
-            captured: self.captured.iter().map(|id| node(id).aval).collect(),
+            captured: self.captured.iter().map(node).map(|node| (node.aval, constant(node))).collect(),
             ends: self.ends.clone(),
             by: self.by,
             meetings: 0,

@@ -116,6 +116,18 @@ pub trait Primitive: Clone + PartialEq + Into<Op> {
         false
     }
 
+    /// The operation that, on the input of `inner`, gives what this one gives on the result of `inner`, where it is one of
+    /// the same kind.
+    fn after(&self, inner: &Op) -> Option<Op> {
+        let _ = inner;
+        None
+    }
+
+    /// Whether passes run the program of its value again rather than keep what it computed.
+    fn runs_again(&self) -> bool {
+        false
+    }
+
     /// About how many arithmetic operations the value takes.
     fn flops(&self, x: &[Aval], out: Aval) -> f64 {
         let _ = x;
@@ -257,6 +269,8 @@ macro_rules! primitives {
             pub fn run_fold(&self, x: Aval) -> Option<RunFold> { match self { $(Op::$P(p) => p.run_fold(x)),+ } }
             pub fn is_identity(&self) -> bool { match self { $(Op::$P(p) => p.is_identity()),+ } }
             pub fn repeats(&self) -> bool { match self { $(Op::$P(p) => p.repeats()),+ } }
+            pub fn after(&self, inner: &Op) -> Option<Op> { match self { $(Op::$P(p) => p.after(inner)),+ } }
+            pub fn runs_again(&self) -> bool { match self { $(Op::$P(p) => p.runs_again()),+ } }
             pub fn flops(&self, x: &[Aval], out: Aval) -> f64 { match self { $(Op::$P(p) => p.flops(x, out)),+ } }
             pub fn reads(&self, i: usize) -> bool { match self { $(Op::$P(p) => p.reads(i)),+ } }
             pub fn in_place(&self) -> bool { match self { $(Op::$P(p) => p.in_place()),+ } }

@@ -14,7 +14,7 @@ mod rows;
 use smallvec::SmallVec;
 
 use crate::array::Array;
-use crate::buffer;
+use crate::buffer::{self, Buffer};
 use crate::error::{Code, Error, Result};
 use crate::eval::named;
 use crate::op::{Arrays, Aval, Op};
@@ -94,11 +94,13 @@ impl Plan {
     ) -> Result<std::vec::Drain<'_, Array>> {
         self.needs_no_graph(tape)?;
         let watched = (self.peak == 0).then(buffer::watch_peak);
-        self.found.clear();
         let filled = self.fill(tape, &mut arguments.into_iter());
         self.values.clear();
         if let Some(watched) = watched {
             self.peak = watched.peak();
+        }
+        if filled.is_err() {
+            self.found.clear();
         }
         filled.map(|()| self.found.drain(..))
     }
@@ -143,17 +145,27 @@ impl Plan {
         Err(Error::new(Code::Gradient, "compile", sentence))
     }
 
-    /// The same plan, with what it keeps between runs counted as the engine's own memory. Errors: `memory`.
-    pub(crate) fn set_aside(mut self) -> Result<Plan> {
-        self.constants.iter_mut().try_for_each(Array::set_aside)?;
-        for step in &self.steps {
-            match &step.work {
-                Work::One(_) => (),
-                Work::Fused(fused) => fused.scratch.set_aside(),
-                Work::Rows(rows) => rows.scratch.set_aside(),
-            }
+    /// The same plan, with what it keeps between runs counted as the engine's own memory; `None` where that is more than so many
+    /// bytes. Errors: `memory`.
+    pub(crate) fn set_aside(mut self, most: usize) -> Result<Option<Plan>> {
+        let scratch = |step: &Step| match &step.work {
+            Work::One(_) => None,
+            Work::Fused(fused) => Some(fused.scratch.clone()),
+            Work::Rows(rows) => Some(rows.scratch.clone()),
+        };
+        let scratches: Vec<Buffer> = self.steps.iter().filter_map(scratch).collect();
+        let constants = self.constants.iter().map(Array::bytes);
+        if scratches.iter().map(Buffer::bytes).chain(constants).sum::<usize>() > most {
+            return Ok(None);
         }
-        Ok(self)
+        self.constants.iter_mut().try_for_each(Array::set_aside)?;
+        scratches.iter().for_each(Buffer::set_aside);
+        Ok(Some(self))
+    }
+
+    /// Whether it reads tensors from before, of which it has handles.
+    pub(crate) fn captures(&self) -> bool {
+        !self.captured.is_empty()
     }
 
     /// Gives back what it holds of the tape.

@@ -501,7 +501,7 @@ fn like<'t>(op: &str, what: &str, t: Var<'t>, x: Var<'t>) -> Result<Var<'t>> {
     Ok(t)
 }
 
-/// Refuses what has no gradient.
+/// Refuses what has no gradient. Errors: `shape` for what is no number, `dtype` for what is no float.
 pub(crate) fn one_number(y: Var<'_>) -> Result<()> {
     let Aval { shape, dtype } = y.aval();
     if shape.size() != 1 {

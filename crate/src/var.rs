@@ -5,8 +5,6 @@
 
 use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
-use smallvec::SmallVec;
-
 use crate::array::Array;
 use crate::dtype::DType;
 use crate::elementwise::{Func, Test};
@@ -23,7 +21,7 @@ use crate::ops::reshape::Reshape;
 use crate::ops::select::Select;
 use crate::ops::sum::Sum;
 use crate::real::Real;
-use crate::shape::{AxisSet, MAX_DIMS, Shape};
+use crate::shape::{AxisSet, Shape};
 use crate::tape::{Id, Tape};
 
 /// A node of a tape.
@@ -168,27 +166,10 @@ impl<'t> Var<'t> {
         self.apply(Reshape { shape: self.shape() })
     }
 
-    /// Dimension `k` of the result is dimension `axes[k]`. Of a view that is itself permuted and only recorded, it is one of what
-    /// that is a view of: passes undo what rules have transposed.
+    /// Dimension `k` of the result is dimension `axes[k]`.
     #[inline(never)]
     pub fn permute(self, axes: &[usize]) -> Var<'t> {
-        if axes.iter().copied().eq(0..axes.len()) {
-            return self;
-        }
-        let inner = {
-            let node = &self.tape.nodes.borrow().slots[self.id as usize];
-            match &node.op {
-                Some(Op::Permute(inner)) if node.value.is_none() => Some((node.inputs[0], inner.axes())),
-                _ => None,
-            }
-        };
-        match inner {
-            Some((id, inner)) => {
-                let axes: SmallVec<[usize; MAX_DIMS]> = axes.iter().map(|&axis| inner[axis]).collect();
-                Var::new(self.tape, id).permute(&axes)
-            }
-            None => self.apply(Permute::new(axes)),
-        }
+        if axes.iter().copied().eq(0..axes.len()) { self } else { self.apply(Permute::new(axes)) }
     }
 
     /// Dimension `from` becomes dimension `to`, the others keep their order.

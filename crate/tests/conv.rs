@@ -10,6 +10,7 @@ use wengert::buffer;
 use wengert::diff;
 use wengert::dtype::DType;
 use wengert::kernels::split::with_threads;
+use wengert::kernels::winograd;
 use wengert::ops::convolve::{Convolve, Slide, Slides};
 use wengert::tape::Tape;
 use wengert::var::Var;
@@ -177,9 +178,13 @@ fn tiled(count: usize, seed: u64) -> impl Iterator<Item = Sample> {
 
 #[test]
 fn tiles_are_the_definition() {
+    let mut by_tiles = 0;
     for s in tiled(30, 4000) {
         check(&s.op, &s.x, &s.w);
+        let counts = [s.op.slides[0].count, s.op.slides[1].count];
+        by_tiles += usize::from(winograd::pays(1, [s.w.shape()[1], s.w.shape()[2]], counts, false));
     }
+    assert!((10..30).contains(&by_tiles), "{by_tiles} of 30");
 }
 
 fn real(dims: &[usize], rng: &mut Rng) -> Array {
@@ -199,6 +204,7 @@ fn tiles_are_exact_and_the_same_alone() {
     let mut rng = Rng(6);
     let (x, w) = (real(&[3, 1, 20, 15, 34], &mut rng), real(&[1, 5, 20, 3, 3], &mut rng));
     let op = three_by_three([13, 32]);
+    assert!(winograd::pays(1, [5, 20], [13, 32], false));
     let apply = |x: Array| {
         let tape = Tape::new();
         let y = tape.apply(op.clone(), &[tape.leaf(x), tape.leaf(w.clone())]);

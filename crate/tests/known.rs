@@ -8,7 +8,7 @@ use wengert::buffer;
 use wengert::dtype::DType;
 use wengert::elementwise::Func;
 use wengert::error::Result;
-use wengert::known::WALKED;
+use wengert::known::{LARGEST, WALKED};
 use wengert::ops::gather::Gather;
 use wengert::ops::sum::Sum;
 use wengert::real::Real;
@@ -113,6 +113,66 @@ fn a_program_is_known_by_everything_in_it() {
             assert_eq!(by(c, x, what), time >= WALKED, "{what}, time {time}");
         }
     }
+}
+
+#[test]
+fn programs_that_differ_in_one_thing_are_not_taken_for_each_other() {
+    let tape = Tape::new();
+    let x = [float64(&[2, 2], &[0.5, -1.0, 2.0, 0.25]), float64(&[2, 2], &[1.5, 0.75, -0.5, 3.0])];
+    fn along(x: Var<'_>, axis: usize) -> Var<'_> {
+        let sums = x.apply(Sum { axes: AxisSet::from_iter([axis]), keep_dims: false });
+        total(sums.map(Func::Exp))
+    }
+    let programs: [(&str, Function<'_>); 10] = [
+        ("sin", &|x| Ok((total(x[0].map(Func::Sin)), vec![]))),
+        ("cos", &|x| Ok((total(x[0].map(Func::Cos)), vec![]))),
+        ("x - y", &|x| Ok((total((x[0] - x[1]).square()), vec![]))),
+        ("y - x, squared", &|x| Ok((total((x[1] - x[0]).square() * x[0]), vec![]))),
+        ("x - y, squared", &|x| Ok((total((x[0] - x[1]).square() * x[0]), vec![]))),
+        ("x x", &|x| Ok((total(x[0] * x[0]), vec![]))),
+        ("x y", &|x| Ok((total(x[0] * x[1]), vec![]))),
+        ("y y", &|x| Ok((total(x[1] * x[1]), vec![]))),
+        ("columns", &|x| Ok((along(x[0], 0), vec![]))),
+        ("rows", &|x| Ok((along(x[0], 1), vec![]))),
+    ];
+    for time in 0..WALKED + 3 {
+        for (name, f) in programs {
+            let (values, known) = gradients(&tape, &x, f).unwrap();
+            same(&values, &fresh(&x, f), name);
+            assert_eq!(known, time >= WALKED, "{name}");
+        }
+    }
+}
+
+#[test]
+fn some_programs_are_walked_each_time() {
+    let x = [float64(&[2], &[0.5, -1.0])];
+    let again: Function<'_> = &|x| {
+        let tape = x[0].tape();
+        let start = tape.clock();
+        let y = tape.checkpoint(x[0].map(Func::Sin), start, false)?;
+        Ok((total(y), vec![]))
+    };
+    let long: Function<'_> = &|x| {
+        let y = (0..LARGEST).fold(x[0], |y, _| -y);
+        Ok((total(y), vec![]))
+    };
+    for f in [again, long] {
+        let tape = Tape::new();
+        for _ in 0..WALKED + 3 {
+            let (values, known) = gradients(&tape, &x, f).unwrap();
+            same(&values, &fresh(&x, f), "walked");
+            assert!(!known);
+        }
+    }
+    // A tape that is watched sees every operation.
+    let tape = Tape::new();
+    let f: Function<'_> = &|x| Ok((total(x[0].map(Func::Sin)), vec![]));
+    (0..WALKED + 1).for_each(|_| drop(gradients(&tape, &x, f).unwrap()));
+    tape.set_watch(true);
+    assert!(!gradients(&tape, &x, f).unwrap().1);
+    tape.set_watch(false);
+    assert!(gradients(&tape, &x, f).unwrap().1);
 }
 
 #[test]

@@ -178,8 +178,8 @@ elementwise! {
         Atan2 = atan2(a, b) -> y { a.atan2(b) } d { per_length(b, a), -per_length(a, b) } on -2.0..2.0, 0.5..2.0;
         /// sqrt(a² + b²) without overflow: the length of the vector (a, b); the derivatives at (0, 0) are 0, where one argument is infinite ±1 and 0.
         Hypot = hypot(a, b) -> y { a.hypot(b) } d { over_length(a, b, y), over_length(b, a, y) } on -2.0..2.0, 0.5..2.0;
-        /// exp(a - b) for a that is at most b, 0 where it is below the normal numbers: what a softmax adds up.
-        ExpMinus = [core] exp_minus(a, b) -> y { a.exp_minus(b) } d { y, -y } on -2.0..2.0, -2.0..2.0;
+        /// exp(a - b) for a - b up to 88; results below the normal numbers may be 0: what a softmax adds up.
+        ExpMinus = [core] exp_minus(a, b) -> y { a.exp_minus(b) } d { y, -y } on -4.0..-2.0, -2.0..2.0;
         /// log(exp(a) + exp(b)), without overflow; for equal infinities both derivatives are 1/2.
         Logaddexp = logaddexp(a, b) -> y { R::select(a.gt(b) | a.is_nan(), a, b) + exp_of_distance(a, b).log1p() }
             d { difference(a, b).logistic(), difference(b, a).logistic() } on -3.0..3.0, -3.0..3.0;

@@ -152,7 +152,7 @@ pub const SPECS: &[Spec] = &[
     Spec {
         name: "softmax",
         doc: native(
-            "exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow; 0 at -Infinity and where exp(x - max) is below the normal numbers of float32, NaN where all are -Infinity or one is Infinity.",
+            "exp(x) / Σ exp(x) along an axis, in the shape of x, without overflow; 0 at -Infinity and, in float32, where exp(x - max) is below about 1.2e-38, NaN where all are -Infinity or one is Infinity.",
         ),
         notes: notes("x gets y (g - Σ g y)", "O(n)"),
         inputs: &["x"],

@@ -53,6 +53,10 @@ impl Primitive for Custom {
         true
     }
 
+    fn runs_again(&self) -> bool {
+        self.rule == Rule::Checkpoint
+    }
+
     fn reads(&self, i: usize) -> bool {
         i == self.arguments
     }

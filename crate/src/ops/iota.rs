@@ -15,7 +15,7 @@ use crate::var::Var;
 const BLOCK: usize = 256;
 
 /// `y_k = start + k step` for `k < len`, computed in double precision and rounded once. No inputs.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Iota {
     /// Number of elements.
     pub len: usize,
@@ -25,6 +25,14 @@ pub struct Iota {
     pub step: f64,
     /// dtype of the result.
     pub dtype: DType,
+}
+
+impl PartialEq for Iota {
+    /// To the bit: -0 is not 0.
+    fn eq(&self, other: &Iota) -> bool {
+        let bits = |iota: &Iota| (iota.len, iota.start.to_bits(), iota.step.to_bits(), iota.dtype);
+        bits(self) == bits(other)
+    }
 }
 
 impl Primitive for Iota {

@@ -6,7 +6,7 @@ use crate::array::Array;
 use crate::batch::Batched;
 use crate::call::{Kind, Operand, Sample, Spec, native, notes, param};
 use crate::error::{Code, Error, Result};
-use crate::op::{Arrays, Aval, Primitive};
+use crate::op::{Arrays, Aval, Op, Primitive};
 use crate::shape::{AxisSet, MAX_DIMS, Shape};
 use crate::var::Var;
 
@@ -29,8 +29,7 @@ impl Permute {
         n >= 2 && self.axes.iter().enumerate().all(|(k, &axis)| usize::from(axis) == after(k))
     }
 
-    /// For each dimension of the result, that of the operand.
-    pub(crate) fn axes(&self) -> SmallVec<[usize; MAX_DIMS]> {
+    fn axes(&self) -> SmallVec<[usize; MAX_DIMS]> {
         self.axes.iter().map(|&axis| usize::from(axis)).collect()
     }
 }
@@ -64,6 +63,15 @@ impl Primitive for Permute {
         }
         let dims: SmallVec<[usize; MAX_DIMS]> = axes.iter().map(|&axis| shape[axis]).collect();
         Ok(Aval::new(Shape::of(&dims), x[0].dtype))
+    }
+
+    fn is_identity(&self) -> bool {
+        self.axes.iter().copied().eq(0..self.axes.len() as u8)
+    }
+
+    fn after(&self, inner: &Op) -> Option<Op> {
+        let Op::Permute(inner) = inner else { return None };
+        Some(Permute { axes: self.axes.iter().map(|&axis| inner.axes[usize::from(axis)]).collect() }.into())
     }
 
     fn eval(&self, x: &mut Arrays, _: Aval) -> Result<Array> {

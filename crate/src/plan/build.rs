@@ -142,6 +142,18 @@ impl Program<'_> {
             (op, inputs, node.aval)
         };
         let mut inputs = inputs.into_iter().map(|id| self.number(id)).collect::<Result<SmallVec<[usize; 3]>>>()?;
+        // Passes undo what rules have transposed.
+        let joined = inputs.first().and_then(|&x| self.values[x].computed()).and_then(|(inner, before)| {
+            let op = op.after(inner)?;
+            Some((op, SmallVec::from(before)))
+        });
+        let op = match joined {
+            Some((op, before)) => {
+                inputs = before;
+                op
+            }
+            None => op,
+        };
         if op.is_identity() {
             return Ok(inputs[0]);
         }

@@ -209,10 +209,11 @@ pub fn exp_minus_f32<const N: usize>(a: Lanes<f32, N>, b: Lanes<f32, N>) -> Lane
     (f + 1.0) * power_of_two_f32(shifted)
 }
 
-/// e^(a - b).
+/// e^(a - b); NaN for infinity.
 #[inline(always)]
 pub fn exp_minus_f64<const N: usize>(a: Lanes<f64, N>, b: Lanes<f64, N>) -> Lanes<f64, N> {
-    exp_f64(a - b)
+    let x = a - b;
+    Lanes::select(x.eq(Lanes::splat(f64::INFINITY)), Lanes::splat(f64::NAN), exp_f64(x))
 }
 
 /// e^x.
