@@ -70,6 +70,14 @@ describe.each([["customVjp", byVjp], ["customJvp", byJvp], ["checkpoint", again]
 });
 
 describe("checkpoint", () => {
+  it("moves with a tensor that it closes over and takes slices of", () => {
+    const t = tensor([0.5, -1, 2], "float64");
+    const f = (wrap: typeof checkpoint) => (x: Tensor) => vmap((u: Tensor) => wrap((v: Tensor) => v.mul(x.sum()).mul(u))(u))(x);
+    const expected = jvp(f((g) => g), [x], [t])[1];
+    expectClose(jvp(f(checkpoint), [x], [t])[1], expected, { rtol: 1e-12 });
+    expectClose(jacrev(f(checkpoint))(x).matmul(t), expected, { rtol: 1e-12 });
+  });
+
   const [w1, w2] = [randn([8, 8], { dtype: "float64" }), randn([8, 8], { dtype: "float64" })];
   it("sees what the function closes over, trees, and random numbers again", () => {
     const key = random.key(5);

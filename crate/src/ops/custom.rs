@@ -128,7 +128,10 @@ impl Primitive for Custom {
                 tape.replay(&[x[2 * n + 1]], false, &tangents).into_iter().map(unless_zero).collect()
             }
             Rule::Checkpoint => {
-                let (xs, ts): (Vec<Var<'t>>, Vec<Var<'t>>) = moving.iter().map(|&(i, t)| (x[i], t)).unzip();
+                // Arguments that vmap has made one node move once: the pass adds up the tangents that a node is given.
+                let first = |&(i, _): &(usize, Var<'t>)| !x[..i].contains(&x[i]);
+                let (xs, ts): (Vec<Var<'t>>, Vec<Var<'t>>) =
+                    moving.iter().filter(|m| first(m)).map(|&(i, t)| (x[i], t)).unzip();
                 or_fail(tape, diff::jvp(tape, &[x[n]], &xs, &ts))
             }
         };
