@@ -101,7 +101,8 @@ export function createFor(op: string, dtype: DType, shape: readonly number[]): {
 
 /** Writes numbers into a tensor's elements: int32 truncates and saturates, bool is x ≠ 0. */
 function write(values: TensorData, dtype: DType, data: ArrayLike<number>): void {
-  const copies = dtype === "float32" || dtype === "float64" || (dtype === "int32" && ArrayBuffer.isView(data) && kindOf(data) === "Int32Array");
+  const isInt32 = isNumericArray(data) && dtypeOf(data) === "int32";
+  const copies = dtype === "float32" || dtype === "float64" || (dtype === "int32" && isInt32);
   if (copies) {
     values.set(data);
     return;

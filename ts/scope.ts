@@ -381,7 +381,7 @@ export function tidy(f: () => unknown): unknown {
   try {
     result = f();
     if (transformations > 0) refusePromise("tidy inside a transformation", result);
-    if (!isPromise(result)) results = isTensor(result) ? [result] : tensorsIn(result);
+    if (!isPromise(result)) results = tensorsIn(result);
   } catch (error) {
     abandon(scope);
     throw error;
