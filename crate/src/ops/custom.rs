@@ -114,7 +114,7 @@ impl Primitive for Custom {
 
     fn jvp<'t>(&self, x: &[Var<'t>], y: Var<'t>, t: &[Option<Var<'t>>]) -> Option<Var<'t>> {
         let (tape, n) = (y.tape(), self.arguments);
-        let moving: Vec<(usize, Var<'t>)> = (0..n).filter_map(|i| t[i].map(|t| (i, t))).collect();
+        let moving: Vec<(usize, Var<'t>)> = (0..n).filter_map(|i| Some((i, t[i].and_then(unless_zero)?))).collect();
         let found = match self.rule {
             Rule::Vjp => {
                 let cotangents: Vec<Var<'t>> = moving.iter().map(|&(i, _)| x[n + 2 + i]).collect();
@@ -123,6 +123,11 @@ impl Primitive for Custom {
                 or_fail(tape, found.and_then(|found| self.linear(found, &cotangents, &[x[n + 1]])))
             }
             Rule::Jvp => {
+                // A linear rule makes zero of no tangents.
+                let read: Vec<Var<'t>> = moving.iter().map(|&(i, _)| x[n + 1 + i]).collect();
+                if !tape.depends(&[x[2 * n + 1]], &read) {
+                    return None;
+                }
                 let tangents: Vec<(Var<'t>, Var<'t>)> =
                     (0..n).map(|i| (x[n + 1 + i], t[i].unwrap_or_else(|| x[i].full_like(0.0)))).collect();
                 tape.replay(&[x[2 * n + 1]], false, &tangents).into_iter().map(unless_zero).collect()
@@ -159,7 +164,8 @@ impl Custom {
     }
 }
 
-/// What a rule gave, without zeros: in sums they would not look like zero any more to a rule that this one is part of.
+/// What a rule gives or is given, unless that is zero: further on it would not look like zero any more to a rule that this
+/// one is part of.
 fn unless_zero(c: Var<'_>) -> Option<Var<'_>> {
     (!c.is_zero()).then_some(c)
 }
