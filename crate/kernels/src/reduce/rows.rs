@@ -3,8 +3,10 @@
 use super::{BLOCK, LANES, LEAF, Reducer, across, combine, half};
 use std::mem::MaybeUninit;
 
-/// Columns that are reduced together: a strip of every lane stays in the first-level cache.
-const STRIP: usize = 512;
+/// Most columns that are reduced together.
+const STRIP: usize = 1024;
+/// Bytes of these columns: a page of each row, which a host fetches ahead, and a strip of every lane stays in the first-level cache.
+const STRIP_BYTES: usize = 4096;
 
 /// `out[j]` becomes the reduction of `rows[i * row_step + j]` over `i < count`.
 ///
@@ -14,9 +16,10 @@ pub unsafe fn fold_rows<R: Reducer<T>, T: Copy>(out: &mut [T], rows: *const T, c
     if count == 0 {
         return out.fill(R::EMPTY);
     }
-    for (k, out) in out.chunks_mut(STRIP).enumerate() {
-        // SAFETY: columns k * STRIP to k * STRIP + out.len() of the same rows.
-        unsafe { strip::<R, T>(out, rows.wrapping_add(k * STRIP), count, row_step) };
+    let width = const { if STRIP * size_of::<T>() > STRIP_BYTES { STRIP_BYTES / size_of::<T>() } else { STRIP } };
+    for (k, out) in out.chunks_mut(width).enumerate() {
+        // SAFETY: columns k * width to k * width + out.len() of the same rows.
+        unsafe { strip::<R, T>(out, rows.wrapping_add(k * width), count, row_step) };
     }
 }
 
