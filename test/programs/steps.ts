@@ -194,7 +194,7 @@ all(vector(plain), {
   softmax: ([x], o) => w.softmax(x, o),
   logSoftmax: ([x], o) => w.logSoftmax(x, o),
   logCumSumExp: ([x], o) => w.logCumSumExp(x, o),
-  unstack: ([x], o) => unstack(x, o).reduce((a, b) => a.mul(2).add(b)),
+  unstack: ([x], o) => unstack(x, o).reduce((a, b) => a.mul(0.7).add(b)),
 });
 all(vector(above), {
   normalize: ([x], o) => w.normalize(x, o),
