@@ -240,7 +240,7 @@ describe("custom rules", () => {
     const pushed = (f: (x: Tensor) => Tensor) => customJvp(f, (xs: [Tensor], ts: [Tensor]) => jvp(f, xs, ts));
     expect(values(grad((x: Tensor) => pushed(pushed(sign))(x).sum())(x))).toEqual([0, 0, 0]);
     // A rule that reads one of its tangents only, which is zero.
-    const reads = customJvp((a: Tensor, _: Tensor) => a.neg(), (xs: [Tensor, Tensor], ts: [Tensor, Tensor]) =>
+    const reads = customJvp((...xs: [Tensor, Tensor]) => xs[0].neg(), (xs: [Tensor, Tensor], ts: [Tensor, Tensor]) =>
       [xs[0].neg(), ts[0].neg()] as const);
     expect(values(grad((x: Tensor) => pushed((x) => reads(sign(x), x))(x).sum())(x))).toEqual([0, 0, 0]);
   });

@@ -15,7 +15,28 @@ export const host = {
   divide: (parts: number): void => {
     threads.divide(parts);
   },
+  /** Compiles the module of a loop; says where its function is among those of the core, 0 where the host refuses. */
+  add: (functions: WebAssembly.Table, address: number, length: number): number => {
+    const { memory } = live();
+    try {
+      const module = new WebAssembly.Module(new Uint8Array(memory.buffer, address, length).slice());
+      const { exports } = new WebAssembly.Instance(module, { "": { "": memory } });
+      const place = vacant.pop() ?? functions.grow(1);
+      functions.set(place, exports[""]);
+      return place;
+    } catch {
+      return 0; // a policy of the page, or no memory: the core goes on with what it has
+    }
+  },
+  /** Forgets that function. */
+  remove: (functions: WebAssembly.Table, place: number): void => {
+    functions.set(place, null);
+    vacant.push(place);
+  },
 };
+
+/** Places among the functions that are free again. */
+let vacant: number[] = [];
 
 /** The threads that a core has beside the calling one. */
 export interface Threads {
@@ -39,6 +60,7 @@ export function replace(exports: Exports, own = alone): void {
   threads.stop();
   threads = own;
   slots = new Float64Array(0);
+  vacant = [];
   wasm = exports;
   exports.connect(host, own.count);
 }

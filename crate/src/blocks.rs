@@ -11,6 +11,7 @@ use crate::array::Array;
 use crate::buffer::ALIGN;
 use crate::dtype::DType;
 use crate::error::Result;
+use crate::kernels::generate::Expression;
 use crate::kernels::map::{FILLS, Fill, Kernel, MAX_OPERANDS, Operand, Operands};
 use crate::kernels::split::{ELEMENTS, Shared, split};
 use crate::layout::Layout;
@@ -46,6 +47,8 @@ pub struct Elementwise {
     pub kernel: Kernel,
     /// For each place of the kernel the input that goes there, [`NOTHING`] for a zero. None: input after input.
     pub places: Option<[u8; MAX_OPERANDS]>,
+    /// What it computes, where it is of the table.
+    pub expression: Option<Expression>,
 }
 
 /// The place of a kernel that no input goes to.
@@ -54,7 +57,7 @@ pub const NOTHING: u8 = u8::MAX;
 impl Elementwise {
     /// A kernel that expects input after input.
     pub fn new(kernel: Kernel) -> Elementwise {
-        Elementwise { kernel, places: None }
+        Elementwise { kernel, places: None, expression: None }
     }
 
     /// For each place of the kernel, up to the last that is used, the input that goes there.

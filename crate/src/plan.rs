@@ -9,6 +9,7 @@
 mod build;
 mod fused;
 mod groups;
+mod loops;
 mod rows;
 
 use smallvec::SmallVec;

@@ -4,9 +4,11 @@
 //! through a scratch area of doubles that both sides see. No operation adds an export: they are called by code.
 
 use std::cell::{Cell, RefCell};
+use std::num::NonZero;
 use std::rc::Rc;
 
 use smallvec::SmallVec;
+use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::array::Array;
@@ -16,7 +18,7 @@ use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::few::few;
 use crate::graph;
-use crate::kernels::{gemm, split};
+use crate::kernels::{gemm, generate, split};
 use crate::ops::custom::Rule;
 use crate::plan::Plan;
 use crate::shape::Shape;
@@ -498,12 +500,30 @@ extern "C" {
     /// Calls [`part`] for every number below this, on all threads; returns when all have been done.
     #[wasm_bindgen(method)]
     fn divide(this: &Host, parts: u32);
+    /// Compiles the module in these bytes of the memory; the place of its function in the table of functions, 0 where that
+    /// cannot be.
+    #[wasm_bindgen(method)]
+    fn add(this: &Host, functions: &JsValue, address: usize, length: usize) -> u32;
+    /// Frees that place.
+    #[wasm_bindgen(method)]
+    fn remove(this: &Host, functions: &JsValue, place: u32);
 }
 
-/// Says who runs hooks, and parts of kernels if there are several threads, the calling one included.
+impl generate::Host for Host {
+    fn add(&self, module: &[u8]) -> Option<NonZero<u32>> {
+        NonZero::new(Host::add(self, &wasm_bindgen::function_table(), module.as_ptr() as usize, module.len()))
+    }
+
+    fn remove(&self, place: NonZero<u32>) {
+        Host::remove(self, &wasm_bindgen::function_table(), place.get());
+    }
+}
+
+/// Says who runs hooks, compiles loops, and runs parts of kernels if there are several threads, the calling one included.
 #[wasm_bindgen]
 pub fn connect(host: Host, threads: u32) {
     let host = Rc::new(host);
+    generate::connect(host.clone());
     let workers = host.clone();
     split::connect(threads as usize, Rc::new(move |parts| workers.divide(parts as u32)));
     TAPE.with(|tape| {

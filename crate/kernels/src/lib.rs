@@ -12,6 +12,7 @@ pub mod dtype;
 pub mod elementwise;
 pub mod find;
 pub mod gemm;
+pub mod generate;
 pub mod indexed;
 pub mod lanes;
 pub mod map;

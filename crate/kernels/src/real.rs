@@ -6,6 +6,7 @@
 //! | [`Uses`]         | the set of arguments it touches: what a node must keep  |
 //! | `Dual` (tests)   | its exact directional derivative: a check of the table  |
 //! | `Var`            | nodes appended to the tape: derivatives of any order    |
+//! | `Code`           | instructions of a loop that is made as the program runs |
 
 use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 

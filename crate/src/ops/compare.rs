@@ -36,7 +36,7 @@ impl Primitive for Compare {
         // A test of one operand reads it twice.
         places[1] = self.test.entry().2.len() as u8 - 1;
         places[0] = 0;
-        Some(Elementwise { kernel: find::test(self.test, dtype), places: Some(places) })
+        Some(Elementwise { kernel: find::test(self.test, dtype), places: Some(places), expression: None })
     }
 
     fn vjp<'t>(&self, _: usize, _: &[Var<'t>], _: Var<'t>, _: Var<'t>) -> Option<Var<'t>> {

@@ -8,6 +8,7 @@ use crate::elementwise::{Class, Func, Function, Visitor};
 use crate::error::{Code, Error, Result, count};
 use crate::few::few;
 use crate::kernels::find;
+use crate::kernels::generate::Expression;
 use crate::kernels::map::{self, MAX_OPERANDS};
 use crate::op::{Aval, Keeps, Op, Primitive, broadcast, need_float, need_number, same_dtype};
 use crate::real::Uses;
@@ -79,7 +80,8 @@ impl Primitive for Map {
     }
 
     fn elementwise(&self, dtype: DType) -> Option<Elementwise> {
-        find::map(self.func, dtype).map(Elementwise::new)
+        let expression = Some(Expression::Value(self.func));
+        find::map(self.func, dtype).map(|kernel| Elementwise { expression, ..Elementwise::new(kernel) })
     }
 
     fn vjp<'t>(&self, i: usize, x: &[Var<'t>], y: Var<'t>, g: Var<'t>) -> Option<Var<'t>> {
@@ -156,7 +158,8 @@ impl Primitive for MapPartial {
                 input += 1;
             }
         }
-        Some(Elementwise { kernel, places: Some(places) })
+        let expression = Some(Expression::Partial(self.func, self.argument));
+        Some(Elementwise { kernel, places: Some(places), expression })
     }
 
     fn vjp<'t>(&self, _: usize, _: &[Var<'t>], y: Var<'t>, _: Var<'t>) -> Option<Var<'t>> {

@@ -1,16 +1,19 @@
 //! Elementwise operations that are computed together, in one pass over memory.
 //!
 //! The pass goes block by block: every operation is a call of its kernel on a block, and what passes from one to the next
-//! stays in a few blocks that fit the first cache. No kernel is made for this; they are those that compute the operations
-//! one by one, so values have the same bits.
+//! stays in a few blocks that fit the first cache. The kernels are those that compute the operations one by one, so values
+//! have the same bits. A unit that has been at work for a while gets loops of its own for what stands side by side in it
+//! and is made of plain instructions ([`generate`]): then what passes on stays in registers, with the same bits still.
 
 use smallvec::SmallVec;
 
+use super::loops::{Cell, Instruction, module};
 use crate::array::Array;
 use crate::blocks::{self, Elementwise};
 use crate::buffer::Buffer;
 use crate::error::Result;
-use crate::kernels::map::{Kernel, MAX_OPERANDS, MAX_WIDTH as VECTOR, Operand, Operands, PAD};
+use crate::kernels::generate::{self, Generated, Place};
+use crate::kernels::map::{Kernel, MAX_WIDTH as VECTOR, Operand, Operands, PAD};
 use crate::kernels::reduce::RunFold;
 use crate::kernels::split::{self, Shared};
 use crate::op::Aval;
@@ -20,6 +23,13 @@ use crate::shape::Shape;
 const CACHE: usize = 16 << 10;
 /// The longest block in elements, a multiple of the longest vector, so that no kernel has a rest.
 const BLOCK: usize = 1024;
+
+/// Elements that the operations of a unit compute before loops are generated for it, which takes a host about as long
+/// as that took.
+const PATIENCE: usize = 1 << 20;
+
+/// The longest block where nothing is between operations. Hosts exchange a function for its optimised code between calls.
+const LONG_BLOCK: usize = 1 << 16;
 
 /// What an operation reads.
 pub(super) enum Source {
@@ -50,19 +60,25 @@ pub(super) struct Operation {
     pub output: Option<usize>,
 }
 
-/// A place that kernels read from and write to. Numbers go through the inputs, the results, zeros, the constants, and the
-/// blocks between operations.
-type Cell = usize;
-
-/// A call of a kernel, ready to be made.
+/// A call that is ready to be made.
 #[derive(Clone, Copy, Debug)]
-struct Call {
-    kernel: Kernel,
-    operands: Operands,
-    out: *mut u8,
+enum Call {
+    /// Of a kernel.
+    Kernel { kernel: Kernel, operands: Operands, out: *mut u8 },
+    /// Of a loop that was generated, which reads the cells.
+    Generated(generate::Loop),
 }
 
-/// Where a cell stands among the calls: the number of the call, and the operand; [`MAX_OPERANDS`] for its result.
+/// What is called, one after the other.
+#[derive(Clone, Copy, Debug)]
+enum Piece {
+    /// The kernel of this instruction.
+    Kernel(usize),
+    /// This one of the loops that were generated.
+    Generated(usize),
+}
+
+/// Where a cell stands among the calls: the number of the call, and the operand; one more than those for its result.
 type Use = (u32, u8);
 
 #[derive(Debug)]
@@ -84,6 +100,10 @@ pub(super) struct Fused {
     uses: Vec<SmallVec<[Use; 3]>>,
     /// Elements in a block.
     block: usize,
+    instructions: Vec<Instruction>,
+    /// Elements that operations have still to compute until loops are generated; 0 when they have been.
+    patience: usize,
+    generated: Vec<Generated>,
     /// What the calls of all threads work in.
     pub scratch: Buffer,
 }
@@ -92,7 +112,7 @@ pub(super) struct Fused {
 #[derive(Debug)]
 struct Team {
     calls: Vec<Call>,
-    /// The inputs and results as the calls have them.
+    /// All cells. The inputs and results are as the calls have them.
     cells: Vec<Operand>,
     /// Where the inputs' and the results' ends are, one vector each, for what does not fill a vector, and for scalars.
     ends: *mut u8,
@@ -161,7 +181,7 @@ impl Fused {
         let mut cells: Vec<Cell> = Vec::with_capacity(program.len());
         let mut taken_over = vec![false; inputs.len()];
         let mut outputs: Vec<Option<Output>> = (0..results).map(|_| None).collect();
-        let mut instructions: Vec<(Kernel, [Cell; MAX_OPERANDS], Cell)> = Vec::with_capacity(program.len());
+        let mut instructions: Vec<Instruction> = Vec::with_capacity(program.len());
         for (k, Operation { run, sources, aval, output, .. }) in program.iter().enumerate() {
             let Loop::Map(elementwise) = run else { continue };
             let read: SmallVec<[Cell; 4]> = sources
@@ -194,7 +214,9 @@ impl Fused {
             cells.push(out);
             let arranged = elementwise.arranged(&read);
             let operands = std::array::from_fn(|k| arranged.get(k).copied().flatten().unwrap_or(zeros));
-            instructions.push((elementwise.kernel, operands, out));
+            let Elementwise { kernel, expression, .. } = *elementwise;
+            let expression = expression.filter(|_| aval.dtype.is_float());
+            instructions.push(Instruction { kernel, operands, out, expression, dtype: aval.dtype });
         }
         let per_element: usize = blocks.sizes.iter().sum();
         let most = (CACHE / per_element.max(1)).clamp(VECTOR, BLOCK) / VECTOR * VECTOR;
@@ -225,37 +247,98 @@ impl Fused {
             let known = (0..constants.len()).map(|k| Operand::vector(place(PAD * k)));
             let between = starts.iter().zip(&blocks.sizes).map(|(&at, &size)| Operand::slice(place(at), size));
             let cells: Vec<Operand> = moved.chain([Operand::ZERO]).chain(known).chain(between).collect();
-            let call = |&(kernel, operands, out): &(Kernel, [Cell; MAX_OPERANDS], Cell)| Call {
-                kernel,
-                operands: operands.map(|cell| cells[cell]),
-                out: cells[out].start.cast_mut(),
-            };
-            let calls = instructions.iter().map(call).collect();
-            Team { calls, cells: cells[..fixed].to_vec(), ends: place(ends) }
+            Team { calls: Vec::new(), cells, ends: place(ends) }
         };
         let teams = (0..split::threads()).map(team).collect();
-        let mut uses = vec![SmallVec::new(); fixed];
-        for (call, (_, operands, out)) in (0..).zip(&instructions) {
-            for (place, &cell) in (0..).zip(operands.iter().chain([out])) {
-                if cell < fixed {
-                    uses[cell].push((call, place));
-                }
-            }
-        }
-        Ok(Fused {
+        let mut unit = Fused {
             shape,
             inputs: inputs.to_vec(),
             outputs: outputs.into_iter().flatten().collect(),
             teams,
-            uses,
+            uses: vec![SmallVec::new(); fixed],
             block,
+            instructions,
+            patience: PATIENCE,
+            generated: Vec::new(),
             scratch,
-        })
+        };
+        let kernels: Vec<Piece> = (0..unit.instructions.len()).map(Piece::Kernel).collect();
+        unit.arrange(&kernels);
+        Ok(unit)
+    }
+
+    /// Makes the calls of all threads ready.
+    fn arrange(&mut self, pieces: &[Piece]) {
+        let Fused { instructions, teams, uses, generated, .. } = self;
+        for team in teams {
+            let call = |piece: &Piece| match *piece {
+                Piece::Kernel(k) => {
+                    let Instruction { kernel, operands, out, .. } = instructions[k];
+                    let operands = operands.map(|cell| team.cells[cell]);
+                    Call::Kernel { kernel, operands, out: team.cells[out].start.cast_mut() }
+                }
+                Piece::Generated(k) => Call::Generated(generated[k].function()),
+            };
+            team.calls = pieces.iter().map(call).collect();
+        }
+        uses.iter_mut().for_each(SmallVec::clear);
+        for (call, piece) in (0..).zip(pieces) {
+            let Piece::Kernel(k) = *piece else { continue };
+            let Instruction { operands, out, .. } = &instructions[k];
+            for (place, &cell) in (0..).zip(operands.iter().chain([out])) {
+                if let Some(uses) = uses.get_mut(cell) {
+                    uses.push((call, place));
+                }
+            }
+        }
+    }
+
+    /// Replaces kernels that are called one after the other by loops, where that can be. Threads have tables of functions of
+    /// their own, which the host does not add to.
+    fn generate(&mut self) {
+        let [team] = self.teams.as_slice() else { return };
+        let fixed = self.uses.len();
+        let is_scalar = |cell: Cell| self.inputs.get(cell).is_some_and(|input| input.shape.size() == 1);
+        let place = |cell: Cell| match team.cells[cell] {
+            // What a run gives may have any step; a scalar stands at its end.
+            _ if cell < fixed && !is_scalar(cell) => Place::Given(cell),
+            Operand { start, step: 0 } => Place::Vector(start as usize),
+            Operand { start, .. } => Place::Block(start as usize),
+        };
+        let mut pieces = Vec::new();
+        let mut k = 0;
+        while k < self.instructions.len() {
+            let found = module(&self.instructions[k..], fixed, place);
+            match found.and_then(|(module, count)| Some((Generated::new(&module)?, count))) {
+                Some((function, count)) => {
+                    pieces.push(Piece::Generated(self.generated.len()));
+                    self.generated.push(function);
+                    k += count;
+                }
+                None => {
+                    pieces.push(Piece::Kernel(k));
+                    k += 1;
+                }
+            }
+        }
+        if !self.generated.is_empty() {
+            self.arrange(&pieces);
+        }
+        if let [Piece::Generated(_)] = pieces[..] {
+            self.block = LONG_BLOCK;
+        }
     }
 
     /// The results for these inputs. Those whose buffers nobody else has may be overwritten. Errors: `memory`.
     pub fn run(&mut self, x: &[Array]) -> Result<SmallVec<[Array; 1]>> {
         assert!(split::threads() <= self.teams.len(), "a plan is for the threads that there were when it was made");
+        if self.patience > 0 {
+            let elements = self.shape.size().max(VECTOR).saturating_mul(self.instructions.len());
+            self.patience = self.patience.saturating_sub(elements);
+            if self.patience == 0 {
+                self.generate();
+            }
+        }
         let mut results: SmallVec<[Array; 1]> = SmallVec::new();
         for output in &self.outputs {
             let over = output.over.filter(|&i| blocks::reusable(&x[i], output.aval));
@@ -307,7 +390,7 @@ impl Fused {
             team.run(block);
             done += block;
             if done < len {
-                for k in 0..team.cells.len() {
+                for k in 0..self.uses.len() {
                     let cell = team.cells[k];
                     self.put(team, k, cell.from(block));
                 }
@@ -317,7 +400,7 @@ impl Fused {
             return;
         }
         // What is left fills no vector: it is copied to where it does, and the results back from there.
-        for k in 0..team.cells.len() {
+        for k in 0..self.uses.len() {
             let (cell, end) = (team.cells[k], team.end(k));
             if !cell.is_slice() {
                 continue; // one value that stands for all
@@ -342,10 +425,10 @@ impl Fused {
     fn put(&self, team: &mut Team, k: Cell, operand: Operand) {
         team.cells[k] = operand;
         for &(call, place) in &self.uses[k] {
-            let call = &mut team.calls[call as usize];
-            match call.operands.get_mut(usize::from(place)) {
+            let Call::Kernel { operands, out, .. } = &mut team.calls[call as usize] else { continue };
+            match operands.get_mut(usize::from(place)) {
                 Some(slot) => *slot = operand,
-                None => call.out = operand.start.cast_mut(),
+                None => *out = operand.start.cast_mut(),
             }
         }
     }
@@ -359,10 +442,15 @@ impl Team {
     }
 
     fn run(&self, len: usize) {
-        for Call { kernel, operands, out } in &self.calls {
+        for call in &self.calls {
             // SAFETY: every operand has `len` elements of the type that the kernel expects there, or one that is repeated; a
             // result begins where an operand of its size does, or is apart from all.
-            unsafe { kernel(len, operands, *out) };
+            unsafe {
+                match call {
+                    Call::Kernel { kernel, operands, out } => kernel(len, operands, *out),
+                    Call::Generated(function) => function(len, self.cells.as_ptr()),
+                }
+            }
         }
     }
 }

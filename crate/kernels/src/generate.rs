@@ -1,0 +1,311 @@
+//! Loops that are made while the program runs: elementwise functions one after the other, in one pass over memory.
+//!
+//! The expressions of the table are read once more, as instructions on vectors of 128 bits ([`Code`]). [`Program::module`] writes
+//! a WebAssembly module of them, with one function, which the host compiles and puts in the table of functions. For each
+//! element that function does what the kernels do, so results have the same bits; what passes from one function to the next
+//! stays in registers. Functions that are kernels of their own (exp, sin) are not known here: units are generated between them.
+
+mod module;
+#[cfg(test)]
+mod tests;
+
+use std::cell::{Cell, RefCell};
+use std::num::NonZero;
+use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
+use std::rc::Rc;
+
+use crate::elementwise::{Func, Function, Visitor};
+use crate::map::{ACC, G, MAX_OPERANDS, Operand, Y};
+use crate::real::Real;
+
+/// The most instructions of a program.
+const MOST: usize = 256;
+
+/// What an elementwise kernel computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expression {
+    /// A function of the table: the operands are its arguments ([`map`](crate::map::map)).
+    Value(Func),
+    /// Its derivative by this argument, times a cotangent, added to what there is ([`map_partial`](crate::map::map_partial)).
+    Partial(Func, usize),
+}
+
+/// An instruction on vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    /// Operand `x[0]` at the place of the loop.
+    Load,
+    /// Number `x[0]` of the literals.
+    Literal,
+    Abs,
+    Neg,
+    Sqrt,
+    Floor,
+    Ceil,
+    Round,
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Less,
+    AtMost,
+    Equal,
+    NotEqual,
+    /// `x[0]`, or `x[1]` where that is smaller.
+    Smaller,
+    /// `x[0]`, or `x[1]` where that is larger.
+    Larger,
+    Not,
+    And,
+    Or,
+    /// `x[0]` where mask `x[2]` holds, else `x[1]`.
+    Select,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Step {
+    word: Word,
+    /// What it is made of: numbers of earlier steps.
+    x: [u32; 3],
+}
+
+/// Instructions on vectors, made by reading expressions.
+#[derive(Debug, Default)]
+pub struct Program {
+    steps: Vec<Step>,
+    /// The bits of literals, as float64.
+    literals: Vec<u64>,
+    /// Whether an expression had something that there is no instruction for.
+    unknown: bool,
+}
+
+/// A vector that a program makes: the number of a step.
+#[derive(Clone, Copy, Debug)]
+pub struct Code(u32);
+
+/// Where a loop finds an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At this address, a vector that stands for all elements.
+    Vector(usize),
+    /// At this address, one element after the other.
+    Block(usize),
+    /// Where this one of the operands is that the loop is called with.
+    Given(usize),
+}
+
+impl Program {
+    /// The vector of this operand.
+    pub fn load(&mut self, operand: usize) -> Code {
+        self.step(Word::Load, [operand as u32; 3])
+    }
+
+    /// The number in all lanes.
+    pub fn literal(&mut self, value: f64) -> Code {
+        let bits = value.to_bits();
+        let number = self.literals.iter().position(|&literal| literal == bits).unwrap_or_else(|| {
+            self.literals.push(bits);
+            self.literals.len() - 1
+        });
+        self.step(Word::Literal, [number as u32; 3])
+    }
+
+    /// What the kernel of the expression makes of its operands; `None`, and nothing is added, where that cannot be said in
+    /// instructions.
+    pub fn add(&mut self, expression: Expression, x: &[Code; MAX_OPERANDS]) -> Option<Code> {
+        struct Read<'a>(Option<usize>, &'a [Code; MAX_OPERANDS]);
+        impl Visitor for Read<'_> {
+            type Out = Code;
+            fn visit<F: Function>(self, _: F) -> Code {
+                let Read(argument, x) = self;
+                let arguments = std::array::from_fn(|k| x[k]);
+                match argument {
+                    None => F::value(arguments),
+                    Some(i) => x[ACC] + x[G] * F::partial(i, arguments, x[Y]),
+                }
+            }
+        }
+        let before = self.steps.len();
+        READ.with_borrow_mut(|read| std::mem::swap(read, self));
+        let made = match expression {
+            Expression::Value(func) => func.visit(Read(None, x)),
+            Expression::Partial(func, argument) => func.visit(Read(Some(argument), x)),
+        };
+        READ.with_borrow_mut(|read| std::mem::swap(read, self));
+        if std::mem::take(&mut self.unknown) || self.steps.len() > MOST {
+            self.steps.truncate(before);
+            return None;
+        }
+        Some(made)
+    }
+
+    /// The step, which is there once however often it is asked for.
+    fn step(&mut self, word: Word, x: [u32; 3]) -> Code {
+        let step = Step { word, x };
+        let number = self.steps.iter().position(|&known| known == step).unwrap_or_else(|| {
+            self.steps.push(step);
+            self.steps.len() - 1
+        });
+        Code(number as u32)
+    }
+}
+
+thread_local! {
+    /// The program that an expression is being read into: what the expression works with are numbers of steps, no more.
+    static READ: RefCell<Program> = const { RefCell::new(Program { steps: Vec::new(), literals: Vec::new(), unknown: false }) };
+}
+
+impl Code {
+    #[inline(never)]
+    fn made(word: Word, a: Code, b: Code) -> Code {
+        READ.with_borrow_mut(|read| read.step(word, [a.0, b.0, 0]))
+    }
+
+    /// A function of the table that is one instruction; the others have kernels.
+    #[inline(never)]
+    fn function(self, func: Func) -> Code {
+        let word = match func {
+            Func::Abs => Word::Abs,
+            Func::Sqrt => Word::Sqrt,
+            Func::Floor => Word::Floor,
+            Func::Ceil => Word::Ceil,
+            Func::Round => Word::Round,
+            _ => {
+                READ.with_borrow_mut(|read| read.unknown = true);
+                return self;
+            }
+        };
+        Code::made(word, self, self)
+    }
+}
+
+macro_rules! binary {
+    ($($Trait:ident $method:ident $word:ident),+) => {$(
+        impl $Trait for Code {
+            type Output = Code;
+            fn $method(self, other: Code) -> Code {
+                Code::made(Word::$word, self, other)
+            }
+        }
+    )+};
+}
+binary!(Add add Add, Sub sub Sub, Mul mul Mul, Div div Div, BitAnd bitand And, BitOr bitor Or);
+
+impl Neg for Code {
+    type Output = Code;
+    fn neg(self) -> Code {
+        Code::made(Word::Neg, self, self)
+    }
+}
+
+impl Not for Code {
+    type Output = Code;
+    #[inline(never)]
+    fn not(self) -> Code {
+        READ.with_borrow_mut(|read| match read.steps[self.0 as usize] {
+            Step { word: Word::Equal, x } => read.step(Word::NotEqual, x),
+            _ => read.step(Word::Not, [self.0; 3]),
+        })
+    }
+}
+
+macro_rules! intrinsics_as_code {
+    (unary: $($f:ident $F:ident),+; binary: $($g:ident $G:ident),+) => {
+        $(fn $f(self) -> Self { self.function(Func::$F) })+
+        $(fn $g(self, _: Self) -> Self { self.function(Func::$G) })+
+    };
+}
+
+impl Real for Code {
+    type Mask = Self;
+
+    #[inline(never)]
+    fn lit(self, c: f64) -> Self {
+        READ.with_borrow_mut(|read| read.literal(c))
+    }
+
+    fn lt(self, other: Self) -> Self {
+        Code::made(Word::Less, self, other)
+    }
+
+    fn le(self, other: Self) -> Self {
+        Code::made(Word::AtMost, self, other)
+    }
+
+    fn eq(self, other: Self) -> Self {
+        Code::made(Word::Equal, self, other)
+    }
+
+    #[inline(never)]
+    fn select(mask: Self, yes: Self, no: Self) -> Self {
+        READ.with_borrow_mut(|read| {
+            let (test, [y, n]) = (read.steps[mask.0 as usize], [yes.0, no.0]);
+            // The smaller or the larger of two is one instruction.
+            match test.x {
+                [a, b, _] if test.word == Word::Less && [a, b] == [y, n] => read.step(Word::Smaller, [n, y, 0]),
+                [a, b, _] if test.word == Word::Less && [a, b] == [n, y] => read.step(Word::Larger, [n, y, 0]),
+                _ => read.step(Word::Select, [y, n, mask.0]),
+            }
+        })
+    }
+
+    crate::intrinsics!(intrinsics_as_code);
+}
+
+/// A loop: `run(len, given)` for a `len` that is a multiple of [`MAX_WIDTH`](crate::map::MAX_WIDTH), above 0.
+///
+/// # Safety
+/// The operands that the program knows by [`Place::Given`] stand in `given`. All operands that are read are valid for reads of
+/// `len` elements or repeat one, those that are written for writes; what is written is apart from what is read or begins where it begins.
+pub type Loop = unsafe fn(usize, *const Operand);
+
+/// Who compiles modules.
+pub trait Host {
+    /// The place of the module's function in the table of functions; `None` where the host does not compile it.
+    fn add(&self, module: &[u8]) -> Option<NonZero<u32>>;
+    /// Frees that place: nobody calls the function any more.
+    fn remove(&self, place: NonZero<u32>);
+}
+
+thread_local! {
+    static HOST: RefCell<Option<Rc<dyn Host>>> = const { RefCell::new(None) };
+    static LIVE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Functions that are there at once, at most: each costs the host some kilobytes.
+const MOST_LIVE: usize = 512;
+
+/// Says who compiles modules. Where nobody does, kernels are called one after the other.
+pub fn connect(host: Rc<dyn Host>) {
+    HOST.set(Some(host));
+}
+
+/// A function that was compiled, as long as this lives.
+#[derive(Debug)]
+pub struct Generated(NonZero<u32>);
+
+impl Generated {
+    /// The function of a module; `None` where there is no host, it does not take the module, or there are many already.
+    pub fn new(module: &[u8]) -> Option<Generated> {
+        let host = HOST.with_borrow(Clone::clone).filter(|_| LIVE.get() < MOST_LIVE)?;
+        let place = host.add(module)?;
+        LIVE.set(LIVE.get() + 1);
+        Some(Generated(place))
+    }
+
+    /// The function.
+    pub fn function(&self) -> Loop {
+        // SAFETY: in WebAssembly a pointer to a function is its place in the table, and the host has put a function of this
+        // type there. There are no hosts elsewhere.
+        unsafe { std::mem::transmute::<usize, Loop>(self.0.get() as usize) }
+    }
+}
+
+impl Drop for Generated {
+    fn drop(&mut self) {
+        LIVE.set(LIVE.get() - 1);
+        if let Some(host) = HOST.with_borrow(Clone::clone) {
+            host.remove(self.0);
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The WebAssembly module of a program; the format is that of <https://webassembly.github.io/spec/core/binary/>.
+
+use super::{Code, Place, Program, Step, Word};
+use crate::dtype::DType;
+use crate::map::MAX_WIDTH;
+
+/// Bytes of a vector.
+const VECTOR: usize = 16;
+/// Instructions on vectors in the body of a loop: more of the same save less than their compilation costs.
+const BODY: usize = 64;
+
+/// Numbers of the types.
+const I32: u8 = 0x7f;
+const V128: u8 = 0x7b;
+
+/// The function's parameters: the elements that are left, and the operands.
+const LEFT: usize = 0;
+const GIVEN: usize = 1;
+
+/// Bytes of an operand's address and step, in WebAssembly.
+const ADDRESS: usize = 4;
+
+/// Bytes as the format has them.
+#[derive(Debug, Default)]
+struct Bytes(Vec<u8>);
+
+impl Bytes {
+    fn put(&mut self, bytes: &[u8]) -> &mut Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    /// A number without a sign (LEB128).
+    fn number(&mut self, mut value: usize) -> &mut Self {
+        while value >= 0x80 {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.0.push(value as u8);
+        self
+    }
+
+    /// i32.const of these 32 bits.
+    fn constant(&mut self, bits: usize) -> &mut Self {
+        let mut value = bits as u32 as i32;
+        self.0.push(0x41);
+        loop {
+            let byte = value as u8 & 0x7f;
+            value >>= 7;
+            let ends = value == if byte & 0x40 == 0 { 0 } else { -1 };
+            self.0.push(if ends { byte } else { byte | 0x80 });
+            if ends {
+                return self;
+            }
+        }
+    }
+
+    fn get(&mut self, local: usize) -> &mut Self {
+        self.put(&[0x20]).number(local)
+    }
+
+    fn set(&mut self, local: usize) -> &mut Self {
+        self.put(&[0x21]).number(local)
+    }
+
+    fn tee(&mut self, local: usize) -> &mut Self {
+        self.put(&[0x22]).number(local)
+    }
+
+    /// i32.load from so far behind the address on the stack.
+    fn load_i32(&mut self, offset: usize) -> &mut Self {
+        self.put(&[0x28, 2]).number(offset)
+    }
+
+    fn vector(&mut self, opcode: usize) -> &mut Self {
+        self.put(&[0xfd]).number(opcode)
+    }
+
+    /// v128.load from so far behind the address on the stack.
+    fn load(&mut self, offset: usize) -> &mut Self {
+        self.vector(0x00).put(&[2]).number(offset)
+    }
+
+    /// v128.store to so far behind the address on the stack.
+    fn store(&mut self, offset: usize) -> &mut Self {
+        self.vector(0x0b).put(&[2]).number(offset)
+    }
+
+    /// A section, or whatever else begins with its length.
+    fn sized(&mut self, body: &[u8]) -> &mut Self {
+        self.number(body.len()).put(body)
+    }
+}
+
+impl Word {
+    /// The instruction for float32, and that for float64.
+    fn opcodes(self) -> [usize; 2] {
+        match self {
+            Word::Load => [0x00; 2],
+            Word::Literal => [0x0c; 2],
+            Word::Abs => [0xe0, 0xec],
+            Word::Neg => [0xe1, 0xed],
+            Word::Sqrt => [0xe3, 0xef],
+            Word::Floor => [0x68, 0x75],
+            Word::Ceil => [0x67, 0x74],
+            Word::Round => [0x6a, 0x94],
+            Word::Add => [0xe4, 0xf0],
+            Word::Sub => [0xe5, 0xf1],
+            Word::Mul => [0xe6, 0xf2],
+            Word::Div => [0xe7, 0xf3],
+            Word::Less => [0x43, 0x49],
+            Word::AtMost => [0x45, 0x4b],
+            Word::Equal => [0x41, 0x47],
+            Word::NotEqual => [0x42, 0x48],
+            Word::Smaller => [0xea, 0xf6],
+            Word::Larger => [0xeb, 0xf7],
+            Word::Not => [0x4d; 2],
+            Word::And => [0x4e; 2],
+            Word::Or => [0x50; 2],
+            Word::Select => [0x52; 2],
+        }
+    }
+
+    /// How many earlier steps it is made of.
+    fn arity(self) -> usize {
+        match self {
+            Word::Load | Word::Literal => 0,
+            Word::Abs | Word::Neg | Word::Sqrt | Word::Floor | Word::Ceil | Word::Round | Word::Not => 1,
+            Word::Select => 3,
+            _ => 2,
+        }
+    }
+}
+
+impl Program {
+    /// The module of a loop that reads these operands, of floats of one dtype, and writes the `results`: what a step makes goes
+    /// where an operand is. It imports the memory and exports its one function, both by the name "".
+    pub fn module(&self, dtype: DType, operands: &[Place], results: &[(Code, usize)]) -> Vec<u8> {
+        let steps = &self.steps;
+        let is_double = usize::from(dtype == DType::Float64);
+        let lanes = VECTOR / dtype.size();
+        // What a result needs.
+        let mut live = vec![false; steps.len()];
+        results.iter().for_each(|(code, _)| live[code.0 as usize] = true);
+        for (k, Step { word, x }) in steps.iter().enumerate().rev() {
+            if live[k] {
+                x[..word.arity()].iter().for_each(|&x| live[x as usize] = true);
+            }
+        }
+        let count = live.iter().filter(|&&live| live).count();
+        let vectors = (1..=MAX_WIDTH / lanes).rev().find(|n| n.is_power_of_two() && n * count <= BODY).unwrap_or(1);
+
+        // Locals: an address and a step for each operand, then a vector for each step.
+        let address = |operand: usize| 2 + 2 * operand;
+        let step = |operand: usize| address(operand) + 1;
+        let value = |k: usize| 2 + 2 * operands.len() + k;
+        let is_fixed = |s: &Step| {
+            s.word == Word::Literal || s.word == Word::Load && matches!(operands[s.x[0] as usize], Place::Vector(_))
+        };
+        let mut code = Bytes::default();
+        code.number(2).number(2 * operands.len()).put(&[I32]).number(steps.len()).put(&[V128]);
+        for (k, &place) in operands.iter().enumerate() {
+            match place {
+                Place::Vector(at) | Place::Block(at) => code.constant(at).set(address(k)),
+                Place::Given(number) => code.get(GIVEN).load_i32(2 * ADDRESS * number).set(address(k)),
+            };
+            match place {
+                Place::Vector(_) => code.constant(0),
+                Place::Block(_) => code.constant(dtype.size()),
+                Place::Given(number) => code.get(GIVEN).load_i32(2 * ADDRESS * number + ADDRESS),
+            };
+            // The step of an iteration: i32.shl by the logarithm of its elements.
+            code.constant((lanes * vectors).ilog2() as usize).put(&[0x74]).set(step(k));
+        }
+        for (k, s) in steps.iter().enumerate().filter(|&(k, s)| live[k] && is_fixed(s)) {
+            match s.word {
+                Word::Literal => {
+                    let number = f64::from_bits(self.literals[s.x[0] as usize]);
+                    let [single, double] = [(number as f32).to_bits().into(), number.to_bits()];
+                    let bits = if is_double == 1 { double } else { single << 32 | single };
+                    code.vector(0x0c).put(&bits.to_le_bytes()).put(&bits.to_le_bytes());
+                }
+                _ => {
+                    code.get(address(s.x[0] as usize)).load(0);
+                }
+            }
+            code.set(value(k));
+        }
+        code.put(&[0x03, 0x40]); // loop
+        for at in (0..vectors).map(|v| v * VECTOR) {
+            for (k, s) in steps.iter().enumerate().filter(|&(k, s)| live[k] && !is_fixed(s)) {
+                if s.word == Word::Load {
+                    code.get(address(s.x[0] as usize)).load(at);
+                } else {
+                    s.x[..s.word.arity()].iter().for_each(|&x| {
+                        code.get(value(x as usize));
+                    });
+                    code.vector(s.word.opcodes()[is_double]);
+                }
+                code.set(value(k));
+            }
+            for &(made, operand) in results {
+                code.get(address(operand)).get(value(made.0 as usize)).store(at);
+            }
+        }
+        for k in (0..operands.len()).filter(|&k| !matches!(operands[k], Place::Vector(_))) {
+            code.get(address(k)).get(step(k)).put(&[0x6a]).set(address(k)); // i32.add
+        }
+        code.get(LEFT).constant(lanes * vectors).put(&[0x6b]).tee(LEFT); // i32.sub
+        code.put(&[0x0d, 0, 0x0b, 0x0b]); // br_if, the ends of the loop and of the function
+
+        let mut body = Bytes::default();
+        body.number(1).sized(&code.0);
+        let mut module = Bytes::default();
+        module.put(b"\0asm\x01\0\0\0");
+        // One type: two integers go in, nothing comes out.
+        module.put(&[1]).sized(&[1, 0x60, 2, I32, I32, 0]);
+        // The memory, of any size.
+        module.put(&[2]).sized(&[1, 0, 0, 2, 0, 0]);
+        module.put(&[3]).sized(&[1, 0]);
+        module.put(&[7]).sized(&[1, 0, 0, 0]);
+        module.put(&[10]).sized(&body.0);
+        module.0
+    }
+}
