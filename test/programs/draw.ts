@@ -177,7 +177,7 @@ export class Draw {
     const [least, most] = [Math.min(...values), Math.max(...values)];
     if (least >= low && most <= high) return x;
     const scale = Math.min(1, Number((0.9 * (high - low) / (most - least)).toPrecision(2)));
-    const shift = Number(((low + high - scale * (least + most)) / 2).toPrecision(3));
+    const shift = Number(((low + high - scale * (least + most)) / 2).toFixed(3));
     return plus(scale === 1 ? x : x.map((text) => `${scale} * ${text}`, (t) => mul(t, scale)), shift);
   }
 

@@ -166,18 +166,41 @@ impl<T: Lane, const N: usize> Lanes<T, N> {
     /// `f` of `K` lanes of both at a time.
     #[inline(always)]
     pub fn chunks2<const K: usize>(self, other: Self, f: impl Fn(Lanes<T, K>, Lanes<T, K>) -> Lanes<T, K>) -> Self {
+        if N != 2 * K {
+            return self.in_turn2(other, f);
+        }
         let mut out = self;
-        if N.is_multiple_of(K) {
-            let (x, y) = (self.0.as_chunks::<K>().0, other.0.as_chunks::<K>().0);
-            for (k, chunk) in out.0.as_chunks_mut::<K>().0.iter_mut().enumerate() {
-                *chunk = f(Lanes(x[k]), Lanes(y[k])).0;
-            }
-        } else {
-            for i in 0..N {
-                out.0[i] = f(Lanes::splat(self.0[i]), Lanes::splat(other.0[i])).0[0];
-            }
+        let (x, y) = (self.0.as_chunks::<K>().0, other.0.as_chunks::<K>().0);
+        for (k, chunk) in out.0.as_chunks_mut::<K>().0.iter_mut().enumerate() {
+            *chunk = f(Lanes(x[k]), Lanes(y[k])).0;
         }
         out
+    }
+
+    /// As [`Lanes::chunks`], each by itself in a loop: for functions so long that even two of them are in each other's way.
+    #[inline(always)]
+    pub fn in_turn<const K: usize>(self, f: impl Fn(Lanes<T, K>) -> Lanes<T, K>) -> Self {
+        self.in_turn2(self, |x, _| f(x))
+    }
+
+    /// [`Lanes::in_turn`] of both.
+    #[inline(always)]
+    pub fn in_turn2<const K: usize>(self, other: Self, f: impl Fn(Lanes<T, K>, Lanes<T, K>) -> Lanes<T, K>) -> Self {
+        if !N.is_multiple_of(K) {
+            return Self(std::array::from_fn(|i| f(Lanes::splat(self.0[i]), Lanes::splat(other.0[i])).0[0]));
+        }
+        // Placed by hand: copies of the whole would be made in other units than chunks are read in, for which processors wait.
+        let (mut x, mut y) = (MaybeUninit::<[T; N]>::uninit(), MaybeUninit::<[T; N]>::uninit());
+        // SAFETY: both are written before a chunk is read, of which there are N / K; results take the place of x.
+        unsafe {
+            lane::put(self.0, x.as_mut_ptr());
+            lane::put(other.0, y.as_mut_ptr());
+            for k in 0..N / K {
+                let (x, y) = (x.as_mut_ptr().cast::<[T; K]>().add(k), y.as_ptr().cast::<[T; K]>().add(k));
+                lane::put(f(Lanes(lane::take(x)), Lanes(lane::take(y))).0, x);
+            }
+            Self(lane::take(x.as_ptr()))
+        }
     }
 }
 

@@ -62,7 +62,7 @@ fn tail_f64<const N: usize>(a: Lanes<f64, N>) -> Lanes<f64, N> {
 /// erf x.
 #[inline(always)]
 pub fn erf_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
-    x.chunks::<2>(|x| {
+    x.in_turn::<2>(|x| {
         let a = x.abs().pmin(Lanes::splat(6.0));
         let small = a * small_f64(a * a) + a;
         let large = Lanes::splat(1.0) - tail_f64(a.pmax(Lanes::splat(0.5)));
@@ -73,7 +73,7 @@ pub fn erf_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
 /// erfc x = 1 - erf x, without cancellation to the right.
 #[inline(always)]
 pub fn erfc_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
-    x.chunks::<2>(|x| {
+    x.in_turn::<2>(|x| {
         let a = x.abs().pmin(Lanes::splat(28.0));
         let half = Lanes::splat(0.5);
         let small = half - ((x - 0.5) + x * small_f64(a * a));
@@ -162,7 +162,7 @@ pub fn erfinv_f32<const N: usize>(x: Lanes<f32, N>) -> Lanes<f32, N> {
 /// erfinv x.
 #[inline(always)]
 pub fn erfinv_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
-    x.chunks::<2>(|x| {
+    x.in_turn::<2>(|x| {
         let a = x.abs();
         let (w, near) = central(a);
         let far = poly!(w.sqrt() - 4.0; 3.839_783_758_316_031, 1.009_495_741_405_238_6, 0.001_261_015_066_934_773_8,

@@ -141,7 +141,7 @@ fn gelu_in_doubles(x: Lanes<f32, 4>) -> Lanes<f32, 4> {
 #[inline(always)]
 pub fn gelu_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
     const END: f64 = 39.5;
-    x.chunks::<2>(|x| {
+    x.in_turn::<2>(|x| {
         let a = x.abs().pmin(Lanes::splat(END));
         let bounded = x.pmax(Lanes::splat(-END)).pmin(Lanes::splat(END));
         let near = a.lt(Lanes::splat(0.5));

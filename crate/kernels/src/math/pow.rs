@@ -68,7 +68,7 @@ pub fn ln_sum<const N: usize>(x: Lanes<f64, N>) -> Sum<N> {
 /// x^y.
 #[inline(always)]
 pub fn pow_f64<const N: usize>(x: Lanes<f64, N>, y: Lanes<f64, N>) -> Lanes<f64, N> {
-    x.chunks2::<2>(y, |x, y| {
+    x.in_turn2::<2>(y, |x, y| {
         let log = ln_sum(x.abs());
         let product = Sum::product(y, log.high);
         let low = product.low + y * log.low;

@@ -59,7 +59,7 @@ pub fn cbrt_f64<const N: usize>(x: Lanes<f64, N>) -> Lanes<f64, N> {
 /// √(x² + y²), of which the squares are finite in double precision.
 #[inline(always)]
 pub fn hypot_f32<const N: usize>(x: Lanes<f32, N>, y: Lanes<f32, N>) -> Lanes<f32, N> {
-    x.chunks2::<4>(y, |a, b| {
+    x.chunks2::<8>(y, |a, b| {
         let (x, y) = (a.widen(), b.widen());
         infinite(x, y, (x * x + y * y).sqrt()).narrow()
     })
