@@ -53,7 +53,7 @@ export async function start(peers, rounds) {
     about: `milliseconds above a process that does nothing, which takes ${nothing.best.toFixed(0)}`,
     cases: [{ name: "start to first gradient" }],
   };
-  return one(family, peers, "ms", figures, [targets.atMost(12)]);
+  return one(family, peers, "ms", figures, [targets.atMost(12), targets.times(4.1, ["jax-js"])]);
 }
 
 /** What a page loads: a module, and WebAssembly. @type {Record<string, { entry: string, wasm: string[] }>} */

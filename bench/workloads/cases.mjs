@@ -135,6 +135,7 @@ export const targets = {
     }),
 
   /**
+   * About the machine that targets were set on; a ratio to a peer says it for others.
    * @param {number} most in the case's unit
    * @param {Ours} [who]
    * @returns {Target}

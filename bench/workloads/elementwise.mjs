@@ -8,12 +8,12 @@ const functions = /** @type {Record<string, Tried>} */ ({
   add: { from: -2, to: 2, arity: 2, targets: [targets.times(1, ["tfjs-wasm"])] },
   mul: { from: -2, to: 2, arity: 2, targets: [targets.times(1, ["tfjs-wasm"])] },
   relu: { from: -2, to: 2, arity: 1 },
-  exp: { from: -4, to: 4, arity: 1, targets: [targets.atMost(0.75)] },
+  exp: { from: -4, to: 4, arity: 1, targets: [targets.atMost(0.75), targets.times(2.7, ["onnxruntime-web"])] },
   log: { from: 0.1, to: 10, arity: 1 },
   sin: { from: -10, to: 10, arity: 1 },
   cos: { from: -10, to: 10, arity: 1 },
-  tanh: { from: -4, to: 4, arity: 1, targets: [targets.atMost(0.95)] },
-  sigmoid: { from: -6, to: 6, arity: 1, targets: [targets.atMost(0.84)] },
+  tanh: { from: -4, to: 4, arity: 1, targets: [targets.atMost(0.95), targets.times(1.9, ["onnxruntime-web"])] },
+  sigmoid: { from: -6, to: 6, arity: 1, targets: [targets.atMost(0.84), targets.times(1, ["tfjs-wasm"])] },
   gelu: { from: -4, to: 4, arity: 1 },
 });
 
