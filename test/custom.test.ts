@@ -245,6 +245,19 @@ describe("custom rules", () => {
     expect(values(grad((x: Tensor) => pushed((x) => reads(sign(x), x))(x).sum())(x))).toEqual([0, 0, 0]);
   });
 
+  it("are differentiated by tangents and cotangents that are zero at the moment", () => {
+    const zeros = tensor([0, 0, 0], "float64");
+    for (const f of [byVjp, byJvp, again]) {
+      expectClose(grad((v: Tensor) => jvp(f, [x], [v])[1].sum())(zeros), grad((x: Tensor) => plain(x).sum())(x));
+      expectClose(grad((g: Tensor) => vjp(f, x)[1](g)[0].sum())(zeros), grad((x: Tensor) => plain(x).sum())(x));
+    }
+    const same = customVjp((x: Tensor) => x.mul(2), (x: Tensor) => [x.mul(2), null] as const, (_, g) => [g]);
+    expect(values(grad((g: Tensor) => vjp(same, x)[1](g)[0].sum())(zeros))).toEqual([1, 1, 1]);
+    const alike = customJvp((x: Tensor) => x.mul(2), ([x]: [Tensor], [t]: [Tensor]) => [x.mul(2), t] as const);
+    expect(values(grad((v: Tensor) => jvp(alike, [x], [v])[1].sum())(zeros))).toEqual([1, 1, 1]);
+    expectClose(jacrev((v: Tensor) => jvp(again, [x], [v])[1])(zeros), jacrev((v: Tensor) => jvp(plain, [x], [v])[1])(zeros));
+  });
+
   it("run the function itself where nothing is differentiated", () => {
     const f = customVjp((x: Tensor) => x.mul(2), () => { throw new Error("not called"); }, () => anything(null));
     expect(values(f(tensor([1, 2])))).toEqual([2, 4]);
@@ -262,6 +275,7 @@ describe("custom rules", () => {
       "the rule of customJvp must be linear"],
     [() => grad((x: Tensor) => sum(customJvp(sin, ([x]: [Tensor]) => [sin(x), cos(x)] as const)(x)))(x),
       "the rule of customJvp must be linear"],
+    [() => jvp(customJvp(sin, ([x]: [Tensor]) => [sin(x), cos(x)] as const), [x], [x]), "the rule of customJvp must be linear"],
     [() => jvp(customVjp(sin, (x: Tensor) => [sin(x), x] as const, (x) => [cos(x)]), [x], [x]),
       "the rule of customVjp must be linear"],
     [() => checkpoint(anything(3)), "checkpoint: the first argument must be a function"],

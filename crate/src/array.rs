@@ -9,6 +9,7 @@ use crate::dtype::{DType, Elem};
 use crate::error::{Code, Error, Result};
 use crate::layout::Layout;
 use crate::shape::Shape;
+use crate::walk::Walk;
 use crate::with_dtype;
 
 /// A tensor's values.
@@ -180,6 +181,18 @@ impl Array {
     pub fn to_f64s(&self) -> Result<Vec<f64>> {
         let dense = self.contiguous()?;
         Ok(with_dtype!(self.dtype, T => dense.values::<T>().unwrap_or(&[]).iter().map(|x| x.to_f64()).collect()))
+    }
+
+    /// Whether all elements are zeros.
+    pub fn is_zero(&self) -> bool {
+        let walk = Walk::new(&[&self.layout()]);
+        let mut found = true;
+        with_dtype!(self.dtype, T => walk.each(|at| {
+            let buffer = self.buffer::<T>();
+            let zero = |i: usize| buffer[at[0].wrapping_add_signed(walk.steps[0] * i as isize)] == T::from_f64(0.0);
+            found = found && (0..walk.len).all(zero);
+        }));
+        found
     }
 
     /// Position of the first element in bytes from the start of memory: what the boundary hands out.

@@ -89,15 +89,25 @@ impl<'t> Var<'t> {
         node.constant.then(|| node.value.as_ref().map(Array::item)).flatten()
     }
 
-    /// Whether this is known to be zero without computing anything: a leaf of zeros, however it is repeated.
+    /// Whether this is a leaf whose value is zero, however it is repeated. It may be a variable.
     pub(crate) fn is_zero(self) -> bool {
+        let source = self.repeated();
+        source.op().is_none() && source.value().is_some_and(|value| value.is_zero())
+    }
+
+    /// Whether this is the constant zero, however it is repeated: whatever there is to differentiate by, it is zero.
+    pub(crate) fn is_zeros(self) -> bool {
+        self.repeated().constant() == Some(0.0)
+    }
+
+    /// What this repeats, if it is nothing else.
+    fn repeated(self) -> Var<'t> {
         let nodes = self.tape.nodes.borrow();
-        let mut node = &nodes.slots[self.id as usize];
-        while let Some(Op::Expand(_)) = node.op {
-            node = &nodes.slots[node.inputs[0] as usize];
+        let mut id = self.id;
+        while let Some(Op::Expand(_)) = nodes.slots[id as usize].op {
+            id = nodes.slots[id as usize].inputs[0];
         }
-        let values = node.value.as_ref().filter(|_| node.op.is_none()).and_then(|value| value.to_f64s().ok());
-        values.is_some_and(|values| values.iter().all(|&x| x == 0.0))
+        Var::new(self.tape, id)
     }
 
     /// The function for which this is a leaf without a value.

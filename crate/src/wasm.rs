@@ -492,7 +492,7 @@ pub fn set(h: f64, what: u32, value: f64) -> u32 {
 
 #[wasm_bindgen]
 extern "C" {
-    /// The host's side of hooks, and of threads.
+    /// The host's side of hooks, of threads, and of loops that are generated.
     pub type Host;
     /// The handle of the gradient that goes on from a node with this handle; 0 when the hook threw. Takes both handles.
     #[wasm_bindgen(method)]
@@ -509,13 +509,21 @@ extern "C" {
     fn remove(this: &Host, functions: &JsValue, place: u32);
 }
 
-impl generate::Host for Host {
+/// The functions of this core, where the host adds some. The table is asked for while there is no other core: what is around it
+/// knows the last one only.
+struct Functions {
+    host: Rc<Host>,
+    table: JsValue,
+}
+
+// SAFETY: the host gives the place where it has put the one function of the module.
+unsafe impl generate::Host for Functions {
     fn add(&self, module: &[u8]) -> Option<NonZero<u32>> {
-        NonZero::new(Host::add(self, &wasm_bindgen::function_table(), module.as_ptr() as usize, module.len()))
+        NonZero::new(self.host.add(&self.table, module.as_ptr() as usize, module.len()))
     }
 
     fn remove(&self, place: NonZero<u32>) {
-        Host::remove(self, &wasm_bindgen::function_table(), place.get());
+        self.host.remove(&self.table, place.get());
     }
 }
 
@@ -523,7 +531,7 @@ impl generate::Host for Host {
 #[wasm_bindgen]
 pub fn connect(host: Host, threads: u32) {
     let host = Rc::new(host);
-    generate::connect(host.clone());
+    generate::connect(Rc::new(Functions { host: host.clone(), table: wasm_bindgen::function_table() }));
     let workers = host.clone();
     split::connect(threads as usize, Rc::new(move |parts| workers.divide(parts as u32)));
     TAPE.with(|tape| {

@@ -3,7 +3,7 @@
 //! The expressions of the table are read once more, as instructions on vectors of 128 bits ([`Code`]). [`Program::module`] writes
 //! a WebAssembly module of them, with one function, which the host compiles and puts in the table of functions. For each
 //! element that function does what the kernels do, so results have the same bits; what passes from one function to the next
-//! stays in registers. Functions that are kernels of their own (exp, sin) are not known here: units are generated between them.
+//! stays in registers. Functions that are kernels of their own (exp, sin) are not known here: loops are generated between them.
 
 mod module;
 #[cfg(test)]
@@ -79,7 +79,7 @@ pub struct Program {
     unknown: bool,
 }
 
-/// A vector that a program makes: the number of a step.
+/// A vector or a mask that a program makes: the number of a step.
 #[derive(Clone, Copy, Debug)]
 pub struct Code(u32);
 
@@ -110,7 +110,7 @@ impl Program {
         self.step(Word::Literal, [number as u32; 3])
     }
 
-    /// What the kernel of the expression makes of its operands; `None`, and nothing is added, where that cannot be said in
+    /// What the kernel of the expression makes of its operands; `None`, and no step is added, where that cannot be said in
     /// instructions.
     pub fn add(&mut self, expression: Expression, x: &[Code; MAX_OPERANDS]) -> Option<Code> {
         struct Read<'a>(Option<usize>, &'a [Code; MAX_OPERANDS]);
@@ -257,10 +257,13 @@ impl Real for Code {
 /// # Safety
 /// The operands that the program knows by [`Place::Given`] stand in `given`. All operands that are read are valid for reads of
 /// `len` elements or repeat one, those that are written for writes; what is written is apart from what is read or begins where it begins.
-pub type Loop = unsafe fn(usize, *const Operand);
+pub type Loop = unsafe extern "C" fn(usize, *const Operand);
 
 /// Who compiles modules.
-pub trait Host {
+///
+/// # Safety
+/// At a place that [`Host::add`] gives there is the module's function, a [`Loop`], until [`Host::remove`] is called with it.
+pub unsafe trait Host {
     /// The place of the module's function in the table of functions; `None` where the host does not compile it.
     fn add(&self, module: &[u8]) -> Option<NonZero<u32>>;
     /// Frees that place: nobody calls the function any more.
@@ -295,8 +298,8 @@ impl Generated {
 
     /// The function.
     pub fn function(&self) -> Loop {
-        // SAFETY: in WebAssembly a pointer to a function is its place in the table, and the host has put a function of this
-        // type there. There are no hosts elsewhere.
+        // SAFETY: in WebAssembly a pointer to a function is its place in the table, and the host vouches for what is there.
+        // There are no hosts elsewhere.
         unsafe { std::mem::transmute::<usize, Loop>(self.0.get() as usize) }
     }
 }

@@ -157,7 +157,7 @@ impl<T: Lane, const N: usize> Lanes<T, N> {
     }
 
     /// `f` of `K` lanes at a time: for functions with so many intermediate values that more lanes would not stay in
-    /// registers.
+    /// registers. Two chunks are computed side by side, more [in turn](Lanes::in_turn).
     #[inline(always)]
     pub fn chunks<const K: usize>(self, f: impl Fn(Lanes<T, K>) -> Lanes<T, K>) -> Self {
         self.chunks2(self, |x, _| f(x))
@@ -177,29 +177,37 @@ impl<T: Lane, const N: usize> Lanes<T, N> {
         out
     }
 
-    /// As [`Lanes::chunks`], each by itself in a loop: for functions so long that even two of them are in each other's way.
+    /// As [`Lanes::chunks`], one after the other in a loop: for functions so long that even two are in each other's way.
     #[inline(always)]
     pub fn in_turn<const K: usize>(self, f: impl Fn(Lanes<T, K>) -> Lanes<T, K>) -> Self {
-        self.in_turn2(self, |x, _| f(x))
+        Self::rounds([self], |[x]| f(x))
     }
 
     /// [`Lanes::in_turn`] of both.
     #[inline(always)]
     pub fn in_turn2<const K: usize>(self, other: Self, f: impl Fn(Lanes<T, K>, Lanes<T, K>) -> Lanes<T, K>) -> Self {
+        Self::rounds([self, other], |[x, y]| f(x, y))
+    }
+
+    /// The loop of [`Lanes::in_turn`], over any number of operands.
+    #[inline(always)]
+    fn rounds<const K: usize, const A: usize>(x: [Self; A], f: impl Fn([Lanes<T, K>; A]) -> Lanes<T, K>) -> Self {
         if !N.is_multiple_of(K) {
-            return Self(std::array::from_fn(|i| f(Lanes::splat(self.0[i]), Lanes::splat(other.0[i])).0[0]));
+            return Self(std::array::from_fn(|i| f(x.map(|x| Lanes::splat(x.0[i]))).0[0]));
         }
         // Placed by hand: copies of the whole would be made in other units than chunks are read in, for which processors wait.
-        let (mut x, mut y) = (MaybeUninit::<[T; N]>::uninit(), MaybeUninit::<[T; N]>::uninit());
-        // SAFETY: both are written before a chunk is read, of which there are N / K; results take the place of x.
+        let (mut places, mut out) = (MaybeUninit::<[[T; N]; A]>::uninit(), MaybeUninit::<[T; N]>::uninit());
+        let places = places.as_mut_ptr().cast::<[T; N]>();
+        // SAFETY: all operands are written before a chunk is read; the N / K chunks of results fill their place.
         unsafe {
-            lane::put(self.0, x.as_mut_ptr());
-            lane::put(other.0, y.as_mut_ptr());
-            for k in 0..N / K {
-                let (x, y) = (x.as_mut_ptr().cast::<[T; K]>().add(k), y.as_ptr().cast::<[T; K]>().add(k));
-                lane::put(f(Lanes(lane::take(x)), Lanes(lane::take(y))).0, x);
+            for (k, x) in x.iter().enumerate() {
+                lane::put(x.0, places.add(k));
             }
-            Self(lane::take(x.as_ptr()))
+            for k in 0..N / K {
+                let chunk = std::array::from_fn(|a| Lanes(lane::take(places.add(a).cast::<[T; K]>().add(k))));
+                lane::put(f(chunk).0, out.as_mut_ptr().cast::<[T; K]>().add(k));
+            }
+            Self(lane::take(out.as_ptr()))
         }
     }
 }

@@ -78,6 +78,7 @@ pub const MAX_OPERANDS: usize = MAX_ARITY + 3;
 
 /// One operand of a run. What its elements are, the kernel knows.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)] // generated loops read it
 pub struct Operand {
     /// The first value.
     pub start: *const u8,

@@ -86,8 +86,9 @@ impl Primitive for Custom {
         let pick = |from: usize| by.iter().map(|&i| x[from + i]).collect::<Vec<_>>();
         let found = match self.rule {
             Rule::Vjp => {
-                let found = tape.replay(&pick(n + 2), false, &[(x[n + 1], g)]);
-                found.into_iter().map(unless_zero).collect()
+                let parts = pick(n + 2);
+                let found = tape.replay(&parts, false, &[(x[n + 1], g)]);
+                parts.iter().zip(found).map(|(part, c)| (!part.is_zero()).then_some(c)).collect()
             }
             Rule::Jvp => {
                 let tangent = x[2 * n + 1];
@@ -114,7 +115,8 @@ impl Primitive for Custom {
 
     fn jvp<'t>(&self, x: &[Var<'t>], y: Var<'t>, t: &[Option<Var<'t>>]) -> Option<Var<'t>> {
         let (tape, n) = (y.tape(), self.arguments);
-        let moving: Vec<(usize, Var<'t>)> = (0..n).filter_map(|i| Some((i, t[i].and_then(unless_zero)?))).collect();
+        let moves = |i: usize| t[i].filter(|t| !t.is_zeros()).map(|t| (i, t));
+        let moving: Vec<(usize, Var<'t>)> = (0..n).filter_map(moves).collect();
         let found = match self.rule {
             Rule::Vjp => {
                 let cotangents: Vec<Var<'t>> = moving.iter().map(|&(i, _)| x[n + 2 + i]).collect();
@@ -123,14 +125,16 @@ impl Primitive for Custom {
                 or_fail(tape, found.and_then(|found| self.linear(found, &cotangents, &[x[n + 1]])))
             }
             Rule::Jvp => {
-                // A linear rule makes zero of no tangents.
-                let read: Vec<Var<'t>> = moving.iter().map(|&(i, _)| x[n + 1 + i]).collect();
-                if !tape.depends(&[x[2 * n + 1]], &read) {
+                // A rule that reads no tangent but zeros makes zero of them, if it is linear.
+                let (all, part) = (&x[n + 1..=2 * n], x[2 * n + 1]);
+                let read: Vec<Var<'t>> = moving.iter().map(|&(i, _)| all[i]).collect();
+                if !tape.depends(&[part], &read) {
+                    or_fail(tape, self.linear(Vec::new(), &[part], all));
                     return None;
                 }
                 let tangents: Vec<(Var<'t>, Var<'t>)> =
                     (0..n).map(|i| (x[n + 1 + i], t[i].unwrap_or_else(|| x[i].full_like(0.0)))).collect();
-                tape.replay(&[x[2 * n + 1]], false, &tangents).into_iter().map(unless_zero).collect()
+                tape.replay(&[part], false, &tangents).into_iter().map(Some).collect()
             }
             Rule::Checkpoint => {
                 // Arguments that vmap has made one node move once: the pass adds up the tangents that a node is given.
@@ -162,12 +166,6 @@ impl Custom {
         let sentence = format!("the rule of {} must be linear, because the other mode transposes it", self.name());
         Err(Error::new(Code::Gradient, self.name(), sentence))
     }
-}
-
-/// What a rule gives or is given, unless that is zero: further on it would not look like zero any more to a rule that this
-/// one is part of.
-fn unless_zero(c: Var<'_>) -> Option<Var<'_>> {
-    (!c.is_zero()).then_some(c)
 }
 
 /// What was found; nothing where that was refused, and the tape keeps the refusal.

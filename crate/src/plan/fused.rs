@@ -305,21 +305,21 @@ impl Fused {
             Operand { start, step: 0 } => Place::Vector(start as usize),
             Operand { start, .. } => Place::Block(start as usize),
         };
-        let mut pieces = Vec::new();
-        let mut k = 0;
+        let (mut pieces, mut k, mut is_refused) = (Vec::new(), 0, false);
         while k < self.instructions.len() {
-            let found = module(&self.instructions[k..], fixed, place);
-            match found.and_then(|(module, count)| Some((Generated::new(&module)?, count))) {
-                Some((function, count)) => {
-                    pieces.push(Piece::Generated(self.generated.len()));
+            let found = module(&self.instructions[k..], fixed, place).filter(|_| !is_refused);
+            let (piece, count) = match found.map(|(module, count)| (Generated::new(&module), count)) {
+                Some((Some(function), count)) => {
                     self.generated.push(function);
-                    k += count;
+                    (Piece::Generated(self.generated.len() - 1), count)
                 }
-                None => {
-                    pieces.push(Piece::Kernel(k));
-                    k += 1;
+                refusal => {
+                    is_refused |= refusal.is_some();
+                    (Piece::Kernel(k), 1)
                 }
-            }
+            };
+            pieces.push(piece);
+            k += count;
         }
         if !self.generated.is_empty() {
             self.arrange(&pieces);
@@ -444,7 +444,8 @@ impl Team {
     fn run(&self, len: usize) {
         for call in &self.calls {
             // SAFETY: every operand has `len` elements of the type that the kernel expects there, or one that is repeated; a
-            // result begins where an operand of its size does, or is apart from all.
+            // result begins where an operand of its size does, or is apart from all. Addresses that stand in a generated
+            // loop are of the scratch area, which stays where it is as long as the unit lives.
             unsafe {
                 match call {
                     Call::Kernel { kernel, operands, out } => kernel(len, operands, *out),

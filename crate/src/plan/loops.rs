@@ -33,12 +33,16 @@ pub(super) fn module(
     let mut count = 0;
     for Instruction { operands: read, out, expression, dtype: own, .. } in instructions {
         let Some(expression) = expression.filter(|_| *own == dtype) else { break };
+        let before = operands.len();
         let x = read.map(|cell| match made.iter().find(|&&(known, _)| known == cell) {
             Some(&(_, code)) => code,
             None if cell == fixed => program.literal(0.0),
             None => program.load(number(&mut operands, cell)),
         });
-        let Some(code) = program.add(expression, &x) else { break };
+        let Some(code) = program.add(expression, &x) else {
+            operands.truncate(before);
+            break;
+        };
         made.retain(|&(cell, _)| cell != *out);
         made.push((*out, code));
         count += 1;

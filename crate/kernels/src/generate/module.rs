@@ -3,9 +3,11 @@
 use super::{Code, Place, Program, Step, Word};
 use crate::dtype::DType;
 use crate::map::MAX_WIDTH;
+#[cfg(target_arch = "wasm32")]
+use {crate::map::Operand, std::mem::offset_of};
 
 /// Bytes of a vector.
-const VECTOR: usize = 16;
+const BYTES: usize = 16;
 /// Instructions on vectors in the body of a loop: more of the same save less than their compilation costs.
 const BODY: usize = 64;
 
@@ -17,8 +19,12 @@ const V128: u8 = 0x7b;
 const LEFT: usize = 0;
 const GIVEN: usize = 1;
 
-/// Bytes of an operand's address and step, in WebAssembly.
+/// Bytes of an operand's address and of its step, in WebAssembly.
 const ADDRESS: usize = 4;
+#[cfg(target_arch = "wasm32")]
+const _: () = assert!(
+    offset_of!(Operand, start) == 0 && offset_of!(Operand, step) == ADDRESS && size_of::<Operand>() == 2 * ADDRESS
+);
 
 /// Bytes as the format has them.
 #[derive(Debug, Default)]
@@ -138,7 +144,7 @@ impl Program {
     pub fn module(&self, dtype: DType, operands: &[Place], results: &[(Code, usize)]) -> Vec<u8> {
         let steps = &self.steps;
         let is_double = usize::from(dtype == DType::Float64);
-        let lanes = VECTOR / dtype.size();
+        let lanes = BYTES / dtype.size();
         // What a result needs.
         let mut live = vec![false; steps.len()];
         results.iter().for_each(|(code, _)| live[code.0 as usize] = true);
@@ -187,7 +193,7 @@ impl Program {
             code.set(value(k));
         }
         code.put(&[0x03, 0x40]); // loop
-        for at in (0..vectors).map(|v| v * VECTOR) {
+        for at in (0..vectors).map(|v| v * BYTES) {
             for (k, s) in steps.iter().enumerate().filter(|&(k, s)| live[k] && !is_fixed(s)) {
                 if s.word == Word::Load {
                     code.get(address(s.x[0] as usize)).load(at);

@@ -5,7 +5,8 @@ use std::mem::MaybeUninit;
 
 /// Most columns that are reduced together.
 const STRIP: usize = 1024;
-/// Bytes of these columns: a page of each row, which a host fetches ahead, and a strip of every lane stays in the first-level cache.
+/// Bytes of these columns, at most: a page of each row, which processors fetch ahead, and a strip of every lane stays in the
+/// first-level cache.
 const STRIP_BYTES: usize = 4096;
 
 /// `out[j]` becomes the reduction of `rows[i * row_step + j]` over `i < count`.
@@ -57,13 +58,13 @@ unsafe fn strip<R: Reducer<T>, T: Copy>(out: &mut [T], rows: *const T, count: us
         }
         let cut = half(count);
         strip::<R, T>(out, rows, cut, row_step);
-        let mut second = [R::NEUTRAL; STRIP];
-        if let Some(second) = second.get_mut(..out.len()) {
-            let rows = rows.wrapping_offset(cut as isize * row_step);
-            strip::<R, T>(second, rows, count - cut, row_step);
-            for (out, &second) in out.iter_mut().zip(&*second) {
-                *out = R::combine(*out, second);
-            }
+        let mut room = MaybeUninit::<[T; STRIP]>::uninit();
+        let second = room.as_mut_ptr().cast::<T>();
+        (0..out.len()).for_each(|j| second.add(j).write(R::NEUTRAL));
+        let second = std::slice::from_raw_parts_mut(second, out.len());
+        strip::<R, T>(second, rows.wrapping_offset(cut as isize * row_step), count - cut, row_step);
+        for (out, &second) in out.iter_mut().zip(&*second) {
+            *out = R::combine(*out, second);
         }
     }
 }
