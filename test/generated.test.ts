@@ -7,18 +7,23 @@ import { expectNothingLeft } from "./support.js";
 
 const dtypes = ["float32", "float64"] as const;
 
-/** Modules that have been compiled since `watch`. */
+/** Modules that have been compiled since `watch`, and how often the host was asked. */
 let modules = 0;
-function watch(refuses = false): void {
+let asked = 0;
+
+/** From now on the host compiles `instead`, or refuses after the first `limit`. */
+function watch({ limit = Infinity, instead }: { limit?: number; instead?: BufferSource } = {}): void {
   vi.unstubAllGlobals();
-  modules = 0;
-  const Module = WebAssembly.Module;
+  [modules, asked] = [0, 0];
+  const { Module } = WebAssembly;
   vi.stubGlobal("WebAssembly", {
     ...Object.fromEntries(Object.getOwnPropertyNames(WebAssembly).map((name) => [name, Reflect.get(WebAssembly, name) as unknown])),
     Module: function (bytes: BufferSource) {
+      asked += 1;
+      if (modules >= limit) throw new WebAssembly.CompileError("forbidden by a policy");
+      const module = new Module(instead ?? bytes);
       modules += 1;
-      if (refuses) throw new WebAssembly.CompileError("forbidden by a policy");
-      return new Module(bytes);
+      return module;
     },
   });
 }
@@ -41,7 +46,7 @@ function expectSame(f: (...x: Tensor[]) => Tensor | readonly Tensor[], ...x: Ten
   watch();
   // At least 2^20 elements of operations.
   const calls = Math.ceil(2 ** 20 / Math.max(16, ...x.map(({ size }) => size)));
-  for (let k = 0; k < calls; k++) tidy(() => compiled(...x));
+  for (let k = 0; k < calls; k++) tidy(() => void compiled(...x));
   const made = modules;
   expect(tidy(() => list(compiled(...x)).map(bits))).toEqual(plain);
   expect(modules).toBe(made);
@@ -79,6 +84,55 @@ describe.each(dtypes)("a generated loop of %s", (dtype) => {
       const b = w.cos(y);
       return a.mul(b).add(a).mul(b).add(w.tanh(a.add(b).mul(a)));
     }, x, y)).toBeGreaterThan(0);
+  });
+
+  it("is made of every function that can be, and of its derivative", () => {
+    const some = Array.from({ length: 300 }, (_, i) => corners[i % 14] ?? 0);
+    const [x, y] = [tensor(some, dtype), tensor([...some].reverse(), dtype)];
+    const functions: readonly (readonly [string, (x: Tensor, y: Tensor) => Tensor])[] = Object.entries(w).flatMap(([name, f]) => {
+      if (typeof f !== "function" || !/^[a-z]/.test(name) || ["init", "keep"].includes(name)) return [];
+      const call = f as unknown as (...args: Tensor[]) => unknown;
+      return [1, 2].flatMap((arity) => {
+        const of = (x: Tensor, y: Tensor): unknown => (arity === 1 ? call(x) : call(x, y));
+        const isElementwise = (): boolean => {
+          const made = of(x, y);
+          return made instanceof Tensor && made.dtype === dtype && made.shape.join() === x.shape.join();
+        };
+        try {
+          return tidy(isElementwise) ? [[name, of as (x: Tensor, y: Tensor) => Tensor] as const] : [];
+        } catch {
+          return [];
+        }
+      });
+    });
+    expect(functions.length).toBeGreaterThan(70);
+    let made = 0;
+    for (const [, f] of functions) {
+      const around = (x: Tensor, y: Tensor): Tensor => f(x.mul(2).add(y), y.sub(x)).mul(x).sub(y);
+      made += expectSame(around, x, y);
+      made += expectSame((x, y) => {
+        const [by] = w.vjp((x: Tensor) => around(x, y), x)[1](y);
+        return [by.mul(x).add(y)];
+      }, x, y);
+    }
+    expect(made).toBeGreaterThan(2 * functions.length);
+  });
+
+  it.each([30, 100, 200, 500])("can be long: %i operations", (length) => {
+    expect(expectSame((x, y) => {
+      let sum = x;
+      for (let k = 0; k < length; k++) sum = sum.mul(1 / (k + 3)).add(y);
+      return sum;
+    }, x, y)).toBeGreaterThan(length > 200 ? 1 : 0);
+  });
+
+  it("stands beside operations of other dtypes", () => {
+    const other = dtype === "float32" ? "float64" : "float32";
+    expect(expectSame((x, y) => {
+      const there = x.mul(y).add(1).to(other);
+      const back = there.mul(3).sub(0.1).to(dtype);
+      return back.mul(x).add(w.clip(y, -100, 100).to("int32").mul(3).add(1).to(dtype)).sub(y);
+    }, x, y)).toBeGreaterThan(1);
   });
 
   it("gives several results, of which others are made", () => {
@@ -142,9 +196,25 @@ describe("loops", () => {
     run(compiled);
     run(compiled);
     expect(modules).toBe(1);
-    run(compile((x: Tensor) => x.mul(2)));
-    run(compile((x: Tensor) => exp(x.mul(2)).add(1)));
+    const others = [compile((x: Tensor) => x.mul(2)), compile((x: Tensor) => exp(x.mul(2)).add(1))];
+    others.forEach(run);
     expect(modules).toBe(1);
+    [compiled, ...others].forEach((compiled) => { compiled.dispose(); });
+  });
+
+  it("are what is called", () => {
+    // A function that does nothing: type, function, export "" and code, https://webassembly.github.io/spec/core/binary/modules.html
+    const nothing = new Uint8Array([
+      0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 2, 127, 127, 0, 3, 2, 1, 0, 7, 4, 1, 0, 0, 0, 10, 4, 1, 2, 0, 11,
+    ]);
+    const compiled = compile(f, { donate: [0] });
+    watch({ instead: nothing });
+    for (let k = 0; k < 5; k++) compiled(x.mul(1)).dispose();
+    expect(modules).toBe(1);
+    const made = compiled(w.ones([2 ** 16]));
+    expect(made.data().every((value) => value === 1)).toBe(true); // what was donated, as it was
+    made.dispose();
+    compiled.dispose();
   });
 
   it("make results over what is donated", () => {
@@ -159,23 +229,38 @@ describe("loops", () => {
         made.dispose();
       });
     }
+    compiled.dispose();
   });
 
   it("are not needed: where the host compiles nothing, kernels go on", () => {
     const compiled = compile(f);
-    watch(true);
+    watch({ limit: 0 });
     run(compiled);
-    expect(modules).toBeGreaterThan(0);
+    expect([asked, modules]).toEqual([1, 0]);
     expect(tidy(() => bits(compiled(x)))).toEqual(tidy(() => bits(f(x))));
+    compiled.dispose();
+  });
+
+  it("may be had in part", () => {
+    const three = (x: Tensor): Tensor => exp(exp(x.mul(2).sub(3)).neg().mul(x)).mul(x).sub(1);
+    const compiled = compile(three);
+    watch({ limit: 1 });
+    run(compiled);
+    run(compiled);
+    expect([asked, modules]).toEqual([2, 1]);
+    expect(tidy(() => bits(compiled(x)))).toEqual(tidy(() => bits(three(x))));
+    compiled.dispose();
   });
 
   it("give their places back", () => {
     const grown = vi.spyOn(WebAssembly.Table.prototype, "grow");
+    watch();
     for (let k = 0; k < 30; k++) {
       const compiled = compile((x: Tensor) => f(x).add(k));
       run(compiled);
       compiled.dispose();
     }
+    expect(modules).toBe(30);
     expect(grown.mock.calls.length).toBeLessThanOrEqual(1);
     grown.mockRestore();
   });

@@ -96,6 +96,34 @@ describe("init", () => {
     expect(await run(program)).toEqual([2, 1, [1, 1]]);
   });
 
+  it("generates loops for plans on one thread, where the core stays that another was refused for as well", async () => {
+    const program = `
+      const modules = WebAssembly.Module;
+      let made = 0;
+      WebAssembly.Module = function (bytes) { made += 1; return new modules(bytes); };
+      WebAssembly.Module.prototype = modules.prototype;
+      const use = () => {
+        const f = w.compile((x) => x.mul(2).add(1).mul(x));
+        const x = w.ones([2 ** 18]);
+        made = 0;
+        for (let k = 0; k < 6; k++) f(x).dispose();
+        return [made, f(x).mul(1).slice([[0, 2]]).toArray()];
+      };
+      if (threads > 1) {
+        await w.init({ threads });
+        print(use());
+      } else {
+        const pending = refusal(() => w.init({ threads: 2 }));
+        for (let k = 0; k < 5; k++) await new Promise((go) => setTimeout(go, 0));
+        w.ones([1]);
+        print([(await pending).slice(0, 30), ...use()]);
+      }`;
+    expect(await run(`const threads = 2; ${program}`)).toEqual([0, [3, 3]]);
+    const [refused, ...used] = (await run(`const threads = 1; ${program}`)) as unknown[];
+    // Where the other core was quicker than the first tensor, it stays.
+    if (refused !== "none") expect(used).toEqual([1, [3, 3]]);
+  });
+
   it("refuses what cannot be, and the core that was there goes on", async () => {
     const program = `
       const empty = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);

@@ -32,6 +32,7 @@ describe.each([20, 24] as const)("Node %i", (major) => {
 
   it("has one core and one Tensor class for import, require and all sub-paths", () => {
     expect(JSON.parse(run(program, ["both.mjs"], installed.folder))).toEqual({
+      generated: 21,
       class: true,
       memory: true,
       step: [-1, -2, -3],

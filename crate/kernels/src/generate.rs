@@ -5,21 +5,21 @@
 //! element that function does what the kernels do, so results have the same bits; what passes from one function to the next
 //! stays in registers. Functions that are kernels of their own (exp, sin) are not known here: loops are generated between them.
 
+mod host;
 mod module;
 #[cfg(test)]
 mod tests;
 
-use std::cell::{Cell, RefCell};
-use std::num::NonZero;
+use std::cell::RefCell;
 use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
-use std::rc::Rc;
 
 use crate::elementwise::{Func, Function, Visitor};
-use crate::map::{ACC, G, MAX_OPERANDS, Operand, Y};
+use crate::map::{ACC, G, MAX_OPERANDS, Y};
 use crate::real::Real;
+pub use host::{Generated, Host, Loop, connect};
 
-/// The most instructions of a program.
-const MOST: usize = 256;
+/// The most instructions of a program: a longer chain waits for itself, where two loops work side by side.
+const MOST: usize = 64;
 
 /// What an elementwise kernel computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,11 +55,14 @@ enum Word {
     Smaller,
     /// `x[0]`, or `x[1]` where that is larger.
     Larger,
-    Not,
     And,
     Or,
     /// `x[0]` where mask `x[2]` holds, else `x[1]`.
     Select,
+    /// `x[0]` where mask `x[1]` holds, else 0.
+    Keep,
+    /// 0 where mask `x[1]` holds, else `x[0]`.
+    Clear,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,7 +207,11 @@ impl Not for Code {
     fn not(self) -> Code {
         READ.with_borrow_mut(|read| match read.steps[self.0 as usize] {
             Step { word: Word::Equal, x } => read.step(Word::NotEqual, x),
-            _ => read.step(Word::Not, [self.0; 3]),
+            // Nothing else is negated in the table.
+            _ => {
+                read.unknown = true;
+                self
+            }
         })
     }
 }
@@ -240,8 +247,14 @@ impl Real for Code {
     fn select(mask: Self, yes: Self, no: Self) -> Self {
         READ.with_borrow_mut(|read| {
             let (test, [y, n]) = (read.steps[mask.0 as usize], [yes.0, no.0]);
-            // The smaller or the larger of two is one instruction.
+            let is_zero = |step: u32| match read.steps[step as usize] {
+                Step { word: Word::Literal, x } => read.literals[x[0] as usize] == 0,
+                _ => false,
+            };
+            // The smaller or the larger of two is one instruction, and so is zero or another.
             match test.x {
+                _ if is_zero(n) => read.step(Word::Keep, [y, mask.0, 0]),
+                _ if is_zero(y) => read.step(Word::Clear, [n, mask.0, 0]),
                 [a, b, _] if test.word == Word::Less && [a, b] == [y, n] => read.step(Word::Smaller, [n, y, 0]),
                 [a, b, _] if test.word == Word::Less && [a, b] == [n, y] => read.step(Word::Larger, [n, y, 0]),
                 _ => read.step(Word::Select, [y, n, mask.0]),
@@ -250,65 +263,4 @@ impl Real for Code {
     }
 
     crate::intrinsics!(intrinsics_as_code);
-}
-
-/// A loop: `run(len, given)` for a `len` that is a multiple of [`MAX_WIDTH`](crate::map::MAX_WIDTH), above 0.
-///
-/// # Safety
-/// The operands that the program knows by [`Place::Given`] stand in `given`. All operands that are read are valid for reads of
-/// `len` elements or repeat one, those that are written for writes; what is written is apart from what is read or begins where it begins.
-pub type Loop = unsafe extern "C" fn(usize, *const Operand);
-
-/// Who compiles modules.
-///
-/// # Safety
-/// At a place that [`Host::add`] gives there is the module's function, a [`Loop`], until [`Host::remove`] is called with it.
-pub unsafe trait Host {
-    /// The place of the module's function in the table of functions; `None` where the host does not compile it.
-    fn add(&self, module: &[u8]) -> Option<NonZero<u32>>;
-    /// Frees that place: nobody calls the function any more.
-    fn remove(&self, place: NonZero<u32>);
-}
-
-thread_local! {
-    static HOST: RefCell<Option<Rc<dyn Host>>> = const { RefCell::new(None) };
-    static LIVE: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Functions that are there at once, at most: each costs the host some kilobytes.
-const MOST_LIVE: usize = 512;
-
-/// Says who compiles modules. Where nobody does, kernels are called one after the other.
-pub fn connect(host: Rc<dyn Host>) {
-    HOST.set(Some(host));
-}
-
-/// A function that was compiled, as long as this lives.
-#[derive(Debug)]
-pub struct Generated(NonZero<u32>);
-
-impl Generated {
-    /// The function of a module; `None` where there is no host, it does not take the module, or there are many already.
-    pub fn new(module: &[u8]) -> Option<Generated> {
-        let host = HOST.with_borrow(Clone::clone).filter(|_| LIVE.get() < MOST_LIVE)?;
-        let place = host.add(module)?;
-        LIVE.set(LIVE.get() + 1);
-        Some(Generated(place))
-    }
-
-    /// The function.
-    pub fn function(&self) -> Loop {
-        // SAFETY: in WebAssembly a pointer to a function is its place in the table, and the host vouches for what is there.
-        // There are no hosts elsewhere.
-        unsafe { std::mem::transmute::<usize, Loop>(self.0.get() as usize) }
-    }
-}
-
-impl Drop for Generated {
-    fn drop(&mut self) {
-        LIVE.set(LIVE.get() - 1);
-        if let Some(host) = HOST.with_borrow(Clone::clone) {
-            host.remove(self.0);
-        }
-    }
 }

@@ -9,7 +9,11 @@ use {crate::map::Operand, std::mem::offset_of};
 /// Bytes of a vector.
 const BYTES: usize = 16;
 /// Instructions on vectors in the body of a loop: more of the same save less than their compilation costs.
-const BODY: usize = 64;
+const BODY: usize = 128;
+/// Vectors that go through a loop side by side, at most.
+const MOST_VECTORS: usize = 4;
+/// Vectors that are there at once: the registers of most machines less some for constants.
+const REGISTERS: usize = 13;
 
 /// Numbers of the types.
 const I32: u8 = 0x7f;
@@ -28,7 +32,7 @@ const _: () = assert!(
 
 /// Bytes as the format has them.
 #[derive(Debug, Default)]
-struct Bytes(Vec<u8>);
+pub(super) struct Bytes(pub Vec<u8>);
 
 impl Bytes {
     fn put(&mut self, bytes: &[u8]) -> &mut Self {
@@ -47,7 +51,7 @@ impl Bytes {
     }
 
     /// i32.const of these 32 bits.
-    fn constant(&mut self, bits: usize) -> &mut Self {
+    pub fn constant(&mut self, bits: usize) -> &mut Self {
         let mut value = bits as u32 as i32;
         self.0.push(0x41);
         loop {
@@ -120,10 +124,11 @@ impl Word {
             Word::NotEqual => [0x42, 0x48],
             Word::Smaller => [0xea, 0xf6],
             Word::Larger => [0xeb, 0xf7],
-            Word::Not => [0x4d; 2],
             Word::And => [0x4e; 2],
             Word::Or => [0x50; 2],
             Word::Select => [0x52; 2],
+            Word::Keep => [0x4e; 2],
+            Word::Clear => [0x4f; 2],
         }
     }
 
@@ -131,7 +136,7 @@ impl Word {
     fn arity(self) -> usize {
         match self {
             Word::Load | Word::Literal => 0,
-            Word::Abs | Word::Neg | Word::Sqrt | Word::Floor | Word::Ceil | Word::Round | Word::Not => 1,
+            Word::Abs | Word::Neg | Word::Sqrt | Word::Floor | Word::Ceil | Word::Round => 1,
             Word::Select => 3,
             _ => 2,
         }
@@ -153,18 +158,29 @@ impl Program {
                 x[..word.arity()].iter().for_each(|&x| live[x as usize] = true);
             }
         }
-        let count = live.iter().filter(|&&live| live).count();
-        let vectors = (1..=MAX_WIDTH / lanes).rev().find(|n| n.is_power_of_two() && n * count <= BODY).unwrap_or(1);
-
-        // Locals: an address and a step for each operand, then a vector for each step.
-        let address = |operand: usize| 2 + 2 * operand;
-        let step = |operand: usize| address(operand) + 1;
-        let value = |k: usize| 2 + 2 * operands.len() + k;
         let is_fixed = |s: &Step| {
             s.word == Word::Literal || s.word == Word::Load && matches!(operands[s.x[0] as usize], Place::Vector(_))
         };
+        // What is computed for each vector, in this order. A result is stored once it is there and everything is loaded: it may
+        // lie where something that is read has lain.
+        let order: Vec<usize> = (0..steps.len()).filter(|&k| live[k] && !is_fixed(&steps[k])).collect();
+        let all_loaded = order.iter().copied().filter(|&k| steps[k].word == Word::Load).max().unwrap_or(0);
+        let stored_after = |code: Code| match code.0 as usize {
+            k if is_fixed(&steps[k]) => all_loaded,
+            k => k.max(all_loaded),
+        };
+        let vectors = side_by_side(steps, &order, lanes, |k| {
+            results.iter().filter(|result| result.0.0 as usize == k).map(|result| stored_after(result.0)).max()
+        });
+
+        // Locals: an address and a step for each operand, then the vectors of each step.
+        let address = |operand: usize| 2 + 2 * operand;
+        let step = |operand: usize| address(operand) + 1;
+        let value = |k: usize, vector: usize| {
+            2 + 2 * operands.len() + vectors * k + if is_fixed(&steps[k]) { 0 } else { vector }
+        };
         let mut code = Bytes::default();
-        code.number(2).number(2 * operands.len()).put(&[I32]).number(steps.len()).put(&[V128]);
+        code.number(2).number(2 * operands.len()).put(&[I32]).number(vectors * steps.len()).put(&[V128]);
         for (k, &place) in operands.iter().enumerate() {
             match place {
                 Place::Vector(at) | Place::Block(at) => code.constant(at).set(address(k)),
@@ -190,24 +206,34 @@ impl Program {
                     code.get(address(s.x[0] as usize)).load(0);
                 }
             }
-            code.set(value(k));
+            code.set(value(k, 0));
         }
         code.put(&[0x03, 0x40]); // loop
-        for at in (0..vectors).map(|v| v * BYTES) {
-            for (k, s) in steps.iter().enumerate().filter(|&(k, s)| live[k] && !is_fixed(s)) {
+        let store = |code: &mut Bytes, made: Code, operand: usize| {
+            for v in 0..vectors {
+                code.get(address(operand)).get(value(made.0 as usize, v)).store(v * BYTES);
+            }
+        };
+        // Each step for all vectors before the next one: none waits for the one before it.
+        for (&k, s) in order.iter().map(|k| (k, &steps[*k])) {
+            for v in 0..vectors {
                 if s.word == Word::Load {
-                    code.get(address(s.x[0] as usize)).load(at);
+                    code.get(address(s.x[0] as usize)).load(v * BYTES);
                 } else {
                     s.x[..s.word.arity()].iter().for_each(|&x| {
-                        code.get(value(x as usize));
+                        code.get(value(x as usize, v));
                     });
                     code.vector(s.word.opcodes()[is_double]);
                 }
-                code.set(value(k));
+                code.set(value(k, v));
             }
-            for &(made, operand) in results {
-                code.get(address(operand)).get(value(made.0 as usize)).store(at);
+            for &(made, operand) in results.iter().filter(|result| stored_after(result.0) == k) {
+                store(&mut code, made, operand);
             }
+        }
+        // What nothing is computed for.
+        for &(made, operand) in results.iter().filter(|result| !order.contains(&stored_after(result.0))) {
+            store(&mut code, made, operand);
         }
         for k in (0..operands.len()).filter(|&k| !matches!(operands[k], Place::Vector(_))) {
             code.get(address(k)).get(step(k)).put(&[0x6a]).set(address(k)); // i32.add
@@ -228,4 +254,18 @@ impl Program {
         module.put(&[10]).sized(&body.0);
         module.0
     }
+}
+
+/// How many vectors of so many lanes go through the steps of `order` side by side: as many as stay in registers. `stored_after`
+/// says when a step that is a result has been written.
+fn side_by_side(steps: &[Step], order: &[usize], lanes: usize, stored_after: impl Fn(usize) -> Option<usize>) -> usize {
+    // The last step that each is there for.
+    let mut ends: Vec<usize> = (0..steps.len()).map(|k| stored_after(k).unwrap_or(0)).collect();
+    for &k in order {
+        steps[k].x[..steps[k].word.arity()].iter().for_each(|&x| ends[x as usize] = ends[x as usize].max(k));
+    }
+    let there = |at: usize| order.iter().filter(|&&k| k <= at && ends[k] >= at).count();
+    let widest = order.iter().map(|&at| there(at)).max().unwrap_or(0);
+    let fits = |n: usize| n.is_power_of_two() && n * order.len() <= BODY && n * widest <= REGISTERS;
+    (1..=MOST_VECTORS.min(MAX_WIDTH / lanes)).rev().find(|&n| fits(n)).unwrap_or(1)
 }

@@ -114,6 +114,12 @@ fn chunks_cover_every_lane_once() {
     let x = Lanes::<f32, 8>::from_fn(|i| i as f32);
     assert_eq!(x.chunks::<4>(|x| x * 2.0), x * 2.0);
     assert_eq!(x.chunks2::<4>(x, |a, b| a * b), x * x);
+    assert_eq!(x.in_turn::<4>(|x| x * 2.0), x * 2.0);
+    assert_eq!(x.in_turn2::<8>(x, |a, b| a * b), x * x);
+    let long = Lanes::<f32, 16>::from_fn(|i| i as f32);
+    assert_eq!(long.chunks::<4>(|x| x + 1.0), long + 1.0);
+    assert_eq!(long.chunks2::<4>(-long, |a, b| a - b), long + long);
+    assert_eq!(long.chunks2::<2>(-long, |a, b| a - b), long + long);
     let odd = Lanes::<f32, 6>::from_fn(|i| i as f32);
     assert_eq!(odd.chunks2::<4>(odd, |a, b| a - b), Lanes::splat(0.0));
 }
