@@ -243,6 +243,11 @@ describe("custom rules", () => {
     const reads = customJvp((...xs: [Tensor, Tensor]) => xs[0].neg(), (xs: [Tensor, Tensor], ts: [Tensor, Tensor]) =>
       [xs[0].neg(), ts[0].neg()] as const);
     expect(values(grad((x: Tensor) => pushed((x) => reads(sign(x), x))(x).sum())(x))).toEqual([0, 0, 0]);
+    // A zero that was made of zeros.
+    const twice = customJvp((x: Tensor) => sign(x).mul(2), ([x]: [Tensor], [t]: [Tensor]) =>
+      [sign(x).mul(2), jvp(sign, [x], [t])[1].mul(2).add(jvp(sign, [x], [t])[1])] as const);
+    expect(values(grad((x: Tensor) => twice(x).sum())(x))).toEqual([0, 0, 0]);
+    expect(values(hessian((x: Tensor) => twice(x).mul(x).sum())(x))).toEqual([[0, 0, 0], [0, 0, 0], [0, 0, 0]]);
   });
 
   it("are differentiated by tangents and cotangents that are zero at the moment", () => {

@@ -96,7 +96,7 @@ impl<'t> Var<'t> {
     }
 
     /// Whether this is the constant zero, however it is repeated: whatever there is to differentiate by, it is zero.
-    pub(crate) fn is_zeros(self) -> bool {
+    pub(crate) fn is_constant_zero(self) -> bool {
         self.repeated().constant() == Some(0.0)
     }
 

@@ -115,7 +115,7 @@ impl Primitive for Custom {
 
     fn jvp<'t>(&self, x: &[Var<'t>], y: Var<'t>, t: &[Option<Var<'t>>]) -> Option<Var<'t>> {
         let (tape, n) = (y.tape(), self.arguments);
-        let moves = |i: usize| t[i].filter(|t| !t.is_zeros()).map(|t| (i, t));
+        let moves = |i: usize| t[i].filter(|t| !t.is_constant_zero()).map(|t| (i, t));
         let moving: Vec<(usize, Var<'t>)> = (0..n).filter_map(moves).collect();
         let found = match self.rule {
             Rule::Vjp => {
@@ -159,7 +159,9 @@ impl Custom {
     ) -> Result<Vec<Option<Var<'t>>>> {
         let tape = placeholders[0].tape();
         let made: Vec<Var<'t>> = found.iter().copied().flatten().collect();
-        let constant = |part: &Var<'t>| !tape.depends(&[*part], placeholders) && !part.is_zero();
+        // A zero may have been made of others.
+        let is_zero = |part: Var<'t>| part.is_zero() || tape.read(part).is_ok_and(|value| value.is_zero());
+        let constant = |part: &Var<'t>| !tape.depends(&[*part], placeholders) && !is_zero(*part);
         if !tape.depends(&made, placeholders) && !parts.iter().any(constant) {
             return Ok(found);
         }
