@@ -100,6 +100,7 @@ pub(super) struct Fused {
     uses: Vec<SmallVec<[Use; 3]>>,
     /// Elements in a block.
     block: usize,
+    /// The operations, in order.
     instructions: Vec<Instruction>,
     /// Elements that operations have still to compute until loops are generated; 0 when they have been.
     patience: usize,
@@ -298,20 +299,20 @@ impl Fused {
     fn generate(&mut self) {
         let [team] = self.teams.as_slice() else { return };
         let fixed = self.uses.len();
-        let is_scalar = |cell: Cell| self.inputs.get(cell).is_some_and(|input| input.shape.size() == 1);
         let place = |cell: Cell| match team.cells[cell] {
             // What a run gives may have any step; a scalar stands at its end.
-            _ if cell < fixed && !is_scalar(cell) => Place::Given(cell),
+            _ if cell < fixed && !self.is_scalar(cell) => Place::Given(cell),
             Operand { start, step: 0 } => Place::Vector(start as usize),
             Operand { start, .. } => Place::Block(start as usize),
         };
-        let (mut pieces, mut k, mut is_refused) = (Vec::new(), 0, false);
+        let (mut pieces, mut generated): (Vec<Piece>, Vec<Generated>) = (Vec::new(), Vec::new());
+        let (mut k, mut is_refused) = (0, false);
         while k < self.instructions.len() {
-            let found = module(&self.instructions[k..], fixed, place).filter(|_| !is_refused);
+            let found = if is_refused { None } else { module(&self.instructions[k..], fixed, place) };
             let (piece, count) = match found.map(|(module, count)| (Generated::new(&module), count)) {
                 Some((Some(function), count)) => {
-                    self.generated.push(function);
-                    (Piece::Generated(self.generated.len() - 1), count)
+                    generated.push(function);
+                    (Piece::Generated(generated.len() - 1), count)
                 }
                 refusal => {
                     is_refused |= refusal.is_some();
@@ -321,6 +322,7 @@ impl Fused {
             pieces.push(piece);
             k += count;
         }
+        self.generated = generated;
         if !self.generated.is_empty() {
             self.arrange(&pieces);
         }
@@ -375,8 +377,7 @@ impl Fused {
     #[inline]
     fn pass(&self, len: usize, given: &Operands, results: &[Array], at: usize, team: &mut Team) {
         let n = self.inputs.len();
-        let is_walked = |k: &usize| self.inputs[*k].shape.size() != 1;
-        for (k, operand) in (0..n).filter(is_walked).zip(given) {
+        for (k, operand) in (0..n).filter(|&k| !self.is_scalar(k)).zip(given) {
             self.put(team, k, *operand);
         }
         for (k, y) in (n..).zip(results) {
@@ -418,6 +419,12 @@ impl Fused {
             // SAFETY: so many elements of the result are left; an end is one vector.
             unsafe { std::ptr::copy_nonoverlapping(team.end(k), to, (len - whole) * size) };
         }
+    }
+
+    /// Whether a cell is an input with one value, which stands for all elements.
+    #[inline]
+    fn is_scalar(&self, cell: Cell) -> bool {
+        self.inputs.get(cell).is_some_and(|input| input.shape.size() == 1)
     }
 
     /// Puts an input or a result where the calls find it.
