@@ -21,10 +21,8 @@ export const host = {
     try {
       const module = new WebAssembly.Module(new Uint8Array(memory.buffer, address, length));
       const { exports } = new WebAssembly.Instance(module, { "": { "": memory } });
-      if (vacant.length === 0) vacant.push(functions.grow(1));
-      const place = vacant.at(-1) ?? 0;
+      const place = vacant.pop() ?? functions.grow(1);
       functions.set(place, exports[""]);
-      vacant.pop();
       return place;
     } catch {
       return 0; // a policy of the page, or no memory: the core goes on with what it has

@@ -133,7 +133,7 @@ impl Primitive for Custom {
                     return None;
                 }
                 let tangents: Vec<(Var<'t>, Var<'t>)> =
-                    (0..n).map(|i| (x[n + 1 + i], t[i].unwrap_or_else(|| x[i].full_like(0.0)))).collect();
+                    (0..n).map(|i| (all[i], t[i].unwrap_or_else(|| x[i].full_like(0.0)))).collect();
                 tape.replay(&[part], false, &tangents).into_iter().map(Some).collect()
             }
             Rule::Checkpoint => {

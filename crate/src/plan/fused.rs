@@ -70,12 +70,12 @@ enum Call {
 }
 
 /// What is called, one after the other.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Piece {
     /// The kernel of this instruction.
     Kernel(usize),
-    /// This one of the loops that were generated.
-    Generated(usize),
+    /// A loop that was generated for some.
+    Generated(Generated),
 }
 
 /// Where a cell stands among the calls: the number of the call, and the operand; one more than those for its result.
@@ -104,7 +104,8 @@ pub(super) struct Fused {
     instructions: Vec<Instruction>,
     /// Elements that operations have still to compute until loops are generated; 0 when they have been.
     patience: usize,
-    generated: Vec<Generated>,
+    /// What computes them.
+    pieces: Vec<Piece>,
     /// What the calls of all threads work in.
     pub scratch: Buffer,
 }
@@ -251,6 +252,7 @@ impl Fused {
             Team { calls: Vec::new(), cells, ends: place(ends) }
         };
         let teams = (0..split::threads()).map(team).collect();
+        let pieces = (0..instructions.len()).map(Piece::Kernel).collect();
         let mut unit = Fused {
             shape,
             inputs: inputs.to_vec(),
@@ -260,31 +262,30 @@ impl Fused {
             block,
             instructions,
             patience: PATIENCE,
-            generated: Vec::new(),
+            pieces,
             scratch,
         };
-        let kernels: Vec<Piece> = (0..unit.instructions.len()).map(Piece::Kernel).collect();
-        unit.arrange(&kernels);
+        unit.arrange();
         Ok(unit)
     }
 
     /// Makes the calls of all threads ready.
-    fn arrange(&mut self, pieces: &[Piece]) {
-        let Fused { instructions, teams, uses, generated, .. } = self;
+    fn arrange(&mut self) {
+        let Fused { instructions, teams, uses, pieces, .. } = self;
         for team in teams {
-            let call = |piece: &Piece| match *piece {
-                Piece::Kernel(k) => {
+            let call = |piece: &Piece| match piece {
+                &Piece::Kernel(k) => {
                     let Instruction { kernel, operands, out, .. } = instructions[k];
                     let operands = operands.map(|cell| team.cells[cell]);
                     Call::Kernel { kernel, operands, out: team.cells[out].start.cast_mut() }
                 }
-                Piece::Generated(k) => Call::Generated(generated[k].function()),
+                Piece::Generated(generated) => Call::Generated(generated.function()),
             };
             team.calls = pieces.iter().map(call).collect();
         }
         uses.iter_mut().for_each(SmallVec::clear);
-        for (call, piece) in (0..).zip(pieces) {
-            let Piece::Kernel(k) = *piece else { continue };
+        for (call, piece) in (0..).zip(pieces.iter()) {
+            let &Piece::Kernel(k) = piece else { continue };
             let Instruction { operands, out, .. } = &instructions[k];
             for (place, &cell) in (0..).zip(operands.iter().chain([out])) {
                 if let Some(uses) = uses.get_mut(cell) {
@@ -305,15 +306,11 @@ impl Fused {
             Operand { start, step: 0 } => Place::Vector(start as usize),
             Operand { start, .. } => Place::Block(start as usize),
         };
-        let (mut pieces, mut generated): (Vec<Piece>, Vec<Generated>) = (Vec::new(), Vec::new());
-        let (mut k, mut is_refused) = (0, false);
+        let (mut pieces, mut k, mut is_refused) = (Vec::new(), 0, false);
         while k < self.instructions.len() {
             let found = if is_refused { None } else { module(&self.instructions[k..], fixed, place) };
             let (piece, count) = match found.map(|(module, count)| (Generated::new(&module), count)) {
-                Some((Some(function), count)) => {
-                    generated.push(function);
-                    (Piece::Generated(generated.len() - 1), count)
-                }
+                Some((Some(generated), count)) => (Piece::Generated(generated), count),
                 refusal => {
                     is_refused |= refusal.is_some();
                     (Piece::Kernel(k), 1)
@@ -322,11 +319,9 @@ impl Fused {
             pieces.push(piece);
             k += count;
         }
-        self.generated = generated;
-        if !self.generated.is_empty() {
-            self.arrange(&pieces);
-        }
-        if let [Piece::Generated(_)] = pieces[..] {
+        self.pieces = pieces;
+        self.arrange();
+        if let [Piece::Generated(_)] = self.pieces[..] {
             self.block = LONG_BLOCK;
         }
     }

@@ -86,11 +86,6 @@ impl Bytes {
         self.put(&[0xfd]).number(opcode)
     }
 
-    /// v128.load from so far behind the address on the stack.
-    fn load(&mut self, offset: usize) -> &mut Self {
-        self.vector(0x00).put(&[2]).number(offset)
-    }
-
     /// v128.store to so far behind the address on the stack.
     fn store(&mut self, offset: usize) -> &mut Self {
         self.vector(0x0b).put(&[2]).number(offset)
@@ -194,19 +189,28 @@ impl Program {
             // The step of an iteration: i32.shl by the logarithm of its elements.
             code.constant((lanes * vectors).ilog2() as usize).put(&[0x74]).set(step(k));
         }
-        for (k, s) in steps.iter().enumerate().filter(|&(k, s)| live[k] && is_fixed(s)) {
-            match s.word {
+        let make = |code: &mut Bytes, k: usize, v: usize| {
+            let Step { word, x } = steps[k];
+            let opcode = word.opcodes()[is_double];
+            match word {
+                Word::Load => code.get(address(x[0] as usize)).vector(opcode).put(&[2]).number(v * BYTES),
                 Word::Literal => {
-                    let number = f64::from_bits(self.literals[s.x[0] as usize]);
+                    let number = f64::from_bits(self.literals[x[0] as usize]);
                     let [single, double] = [(number as f32).to_bits().into(), number.to_bits()];
                     let bits = if is_double == 1 { double } else { single << 32 | single };
-                    code.vector(0x0c).put(&bits.to_le_bytes()).put(&bits.to_le_bytes());
+                    code.vector(opcode).put(&bits.to_le_bytes()).put(&bits.to_le_bytes())
                 }
                 _ => {
-                    code.get(address(s.x[0] as usize)).load(0);
+                    x[..word.arity()].iter().for_each(|&x| {
+                        code.get(value(x as usize, v));
+                    });
+                    code.vector(opcode)
                 }
-            }
-            code.set(value(k, 0));
+            };
+            code.set(value(k, v));
+        };
+        for k in (0..steps.len()).filter(|&k| live[k] && is_fixed(&steps[k])) {
+            make(&mut code, k, 0);
         }
         code.put(&[0x03, 0x40]); // loop
         let store = |code: &mut Bytes, made: Code, operand: usize| {
@@ -215,18 +219,8 @@ impl Program {
             }
         };
         // Each step for all vectors before the next one: none waits for the one before it.
-        for (&k, s) in order.iter().map(|k| (k, &steps[*k])) {
-            for v in 0..vectors {
-                if s.word == Word::Load {
-                    code.get(address(s.x[0] as usize)).load(v * BYTES);
-                } else {
-                    s.x[..s.word.arity()].iter().for_each(|&x| {
-                        code.get(value(x as usize, v));
-                    });
-                    code.vector(s.word.opcodes()[is_double]);
-                }
-                code.set(value(k, v));
-            }
+        for &k in &order {
+            (0..vectors).for_each(|v| make(&mut code, k, v));
             for &(made, operand) in results.iter().filter(|result| stored_after(result.0) == k) {
                 store(&mut code, made, operand);
             }
