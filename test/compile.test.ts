@@ -145,6 +145,86 @@ describe("compile", () => {
     expect(y.isDisposed).toBe(false);
   });
 
+  describe("goes on with a product, part by part", () => {
+    const draw = (shape: number[], seed: number, dtype: "float32" | "float64") => random.normal(random.key(seed), shape, { dtype });
+    const bits = (t: Tensor): string => Buffer.from(t.data().buffer).toString("base64");
+
+    // Small ones, those that stay in a cache, those that are made in pieces: of rows, of columns, by rows that are no neighbours.
+    it.each([
+      ["a few numbers", [3, 4], [4, 5]],
+      ["one row", [1, 70], [70, 300]],
+      ["one column", [300, 70], [70, 1]],
+      ["as many as fit a cache", [130, 600], [600, 515]],
+      ["more rows", [1100, 20], [20, 300]],
+      ["more rows and columns", [600, 20], [20, 1030]],
+      ["deep sums of many", [600, 520], [520, 530]],
+      ["many products", [5, 40, 17], [17, 24]],
+      ["products for each of some", [2, 1, 40, 17], [3, 17, 24]],
+      ["nothing", [0, 4], [4, 5]],
+      ["sums of nothing", [3, 0], [0, 5]],
+    ])("%s", (_, a, b) => {
+      for (const dtype of ["float32", "float64"] as const) {
+        const [x, w, bias] = [draw(a, 1, dtype), draw(b, 2, dtype), draw([Number(b.at(-1))], 3, dtype)];
+        const other = matmul(x, w);
+        const layer = (x: Tensor, w: Tensor, bias: Tensor, other: Tensor) => {
+          const y = relu(matmul(x, w).add(bias));
+          return [y, y.mul(other)] as const;
+        };
+        const expected = tidy(() => layer(x, w, bias, other).map(bits));
+        const last: [number, number] = [a.length - 1, a.length - 2];
+        const turn = (x: Tensor) => x.permute([...Array.from({ length: a.length - 2 }, (_, k) => k), ...last]);
+        const [lying, standing] = [compile(layer), compile((x: Tensor, ...rest: [Tensor, Tensor, Tensor]) => layer(turn(x), ...rest))];
+        const turned = turn(x).add(0);
+        // The last times with loops that were generated, where there is much to do.
+        for (let k = 0; k < 3; k++) {
+          expect(tidy(() => lying(x, w, bias, other).map(bits))).toEqual(expected);
+          expect(tidy(() => standing(turned, w, bias, other).map(bits))).toEqual(expected);
+        }
+      }
+    });
+
+    it("where nobody else needs it, and with what is of its shape", () => {
+      const steps = (f: (x: Tensor, w: Tensor) => unknown) => {
+        const compiled = compile(f);
+        const x = tensor([[1, 2], [3, 4]]);
+        const expected = f(x, x);
+        expect(JSON.stringify(compiled(x, x))).toBe(JSON.stringify(expected));
+        return compiled.plans.map((plan) => Array.from(String(plan).matchAll(/= (.*?) \(/g), ([, names]) => names)).flat();
+      };
+      expect(steps((x, w) => relu(matmul(x, w)))).toEqual(["matmul + relu"]);
+      expect(steps((x, w) => matmul(x, w).add(matmul(w, x)).mul(x))).toEqual(["matmul", "matmul + add + mul"]);
+      expect(steps((x, w) => matmul(relu(matmul(x, w)), w))).toEqual(["matmul + relu", "matmul"]);
+      expect(steps((x, w) => { const y = matmul(x, w); return [y, relu(y)]; })).toEqual(["matmul", "relu"]);
+      expect(steps((x, w) => { const y = matmul(x, w); return [relu(y), y.sum()]; })).toEqual(["matmul", "relu", "sum"]);
+      expect(steps((x, w) => exp(x).add(matmul(exp(x), w)))).toEqual(["exp", "matmul + add"]);
+      expect(steps((x, w) => matmul(x, w).sum(0).exp())).toEqual(["matmul", "sum", "exp"]);
+    });
+
+    it("in the memory of what is donated, where the product does not read it", () => {
+      const step = compile((w: Tensor, x: Tensor, g: Tensor) => w.sub(matmul(x.transpose(), g).mul(0.5)), { donate: [0] });
+      const square = compile((w: Tensor, x: Tensor) => w.sub(matmul(w, x)), { donate: [0] });
+      const [x, g] = [draw([700, 600], 1, "float32"), draw([700, 520], 2, "float32")];
+      const w = draw([600, 520], 3, "float32");
+      const expected = bits(w.sub(matmul(x.transpose(), g).mul(0.5)));
+      const next = step(w, x, g);
+      expect(bits(next)).toBe(expected);
+      const { bytes } = memory();
+      step(next, x, g);
+      expect(memory().bytes).toBe(bytes);
+      const [a, b] = [draw([600, 600], 4, "float32"), draw([600, 600], 5, "float32")];
+      const both = bits(a.sub(matmul(a, b)));
+      expect(bits(square(a, b))).toBe(both);
+    });
+
+    it("and names the operation where memory is short", () => {
+      const f = compile((x: Tensor, w: Tensor) => relu(matmul(x, w)));
+      const [x, w] = [tensor([1]).broadcastTo([32000, 1]), tensor([1]).broadcastTo([1, 32000])];
+      expectNothingLeft(() => {
+        expect(refusal(() => f(x, w)).message).toMatch(/^relu: 4096000000 bytes could not be allocated/);
+      });
+    });
+  });
+
   it("leaves nothing behind", () => {
     const f = (x: Tensor): Tensor[] => [grad((x: Tensor) => sin(x).sum())(x), x.sum()];
     expectNothingLeft(() => {

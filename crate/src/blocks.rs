@@ -13,7 +13,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::kernels::generate::Expression;
 use crate::kernels::map::{FILLS, Fill, Kernel, MAX_OPERANDS, Operand, Operands};
-use crate::kernels::split::{ELEMENTS, Shared, split};
+use crate::kernels::split::{self, ELEMENTS, Shared, split};
 use crate::layout::Layout;
 use crate::op::Aval;
 use crate::shape::Shape;
@@ -113,6 +113,14 @@ fn no_operands() -> Operands {
 ///
 /// One function for all kernels: they are passed by reference, so that no operation brings a copy of this loop.
 pub fn each(shape: Shape, size: usize, x: &[Array], run: &Run<'_>) {
+    ranges(shape, size, x, run, &mut |n, run| split(n, ELEMENTS, run));
+}
+
+/// What chooses ranges of so many elements, and the threads, to call a function for.
+pub type Divide<'a> = dyn FnMut(usize, &split::Run<'_>) + 'a;
+
+/// [`each`] in the ranges that `divide` chooses.
+pub fn ranges(shape: Shape, size: usize, x: &[Array], run: &Run<'_>, divide: &mut Divide<'_>) {
     debug_assert!(x.len() <= MAX_OPERANDS);
     let n = shape.size();
     if n == 0 {
@@ -136,7 +144,7 @@ pub fn each(shape: Shape, size: usize, x: &[Array], run: &Run<'_>) {
         let all = if open_ended { n.next_multiple_of(ALIGN / widest) } else { n };
         // SAFETY: the threads read what the operands point to.
         let operands = unsafe { Shared::new(&operands) };
-        return split(all, ELEMENTS, &|range, thread| match range.start {
+        return divide(all, &|range, thread| match range.start {
             0 => run(range.len(), operands.get(), 0, thread),
             at => run(range.len(), &operands.get().map(|operand| operand.from(at)), at, thread),
         });
@@ -147,7 +155,7 @@ pub fn each(shape: Shape, size: usize, x: &[Array], run: &Run<'_>) {
     let expanded: SmallVec<[Layout; 4]> = x.get().iter().map(|a| a.layout().expand(shape)).collect();
     let layouts: SmallVec<[&Layout; 5]> = std::iter::once(&out).chain(&expanded).collect();
     let walk = Walk::new(&layouts);
-    split(n, ELEMENTS, &|range, thread| {
+    divide(n, &|range, thread| {
         let run = &|len: usize, operands: &Operands, at: usize| run(len, operands, at, thread);
         if walk.len <= SHORT {
             short_runs(shape, x.get(), &walk, range, run)

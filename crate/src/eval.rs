@@ -66,7 +66,7 @@ impl Tape {
             }
         }
         let out = self.infer(op, inputs)?;
-        op.eval(&mut x, out).map(Some).map_err(|e| named(e, op))
+        op.eval(&mut x, out).map(Some).map_err(|e| named(e, op.name()))
     }
 
     #[inline]
@@ -87,7 +87,7 @@ impl Tape {
     #[inline]
     fn run(&self, id: Id, op: &Op, x: &mut Arrays, out: Aval) -> Result<Array> {
         let seen = self.inputs_seen(x);
-        let y = op.eval(x, out).map_err(|e| named(e, op))?;
+        let y = op.eval(x, out).map_err(|e| named(e, op.name()))?;
         self.look_at(id, op, &y, seen)?;
         Ok(y)
     }
@@ -116,8 +116,8 @@ impl Tape {
 }
 
 /// A failure of an operation; the lack of memory has no name of its own.
-pub(crate) fn named(e: Error, op: &Op) -> Error {
-    if e.code() == Code::Memory { e.in_op(op.name()) } else { e }
+pub(crate) fn named(e: Error, op: &'static str) -> Error {
+    if e.code() == Code::Memory { e.in_op(op) } else { e }
 }
 
 fn unknown(whose: &'static str) -> Error {

@@ -10,6 +10,7 @@ use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::few::few;
 use crate::kernels::reduce::RunFold;
+use crate::kernels::split;
 use crate::ops::alias::Alias;
 use crate::ops::argreduce::ArgReduce;
 use crate::ops::cast::Cast;
@@ -104,6 +105,18 @@ pub trait Primitive: Clone + PartialEq + Into<Op> {
         let found = x.last().and_then(|last| self.elementwise(last.dtype));
         let undefined = || Error::new(Code::DType, self.name(), "has no values of this dtype");
         blocks::map(&found.ok_or_else(undefined)?, x, out)
+    }
+
+    /// Whether [`Primitive::eval_parts`] makes the value, part by part.
+    fn makes_parts(&self) -> bool {
+        false
+    }
+
+    /// Writes the value to `y`, a new array, and calls `done` for a range of the row-major elements, with the thread that has made
+    /// them, when they are there. So a plan can go on with a part that is still in the cache. Errors: as `eval`.
+    fn eval_parts(&self, x: &[Array], y: &Array, done: &split::Run<'_>) -> Result<()> {
+        let _ = (x, y, done);
+        Err(Error::new(Code::Trace, self.name(), "does not make its value in parts"))
     }
 
     /// Whether the value is that of the only input it is computed from, as it is.
@@ -267,6 +280,10 @@ macro_rules! primitives {
                 match self { $(Op::$P(p) => apart!((p: &$P, dtype: DType) -> Option<Elementwise> { p.elementwise(dtype) })),+ }
             }
             pub fn run_fold(&self, x: Aval) -> Option<RunFold> { match self { $(Op::$P(p) => p.run_fold(x)),+ } }
+            pub fn makes_parts(&self) -> bool { match self { $(Op::$P(p) => p.makes_parts()),+ } }
+            pub fn eval_parts(&self, x: &[Array], y: &Array, done: &split::Run<'_>) -> Result<()> {
+                match self { $(Op::$P(p) => p.eval_parts(x, y, done)),+ }
+            }
             pub fn is_identity(&self) -> bool { match self { $(Op::$P(p) => p.is_identity()),+ } }
             pub fn repeats(&self) -> bool { match self { $(Op::$P(p) => p.repeats()),+ } }
             pub fn after(&self, inner: &Op) -> Option<Op> { match self { $(Op::$P(p) => p.after(inner)),+ } }

@@ -45,6 +45,8 @@ struct Input {
 enum Work {
     One(Op),
     Fused(Box<Fused>),
+    /// A unit that goes on with the parts of what an operation makes of the first inputs, so many.
+    After(Op, usize, Box<Fused>),
     Rows(Box<Rows>),
 }
 
@@ -151,7 +153,7 @@ impl Plan {
     pub(crate) fn set_aside(mut self, most: usize) -> Result<Option<Plan>> {
         let scratch = |step: &Step| match &step.work {
             Work::One(_) => None,
-            Work::Fused(fused) => Some(fused.scratch.clone()),
+            Work::Fused(fused) | Work::After(_, _, fused) => Some(fused.scratch.clone()),
             Work::Rows(rows) => Some(rows.scratch.clone()),
         };
         let scratches: Vec<Buffer> = self.steps.iter().filter_map(scratch).collect();
@@ -214,23 +216,18 @@ impl Step {
                 Place::Slot(k) => slots[k].clone().ok_or_else(missing)?,
             });
         }
-        match &mut self.work {
-            Work::One(op) => {
-                let value = op.eval(&mut x, self.results[0]);
-                slots[self.first] = Some(value.map_err(|e| named(e, op))?);
-            }
-            Work::Fused(fused) => put(&mut slots[self.first..], fused.run(&x)?),
-            Work::Rows(rows) => put(&mut slots[self.first..], rows.run(&x)?),
-        }
+        let values = match &mut self.work {
+            Work::One(op) => op.eval(&mut x, self.results[0]).map(|value| SmallVec::from_buf([value])),
+            Work::Fused(fused) => fused.run(&x),
+            Work::After(op, count, fused) => fused.run_after(op, &mut x, *count),
+            Work::Rows(rows) => rows.run(&x),
+        };
+        let values = values.map_err(|e| named(e, self.names.last().copied().unwrap_or_default()))?;
+        slots[self.first..].iter_mut().zip(values).for_each(|(slot, value)| *slot = Some(value));
         Ok(())
     }
 }
 
 fn missing() -> Error {
     Error::new(Code::Trace, "compile", "a value was used before it was computed")
-}
-
-#[inline]
-fn put(slots: &mut [Option<Array>], values: SmallVec<[Array; 1]>) {
-    slots.iter_mut().zip(values).for_each(|(slot, value)| *slot = Some(value));
 }

@@ -394,7 +394,7 @@ fn convolve(slides: &Slides, x: &Array, w: &Array, out: Aval) -> Result<Array> {
                 let c = Matrix { data: to.wrapping_offset(c), row: y.layout().strides()[2], col: c_columns.steps() };
                 // SAFETY: rows and columns are elements of the layouts, since margins were added to x where windows look
                 // outside; y's buffer has one owner.
-                unsafe { gemm::gemm::<T>(dims, a, b, c, false, pack.values_mut::<T>()) };
+                unsafe { gemm::gemm::<T>(dims, a, b, c, false, pack.values_mut::<T>(), None) };
             }, else ());
         }
     }

@@ -1,5 +1,7 @@
 //! The matrix product.
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use crate::array::Array;
@@ -78,8 +80,16 @@ impl Primitive for MatMul {
         if let Some(acc) = x.get(2).filter(|acc| acc.address() != y.address()) {
             y.place(acc, &Layout::contiguous(out.shape));
         }
-        with_float!(out.dtype, T => product::<T>(&x[0], &x[1], &y, self.accumulate)?, else ());
+        with_float!(out.dtype, T => product::<T>(&x[0], &x[1], &y, self.accumulate, None)?, else ());
         Ok(y)
+    }
+
+    fn makes_parts(&self) -> bool {
+        !self.accumulate
+    }
+
+    fn eval_parts(&self, x: &[Array], y: &Array, done: &split::Run<'_>) -> Result<()> {
+        with_float!(y.dtype, T => product::<T>(&x[0], &x[1], y, false, Some(done)), else Ok(()))
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], _: usize) -> Option<Var<'t>> {
@@ -116,8 +126,14 @@ fn laid_as<'t>(operand: Var<'t>, a: Var<'t>, b: Var<'t>) -> Var<'t> {
     if operand.is_transpose() { b.transpose_last().matmul(a.transpose_last()).transpose_last() } else { a.matmul(b) }
 }
 
-/// Writes `a · b` to `y`, or adds it. `y` is contiguous and no one reads it.
-fn product<T: GemmElem + Elem>(a: &Array, b: &Array, y: &Array, accumulate: bool) -> Result<()> {
+/// Writes `a · b` to `y`, or adds it. `y` is contiguous and no one reads it until `done` is called for a range of its elements.
+fn product<T: GemmElem + Elem>(
+    a: &Array,
+    b: &Array,
+    y: &Array,
+    accumulate: bool,
+    done: Option<&split::Run<'_>>,
+) -> Result<()> {
     let shape = y.shape();
     let leading = shape.ndim() - 2;
     let (m, n) = (shape[leading], shape[leading + 1]);
@@ -152,13 +168,25 @@ fn product<T: GemmElem + Elem>(a: &Array, b: &Array, y: &Array, accumulate: bool
             for i in 0..len {
                 let a = matrix(from_a, at[1], walk.steps[1], i, a_strides);
                 let b = matrix(from_b, at[2], walk.steps[2], i, b_strides);
-                let data = to.wrapping_add(at[0] - offset).wrapping_offset(walk.steps[0] * i as isize);
-                let c = Matrix { data, row: y_strides.0, col: Steps::even(y_strides.1) };
+                let first = (at[0] - offset).wrapping_add_signed(walk.steps[0] * i as isize);
+                let c = Matrix { data: to.wrapping_add(first), row: y_strides.0, col: Steps::even(y_strides.1) };
+                let rectangle = done.map(|done| {
+                    move |[rows, columns]: [Range<usize>; 2], own: usize| {
+                        let thread = if alone { own } else { thread };
+                        if columns.len() == n {
+                            return done(first + rows.start * n..first + rows.end * n, thread);
+                        }
+                        rows.for_each(|row| {
+                            done(first + row * n + columns.start..first + row * n + columns.end, thread)
+                        });
+                    }
+                });
+                let rectangle = rectangle.as_ref().map(|rectangle| rectangle as _);
                 // SAFETY: the layouts lie in their buffers; y's buffer has one owner and is none of the inputs'. The
                 // thread's workspace has room for a product.
                 unsafe {
                     let pack = std::slice::from_raw_parts_mut(pack.wrapping_add(thread * own), own);
-                    gemm::gemm::<T>([m, k, n], a, b, c, accumulate, pack);
+                    gemm::gemm::<T>([m, k, n], a, b, c, accumulate, pack, rectangle);
                 }
             }
         });

@@ -222,14 +222,14 @@ impl Program<'_> {
                 _ => (),
             }
         }
-        for members in units.in_order() {
-            let step = self.step(&units, members, results, &places, plan.slots)?;
+        for (members, before) in units.in_order() {
+            let step = self.step(&units, members, before, results, &places, plan.slots)?;
             for (k, number) in step.1.into_iter().enumerate() {
                 places[number] = Some(Place::Slot(plan.slots + k));
             }
             plan.slots += step.0.results.len();
             plan.steps.push(step.0);
-            for &member in members {
+            for &member in members.iter().chain(&before) {
                 if let Some((op, inputs)) = self.values[member].computed() {
                     let avals: SmallVec<[Aval; 3]> = inputs.iter().map(|&x| self.values[x].aval).collect();
                     plan.flops += op.flops(&avals, self.values[member].aval);
@@ -254,17 +254,18 @@ impl Program<'_> {
         }
     }
 
-    /// The step that computes the members of a unit, and the values that are its results.
+    /// The step that computes the members of a unit and what comes before them, and the values that are its results.
     fn step(
         &self,
         units: &Units,
         members: &[usize],
+        before: Option<usize>,
         results: &[usize],
         places: &[Option<Place>],
         first: usize,
     ) -> Result<(Step, Vec<usize>)> {
         let input = |&x: &usize| Ok(Input { place: places[x].ok_or_else(lost)?, last: false });
-        if let &[only] = members
+        if let (&[only], None) = (members, before)
             && let Some((op, inputs)) = self.values[only].computed()
         {
             let inputs = inputs.iter().map(input).collect::<Result<_>>()?;
@@ -272,10 +273,10 @@ impl Program<'_> {
             let names = SmallVec::from_elem(op.name(), 1);
             return Ok((Step { names, work: Work::One(op.clone()), inputs, first, results }, vec![only]));
         }
-        let inside = |number: &usize| units.same(members[0], *number);
+        let inside = |number: &usize| units.same(members[0], *number) && before != Some(*number);
         let leaves = |&&m: &&usize| results.contains(&m) || self.values[m].users.iter().any(|user| !inside(user));
         let outputs: Vec<usize> = members.iter().filter(leaves).copied().collect();
-        let mut externals: Vec<usize> = Vec::new();
+        let mut externals: Vec<usize> = before.into_iter().collect();
         for &member in members {
             for &x in self.values[member].computed().map_or(&[][..], |(_, inputs)| inputs) {
                 let scalar = self.values[x].constant().is_some_and(|a| a.shape().size() == 1);
@@ -306,14 +307,18 @@ impl Program<'_> {
         let program = program.ok_or_else(lost)?;
         let avals: Vec<Aval> = externals.iter().map(|&x| self.values[x].aval).collect();
         let (shape, by_rows) = units.domain(members[0]);
-        let work = if by_rows {
-            Work::Rows(Box::new(Rows::new(shape, &avals, &program)?))
-        } else {
-            Work::Fused(Box::new(Fused::new(shape, &avals, &program)?))
+        // What comes before is computed from its own inputs, and so no input of the step.
+        let before = before.and_then(|number| self.values[number].computed());
+        let (read, externals) = before.map_or((&[][..], &externals[..]), |(_, read)| (read, &externals[1..]));
+        let work = match before {
+            Some((op, _)) => Work::After(op.clone(), read.len(), Box::new(Fused::new(shape, &avals, &program)?)),
+            None if by_rows => Work::Rows(Box::new(Rows::new(shape, &avals, &program)?)),
+            None => Work::Fused(Box::new(Fused::new(shape, &avals, &program)?)),
         };
-        let inputs = externals.iter().map(input).collect::<Result<_>>()?;
+        let inputs = read.iter().chain(externals).map(input).collect::<Result<_>>()?;
         let results = outputs.iter().map(|&y| self.values[y].aval).collect();
-        let names = program.iter().map(|operation| operation.name).collect();
+        let names = before.map(|(op, _)| op.name());
+        let names = names.into_iter().chain(program.iter().map(|operation| operation.name)).collect();
         Ok((Step { names, work, inputs, first, results }, outputs))
     }
 }

@@ -9,14 +9,14 @@ use smallvec::SmallVec;
 
 use super::loops::{Cell, Instruction, module};
 use crate::array::Array;
-use crate::blocks::{self, Elementwise};
+use crate::blocks::{self, Divide, Elementwise};
 use crate::buffer::Buffer;
 use crate::error::Result;
 use crate::kernels::generate::{self, Generated, Place};
 use crate::kernels::map::{Kernel, MAX_WIDTH as VECTOR, Operand, Operands, PAD};
 use crate::kernels::reduce::RunFold;
 use crate::kernels::split::{self, Shared};
-use crate::op::Aval;
+use crate::op::{Arrays, Aval, Op};
 use crate::shape::Shape;
 
 /// Bytes for the blocks of values between operations: half of a first cache, the rest is for operands and results.
@@ -328,6 +328,22 @@ impl Fused {
 
     /// The results for these inputs. Those whose buffers nobody else has may be overwritten. Errors: `memory`.
     pub fn run(&mut self, x: &[Array]) -> Result<SmallVec<[Array; 1]>> {
+        self.run_ranges(x, &mut |elements, run| split::split(elements, split::ELEMENTS, run))
+    }
+
+    /// The results for the value of `op`, which reads the first `count` of these inputs, and for the others: each part of the value
+    /// is gone on with when it has been made. Errors: `memory`, those of the operation.
+    pub fn run_after(&mut self, op: &Op, x: &mut Arrays, count: usize) -> Result<SmallVec<[Array; 1]>> {
+        let Aval { shape, dtype } = self.inputs[0];
+        let read: Arrays = x.drain(..count).collect();
+        x.insert(0, Array::new(shape, dtype)?);
+        let (x, mut made) = (&x[..], Ok(()));
+        let results = self.run_ranges(x, &mut |_, run| made = op.eval_parts(&read, &x[0], run))?;
+        made.map(|()| results)
+    }
+
+    /// The results for these inputs, computed in the ranges that `divide` calls for.
+    fn run_ranges(&mut self, x: &[Array], divide: &mut Divide<'_>) -> Result<SmallVec<[Array; 1]>> {
         assert!(split::threads() <= self.teams.len(), "a plan is for the threads that there were when it was made");
         if self.patience > 0 {
             let elements = self.shape.size().max(VECTOR).saturating_mul(self.instructions.len());
@@ -360,11 +376,12 @@ impl Fused {
         let teams = self.teams.as_mut_ptr();
         // SAFETY: each thread has calls and a scratch area of its own, and writes its own elements of the results.
         let shared = unsafe { Shared::new((&*self, teams, results.as_slice())) };
-        blocks::each(self.shape, size, &walked, &|len, given, at, thread| {
+        let pass = |len: usize, given: &Operands, at: usize, thread: usize| {
             let (unit, teams, results) = shared.get();
             // SAFETY: `thread` is below the number of threads, for each of which there is a team.
             unit.pass(len, given, results, at, unsafe { &mut *teams.add(thread) });
-        });
+        };
+        blocks::ranges(self.shape, size, &walked, &pass, divide);
         Ok(results)
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Units {
 struct Unit {
     members: Vec<usize>,
     domain: Domain,
+    /// What is computed part by part, each of which the members go on with at once.
+    before: Option<usize>,
 }
 
 /// What a unit computes.
@@ -49,9 +51,9 @@ fn ones(shape: Shape) -> Shape {
 }
 
 impl Units {
-    /// The members of each unit.
-    pub fn in_order(&self) -> impl Iterator<Item = &[usize]> {
-        self.order.iter().map(|&unit| &self.units[unit].members[..])
+    /// The members of each unit, and what is computed before them part by part.
+    pub fn in_order(&self) -> impl Iterator<Item = (&[usize], Option<usize>)> {
+        self.order.iter().map(|&unit| (&self.units[unit].members[..], self.units[unit].before))
     }
 
     /// Whether two values are computed together.
@@ -117,6 +119,7 @@ pub(super) fn units(values: &[Value], results: &[usize]) -> Units {
             }
         }
     }
+    units.precede(values, results);
     units.sort(values);
     units
 }
@@ -153,7 +156,7 @@ impl Units {
     fn join(&mut self, joined: &[usize], number: usize, domain: Domain) {
         let Some((&into, rest)) = joined.split_first() else {
             self.unit[number] = Some(self.units.len());
-            return self.units.push(Unit { members: vec![number], domain });
+            return self.units.push(Unit { members: vec![number], domain, before: None });
         };
         for &other in rest {
             for member in std::mem::take(&mut self.units[other].members) {
@@ -168,6 +171,29 @@ impl Units {
         self.unit[number] = Some(into);
     }
 
+    /// Lets units of elementwise operations go on with what is made in parts: with one value of their shape that nobody else
+    /// needs.
+    fn precede(&mut self, values: &[Value], results: &[usize]) {
+        for (number, value) in values.iter().enumerate() {
+            let makes_parts = value.computed().is_some_and(|(op, _)| op.makes_parts());
+            // One number alone stands for all elements, so it is read before anything is computed.
+            if !makes_parts || value.aval.shape.size() == 1 || results.contains(&number) {
+                continue;
+            }
+            let of = |user: usize| self.unit[user].filter(|_| own_domain(values, user).is_some());
+            let Some((own, unit)) = self.unit[number].zip(value.users.first().and_then(|&user| of(user))) else {
+                continue;
+            };
+            let Unit { domain, before, .. } = self.units[unit];
+            let domain_of_parts = Domain { shape: value.aval.shape, by_rows: false };
+            if domain == domain_of_parts && before.is_none() && value.users.iter().all(|&user| of(user) == Some(unit)) {
+                self.units[own].members.clear();
+                self.units[unit].before = Some(number);
+                self.unit[number] = Some(unit);
+            }
+        }
+    }
+
     /// Finds the order: as recorded, each unit when its last member comes, after the units that it reads.
     fn sort(&mut self, values: &[Value]) {
         let mut done = vec![false; self.units.len()];
@@ -178,8 +204,9 @@ impl Units {
             };
             stack.push(unit);
             while let Some(&unit) = stack.last() {
-                let inputs =
-                    self.units[unit].members.iter().flat_map(|&m| values[m].computed().map_or(&[][..], |(_, x)| x));
+                let Unit { members, before, .. } = &self.units[unit];
+                let computed = members.iter().chain(before);
+                let inputs = computed.flat_map(|&m| values[m].computed().map_or(&[][..], |(_, x)| x));
                 let waiting = inputs.filter_map(|&x| self.unit[x]).find(|&other| other != unit && !done[other]);
                 match waiting {
                     Some(other) if !done[unit] => stack.push(other),

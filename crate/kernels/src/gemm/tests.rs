@@ -98,8 +98,24 @@ fn check<T: Sample>(
         }
     }
     let mut pack = vec![T::ZERO; pack_len::<T>([m, k, n], true)];
+    // What is there when a rectangle is said to be done, each element once.
+    let seen = std::sync::Mutex::new(vec![None; m * n]);
+    let to = c.matrix_mut();
+    // SAFETY: elements of C, read when nobody writes them.
+    let shared = unsafe { Shared::new(to.data) };
+    let done = |[rows, columns]: [Range<usize>; 2], _: usize| {
+        for (i, j) in rows.flat_map(|i| columns.clone().map(move |j| (i, j))) {
+            // SAFETY: as above.
+            let element = unsafe { *shared.get().wrapping_offset(i as isize * to.row + to.col.at(j)) };
+            assert!(seen.lock().unwrap()[i * n + j].replace(element.bits()).is_none(), "{i} {j} is done twice");
+        }
+    };
     // SAFETY: the matrices were made for these sizes.
-    unsafe { gemm([m, k, n], a.matrix(), b.matrix(), c.matrix_mut(), accumulate, &mut pack) };
+    unsafe { gemm([m, k, n], a.matrix(), b.matrix(), to, accumulate, &mut pack, Some(&done)) };
+    let seen = seen.into_inner().unwrap();
+    for (at, bits) in seen.into_iter().enumerate() {
+        assert_eq!(bits, Some(expected[c.place(at / n, at % n)]), "{m} x {k} x {n}: {at} is done when it is there");
+    }
     let got = c.data.iter().map(|x| x.bits()).collect::<Vec<_>>();
     assert_eq!(
         got, expected,
@@ -183,6 +199,9 @@ fn blocks<T: Sample>() {
         [BLOCK_M + 3, 90, BLOCK_N_WIDE + 1],
         [2 * BLOCK_M + 1, 2 * d + 3, 10],
         [3, d + 9, BLOCK_N_WIDE + BLOCK_N + 9],
+        // Larger than what stays in a cache: done in pieces.
+        [2 * BLOCK_M + 3, 9, 2 * BLOCK_N_WIDE + 5],
+        [5 * BLOCK_M, 9, BLOCK_N_WIDE],
     ] {
         for (a, b) in [
             ((k as isize, 1), (n as isize, 1)),
@@ -243,7 +262,7 @@ fn nothing_is_skipped() {
     let to = Matrix { data: c.as_mut_ptr(), row: 2, col };
     let mut pack = vec![0.0; pack_len::<f32>([2, 2, 2], true)];
     // SAFETY: three 2 x 2 matrices.
-    unsafe { gemm([2, 2, 2], a, b, to, false, &mut pack) };
+    unsafe { gemm([2, 2, 2], a, b, to, false, &mut pack, None) };
     assert!(c.iter().all(|x| x.is_nan()));
 }
 
@@ -283,7 +302,7 @@ fn check_nested<T: Sample>(sides: [&[(usize, isize)]; 5], accumulate: bool, seed
     let b = Matrix { data: b.as_ptr().wrapping_add(b_start), row: b_row, col: b_col };
     let to = Matrix { data: c.as_mut_ptr().wrapping_add(c_start), row: c_row, col: c_col };
     // SAFETY: the matrices were made for these sizes.
-    unsafe { gemm([m, k, n], a, b, to, accumulate, &mut pack) };
+    unsafe { gemm([m, k, n], a, b, to, accumulate, &mut pack, None) };
     let bits = |x: &[T]| x.iter().map(|x| x.bits()).collect::<Vec<_>>();
     assert_eq!(bits(&c), bits(&expected), "{sides:?}, accumulate {accumulate}");
 }
