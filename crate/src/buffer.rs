@@ -5,11 +5,12 @@
 //!
 //! A block begins with a header of one cache line, which counts its owners: so a tensor is one allocation.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
 
 use crate::error::{Code, Error, Result};
+use crate::reserve;
 
 /// Every block starts at a multiple of this many bytes, a cache line, and goes on to one: kernels may read and write whole
 /// vectors at its end.
@@ -266,14 +267,17 @@ fn layout(size: usize) -> Option<Layout> {
 
 fn allocate(size: usize) -> Option<NonNull<Header>> {
     const { assert!(size_of::<Header>() <= ALIGN) };
+    if !reserve::is_whole() {
+        return None;
+    }
     // SAFETY: the size is at least ALIGN, never 0. Zeroed, because arrays read their buffers as initialised numbers.
-    NonNull::new(unsafe { alloc_zeroed(layout(size)?) }).map(NonNull::cast)
+    NonNull::new(unsafe { System.alloc_zeroed(layout(size)?) }).map(NonNull::cast)
 }
 
 fn release(block: NonNull<Header>, size: usize) {
     if let Some(layout) = layout(size) {
         // SAFETY: `block` came from `allocate` with this very size, and no one else knows it any more.
-        unsafe { dealloc(block.as_ptr().cast(), layout) }
+        unsafe { System.dealloc(block.as_ptr().cast(), layout) }
     }
 }
 

@@ -22,6 +22,7 @@ pub mod op;
 pub mod ops;
 pub mod plan;
 mod reduction;
+mod reserve;
 pub mod session;
 pub mod shape;
 pub mod tape;

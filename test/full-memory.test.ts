@@ -1,0 +1,93 @@
+// What happens where memory is full to the last byte: everything is refused or done, and nothing stops. In a file of its own, with a
+// core whose memory may grow to 128 MiB only: it is full sooner.
+import { expect, it, vi } from "vitest";
+import type { Tensor } from "wengert";
+
+const pages = 2048;
+
+/** The module with a memory of at most so many pages; its memory section is `5, length, 1, flags, pages`. */
+function limited(source: BufferSource): Uint8Array<ArrayBuffer> {
+  const from = new Uint8Array(ArrayBuffer.isView(source) ? source.buffer.slice(source.byteOffset, source.byteOffset + source.byteLength) : source);
+  const number = (at: number): [value: number, next: number] => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = from[at++] ?? 0;
+      value |= (byte & 127) << shift;
+      if (byte < 128) return [value, at];
+    }
+  };
+  for (let at = 8; at < from.length; ) {
+    const [length, start] = number(at + 1);
+    if (from[at] === 5) {
+      expect([from[start], from[start + 1]]).toEqual([1, 0]);
+      const least = from.subarray(start + 2, start + length);
+      const section = [5, least.length + 4, 1, 1, ...least, (pages & 127) | 128, pages >> 7];
+      return Uint8Array.from([...from.subarray(0, at), ...section, ...from.subarray(start + length)]);
+    }
+    at = start + length;
+  }
+  throw new Error("no memory");
+}
+
+const { Module } = WebAssembly;
+vi.stubGlobal("WebAssembly", {
+  ...Object.fromEntries(Object.getOwnPropertyNames(WebAssembly).map((name) => [name, Reflect.get(WebAssembly, name) as unknown])),
+  Module: function (bytes: BufferSource) {
+    return new Module(bytes.byteLength > 500_000 ? limited(bytes) : bytes);
+  },
+});
+const w = await import("wengert");
+const { compile, grad, hessian, memory, random, tensor, zeros } = w;
+
+it("refuses what needs memory, and goes on", () => {
+  const x = random.normal(random.key(1), [1 << 13]);
+  const f = (x: Tensor): Tensor[] => {
+    const a = x.sin().mul(2);
+    return [a.exp().add(x), a.cos().mul(x), a.tanh().sub(x)];
+  };
+  const plan = compile(f);
+  plan(x).forEach((y) => { y.dispose(); });
+  const before = memory();
+  const one = tensor(1, { dtype: "bool" });
+  const all: Tensor[] = [];
+  for (let size = 1 << 24; size > 1; size >>= 1) {
+    try {
+      for (;;) all.push(zeros([size]));
+    } catch (error) {
+      expect(error).toMatchObject({ name: "TensorError", code: "memory" });
+    }
+  }
+  expect(memory().bytes).toBeGreaterThan(0.9 * 2 ** 16 * pages);
+  const full = memory();
+  // The plan is at work for so long that it would have loops generated; others are new each time.
+  const attempts: (() => unknown)[] = [
+    () => plan(x),
+    () => compile((x: Tensor) => x.add(Math.random()).sin().mul(x).sum())(x),
+    () => grad((x: Tensor) => x.sin().mul(x).sum())(x),
+    () => hessian((x: Tensor) => x.sin().mul(x).sum())(tensor([1, 2, 3])),
+    () => x.add(1),
+    () => x.matmul(x),
+    () => one.logicalNot().logicalAnd(one),
+    () => String(plan.plans[0]),
+    () => x.add([1, 2, 3]),
+  ];
+  let refused = 0;
+  for (let k = 0; k < 40; k++) {
+    for (const attempt of attempts) {
+      w.tidy(() => {
+        try {
+          attempt();
+        } catch (error) {
+          expect(error).toBeInstanceOf(w.TensorError);
+          refused += 1;
+        }
+      });
+    }
+  }
+  expect(refused).toBeGreaterThan(100);
+  expect(memory()).toMatchObject({ tensors: full.tensors, bytes: full.bytes });
+  all.splice(0, 1).forEach((y) => { y.dispose(); });
+  expect(w.tidy(() => plan(x).map((y) => Array.from(y.data())))).toEqual(w.tidy(() => f(x).map((y) => Array.from(y.data()))));
+  [one, ...all].forEach((y) => { y.dispose(); });
+  expect(memory()).toMatchObject({ tensors: before.tensors });
+});
