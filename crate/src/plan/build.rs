@@ -10,6 +10,7 @@ use super::rows::Rows;
 use super::{Captured, Input, Place, Plan, Step, Work};
 use crate::array::Array;
 use crate::error::{Code, Error, Result};
+use crate::eval::named;
 use crate::op::{Arrays, Aval, Op};
 use crate::tape::{Edges, Id, Node, Tape};
 use crate::var::Var;
@@ -88,7 +89,7 @@ impl Tape {
             program.of.insert(id, number);
         }
         let results = ys.iter().map(|y| program.number(y.id())).collect::<Result<Vec<usize>>>()?;
-        program.plan(xs, &results)
+        program.plan(xs, &results).map_err(|e| named(e, "compile"))
     }
 }
 
@@ -163,7 +164,7 @@ impl Program<'_> {
         if aval.shape.size() <= FOLDED
             && let Some(mut x) = inputs.iter().map(|&x| self.values[x].constant().cloned()).collect::<Option<Arrays>>()
         {
-            let value = op.eval(&mut x, aval)?;
+            let value = op.eval(&mut x, aval).map_err(|e| named(e, op.name()))?;
             return Ok(self.constant(value));
         }
         if let Some(&same) = inputs
