@@ -414,6 +414,9 @@ pub fn specs() -> &'static [&'static Spec] {
     ALL.get_or_init(|| op::SPECS.iter().chain(compose::SPECS).flat_map(|group| group.iter()).collect())
 }
 
+/// Codes below this one are of the tables of elementwise functions and tests.
+pub const TABLE: usize = Func::ALL.len() + Test::ALL.len();
+
 /// Records the operation with this code. Errors: those of the operation, in its name.
 pub fn call<'t>(tape: &'t Tape, code: usize, x: &[Var<'t>], attrs: &[f64]) -> Result<Var<'t>> {
     if let Some(&func) = Func::ALL.get(code) {
@@ -423,7 +426,7 @@ pub fn call<'t>(tape: &'t Tape, code: usize, x: &[Var<'t>], attrs: &[f64]) -> Re
     if let Some(&test) = Test::ALL.get(place) {
         return tape.perform(Compare { test }, x);
     }
-    let Some(spec) = specs().get(place - Test::ALL.len()) else {
+    let Some(spec) = specs().get(code - TABLE) else {
         return Err(Error::new(Code::Argument, "call", format!("there is no operation with code {code}")));
     };
     let mut call = Call { tape, op: spec.name, x, attrs };
@@ -446,17 +449,16 @@ pub fn call<'t>(tape: &'t Tape, code: usize, x: &[Var<'t>], attrs: &[f64]) -> Re
 
 /// Whether plain numbers for input `k` take their dtype from the tensors beside them, and those from it.
 pub fn adopts(code: usize, k: usize) -> bool {
-    let spec = code.checked_sub(Func::ALL.len() + Test::ALL.len()).and_then(|code| specs().get(code));
+    let spec = code.checked_sub(TABLE).and_then(|code| specs().get(code));
     spec.and_then(|spec| spec.inputs.get(k)).is_none_or(|name| !name.contains(':'))
 }
 
 /// Name of the operation with this code, for errors.
 pub fn name(code: usize) -> &'static str {
     let tests = Func::ALL.len();
-    let specs_from = tests + Test::ALL.len();
     match code {
         code if code < tests => Func::ALL[code].entry().name,
-        code if code < specs_from => Test::ALL[code - tests].entry().0,
-        code => specs().get(code - specs_from).map_or("call", |spec| spec.name),
+        code if code < TABLE => Test::ALL[code - tests].entry().0,
+        code => specs().get(code - TABLE).map_or("call", |spec| spec.name),
     }
 }

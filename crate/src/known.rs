@@ -1,8 +1,11 @@
 //! Gradients that were met before. A program that differentiates the same function again and again, as training does, records
-//! the same nodes each time; after some times there is a [`Plan`] for them, and neither pass is walked again.
+//! the same nodes each time; after some times there is a [`Plan`] for them, and neither pass is walked again. So it is with
+//! [`calls`] of operations that are made of others.
 //!
 //! Nothing depends on it: a plan gives what the evaluator gives, to the bit, and is taken only where every operation,
 //! shape, dtype and constant is what it was made for. What it keeps in memory is accounted for as the engine's own.
+
+pub(crate) mod calls;
 
 use smallvec::SmallVec;
 

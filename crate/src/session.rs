@@ -43,7 +43,7 @@ impl Tape {
 
     /// Whether a node is a leaf with a value.
     #[inline]
-    fn is_settled(&self, id: Id) -> bool {
+    pub(crate) fn is_settled(&self, id: Id) -> bool {
         let node = &self.nodes.borrow().slots[id as usize];
         node.op.is_none() && node.value.is_some()
     }

@@ -14,6 +14,7 @@ use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::few::few;
 use crate::known::Known;
+use crate::known::calls::Calls;
 use crate::op::{Aval, Keeps, Op};
 use crate::var::Var;
 use crate::watch::Watch;
@@ -160,6 +161,8 @@ pub struct Tape {
     pub(crate) watch: RefCell<Option<Watch>>,
     /// Programs whose gradients have been computed.
     pub(crate) known: RefCell<Known>,
+    /// Calls of operations that are made of others.
+    pub(crate) calls: RefCell<Calls>,
 }
 
 /// Takes the handle of a node and its gradient to the gradient that goes on from there.
@@ -196,6 +199,7 @@ impl Tape {
             hook: RefCell::new(None),
             watch: RefCell::new(None),
             known: RefCell::new(Vec::new()),
+            calls: RefCell::new(Vec::new()),
         }
     }
 
@@ -297,7 +301,7 @@ impl Tape {
 
     /// Sees to it that some nodes can be appended without asking for memory, which must not fail there. Errors: `memory`.
     #[inline]
-    fn room(&self) -> Result<()> {
+    pub(crate) fn room(&self) -> Result<()> {
         const SOME: usize = 64;
         let mut nodes = self.nodes.borrow_mut();
         let places = nodes.free.len() + (nodes.slots.capacity() - nodes.slots.len());

@@ -131,7 +131,7 @@ fn operands_with_numbers<'t>(tape: &'t Tape, code: usize, given: &[[f64; 2]]) ->
 fn perform(tape: &Tape, code: u32, given: &[[f64; 2]], attrs: &[f64]) -> Result<f64> {
     let (first, code) = (tape.young(), code as usize);
     let x = operands(tape, code, given)?;
-    let y = call::call(tape, code, &x, attrs)?;
+    let y = tape.call(code, &x, attrs)?;
     if tape.is_watched() {
         tape.watched_call(first, call::name(code), y.id());
     }
