@@ -6,9 +6,10 @@
 //! (Abramowitz and Stegun, Handbook of Mathematical Functions, 1964, 6.1.17 and 6.3.7). The derivatives of digamma are
 //! sums of powers by Euler and Maclaurin (6.4.10 and 23.1.30 there).
 //!
-//! Single precision is computed by the same functions, which are not inlined.
+//! Single precision is computed in doubles, lgamma and digamma without the second ones. None of these functions is inlined.
 
 use super::double::Sum;
+use super::log::ln_f64;
 use super::pow::{ln_sum, pow_f64};
 use super::trig::sin_cos_of_half_turns;
 use crate::lanes::{Lanes, Mask};
@@ -20,26 +21,26 @@ type Pair = Lanes<f64, 2>;
 /// From where on the series hold.
 const FAR: f64 = 8.0;
 
-/// `$f` for every vector: in double precision and in single.
+/// For every vector `$f` in double precision and `$g` in single.
 macro_rules! both {
-    ($($single:ident $double:ident = $f:ident($($x:ident),+) by $chunks:ident;)+) => {$(
+    ($($single:ident = $g:ident, $double:ident = $f:ident ($($x:ident),+) by $chunks:ident;)+) => {$(
         #[doc = concat!("`", stringify!($f), "`.")]
         #[inline(always)]
         pub fn $double<const N: usize>($($x: Lanes<f64, N>),+) -> Lanes<f64, N> {
             both!(@ $chunks($($x),+), |$($x: Pair),+| $f($($x.detach()),+).detach())
         }
-        #[doc = concat!("`", stringify!($f), "`.")]
+        #[doc = concat!("`", stringify!($g), "`.")]
         #[inline(always)]
         pub fn $single<const N: usize>($($x: Lanes<f32, N>),+) -> Lanes<f32, N> {
-            both!(@ $chunks($($x),+), |$($x: Lanes<f32, 2>),+| $f($($x.widen().detach()),+).detach().narrow())
+            both!(@ $chunks($($x),+), |$($x: Lanes<f32, 2>),+| $g($($x.widen().detach()),+).detach().narrow())
         }
     )+};
     (@ $chunks:ident($x:ident $(, $more:ident)*), $f:expr) => { $x.$chunks::<2>($($more,)* $f) };
 }
 both! {
-    lgamma_f32 lgamma_f64 = lgamma(x) by chunks;
-    digamma_f32 digamma_f64 = digamma(x) by chunks;
-    polygamma_f32 polygamma_f64 = polygamma(n, x) by chunks2;
+    lgamma_f32 = lgamma_to_single, lgamma_f64 = lgamma (x) by chunks;
+    digamma_f32 = digamma_to_single, digamma_f64 = digamma (x) by chunks;
+    polygamma_f32 = polygamma, polygamma_f64 = polygamma (n, x) by chunks2;
 }
 
 /// x + n >= 8 for x >= 0, with p = x (x + 1) .. (x + n - 1) and its derivative p'.
@@ -108,34 +109,75 @@ fn lgamma(x: Pair) -> Pair {
     let y = sum.plus(ln_of(product).minus());
     // where (z - 1/2) ln z is too large, its low part is no number
     let y = Lanes::select(stirling.high.lt(inf), y.high + y.low, Lanes::select(left, -inf, inf));
+    lgamma_edges(x, left & d.eq(zero), y)
+}
+
+/// lgamma where it is not `y`: beside 1 and 2, at poles, and where x is infinite or no number.
+#[inline(always)]
+fn lgamma_edges(x: Pair, whole: Mask<f64, 2>, mut y: Pair) -> Pair {
+    let (a, zero, inf) = (x.abs(), Lanes::splat(0.0), Lanes::splat(f64::INFINITY));
     let (u, v) = (x - 1.0, x - 2.0);
-    // beside 1 the product with the first coefficient is a sum, so that all is rounded once
+    let (beside_1, beside_2) = (between(u, -0.1, 0.1), between(v, -0.1, 0.1));
+    if beside_1.any() {
+        // adding 0 makes -0 at 1 to 0
+        y = Lanes::select(beside_1, beside_one(u) + 0.0, y);
+    }
+    if beside_2.any() {
+        y = Lanes::select(beside_2, beside_two(v), y);
+    }
+    let pole = whole | a.eq(zero) | a.eq(inf);
+    Lanes::select(x.eq(x), Lanes::select(pole, inf, y), x)
+}
+
+/// lgamma(1 + u) for |u| < 0.1.
+#[inline(always)]
+fn beside_one(u: Pair) -> Pair {
+    // the product with the first coefficient is a sum, so that all is rounded once
     let first = Sum::product(u, Lanes::splat(-0.577_215_664_901_532_9));
-    let one = u
+    let rest = u
         * u
         * poly!(u; 0.822_467_033_424_113, -0.400_685_634_386_531_76,
         0.270_580_808_428_444_6, -0.207_385_551_028_603_8, 0.169_557_176_470_931_9, -0.144_049_896_572_559_65,
         0.125_509_849_375_828_8, -0.111_334_376_577_547_77, 0.100_069_627_235_830_35, -0.090_931_267_512_862_29,
         0.085_721_672_426_679_27, -0.078_972_604_495_198_36);
-    let one = first.high + (first.low + one);
-    let two = v * poly!(v; 0.422_784_335_098_467_13, 0.322_467_033_424_113_26, -0.067_352_301_053_198_23,
+    first.high + (first.low + rest)
+}
+
+/// lgamma(2 + v) for |v| < 0.1.
+#[inline(always)]
+fn beside_two(v: Pair) -> Pair {
+    v * poly!(v; 0.422_784_335_098_467_13, 0.322_467_033_424_113_26, -0.067_352_301_053_198_23,
         0.020_580_808_427_739_912, -0.007_385_551_028_553_556, 0.002_890_510_355_686_267, -0.001_192_753_951_104_188_9,
         0.000_509_663_836_458_325_2, -0.000_223_148_954_972_593_87, 0.000_100_024_623_046_342_39,
-        -4.531_446_319_858_046_5e-5);
-    // adding 0 makes -0 at 1 to 0
-    let y = Lanes::select(between(u, -0.1, 0.1), one + 0.0, y);
-    let y = Lanes::select(between(v, -0.1, 0.1), two, y);
-    let pole = (left & d.eq(zero)) | a.eq(zero) | a.eq(inf);
-    Lanes::select(x.eq(x), Lanes::select(pole, inf, y), x)
+        -4.531_446_319_858_046_5e-5)
+}
+
+/// ln |Γ(x)| to single precision.
+#[inline(never)]
+fn lgamma_to_single(x: Pair) -> Pair {
+    const HALF_LN_TAU: f64 = 0.918_938_533_204_672_8;
+    const LN_PI: f64 = 1.144_729_885_849_400_2;
+    let a = x.abs();
+    let (mut z, mut p) = (a, Lanes::splat(1.0));
+    for _ in 0..FAR as i32 {
+        let near = z.lt(Lanes::splat(FAR));
+        (p, z) = (Lanes::select(near, p * z, p), Lanes::select(near, z + 1.0, z));
+    }
+    let t = Lanes::splat(1.0) / z;
+    let series = t * poly!(t * t; 0.083_333_333_333_333_33, -0.002_777_777_777_774_079, 0.000_793_650_789_817_291_6,
+        -0.000_595_236_601_459_024_3);
+    let y = (((z - 0.5) * ln_f64(z) - z) + HALF_LN_TAU + series) - ln_f64(p);
+    let (left, d) = (to_the_left(x), from_integer(a).abs());
+    let reflected = |y: Pair| Lanes::splat(LN_PI) - ln_f64(a * sin_cos_of_half_turns(d).0.high) - y;
+    let y = if left.any() { Lanes::select(left, reflected(y), y) } else { y };
+    lgamma_edges(x, left & d.eq(Lanes::splat(0.0)), y)
 }
 
 /// Γ'(x) / Γ(x).
 #[inline(never)]
 fn digamma(x: Pair) -> Pair {
-    const ZERO: f64 = 1.461_632_144_968_362_2;
-    const ZERO_LOW: f64 = 9.549_995_429_965_697e-17;
     const PI_LOW: f64 = 1.224_646_799_147_353_2e-16;
-    let (a, zero, inf) = (x.abs(), Lanes::splat(0.0), Lanes::splat(f64::INFINITY));
+    let (a, zero) = (x.abs(), Lanes::splat(0.0));
     let (z, p, slope) = moved(a);
     let t = Lanes::splat(1.0) / z.high;
     let t = t * t;
@@ -153,16 +195,54 @@ fn digamma(x: Pair) -> Pair {
         let recip = Sum::from(Lanes::splat(1.0)).over(Sum::from(a));
         sum = Sum::select(left, sum.plus(recip).plus(cot), sum);
     }
+    digamma_edges(x, left & d.eq(zero), sum.high + sum.low)
+}
+
+/// digamma where it is not `y`: beside its zero, beside 0, at poles, and where x is infinite or no number.
+#[inline(always)]
+fn digamma_edges(x: Pair, whole: Mask<f64, 2>, mut y: Pair) -> Pair {
+    const ZERO: f64 = 1.461_632_144_968_362_2;
+    const ZERO_LOW: f64 = 9.549_995_429_965_697e-17;
+    let (a, inf) = (x.abs(), Lanes::splat(f64::INFINITY));
     let u = (x - ZERO) - ZERO_LOW;
-    let near = u * poly!(u; 0.967_672_245_447_621_2, -0.442_763_168_983_592_14, 0.258_499_760_955_651_1,
+    let near = between(u, -0.06, 0.06);
+    if near.any() {
+        let beside = u * poly!(u; 0.967_672_245_447_621_2, -0.442_763_168_983_592_14, 0.258_499_760_955_651_1,
         -0.163_942_705_442_141_82, 0.107_824_050_690_967_04, -0.072_199_561_666_746_7, 0.048_804_288_533_374_9,
         -0.033_160_866_962_199_21, 0.022_597_442_696_983_67, -0.015_496_542_587_855_799, 0.010_590_986_077_926_972);
-    let y = Lanes::select(between(u, -0.06, 0.06), near, sum.high + sum.low);
+        y = Lanes::select(near, beside, y);
+    }
     // beside 0 it is -1 / x, also where that is infinite
     let y = Lanes::select(a.lt(Lanes::splat(1e-20)), Lanes::splat(-1.0) / x, y);
-    let pole = left & (d.eq(zero) | a.eq(inf));
+    let pole = whole | (to_the_left(x) & a.eq(inf));
     let y = Lanes::select(pole, Lanes::splat(f64::NAN), Lanes::select(x.eq(inf), x, y));
     Lanes::select(x.eq(x), y, x)
+}
+
+/// Γ'(x) / Γ(x) to single precision.
+#[inline(never)]
+fn digamma_to_single(x: Pair) -> Pair {
+    let (a, zero) = (x.abs(), Lanes::splat(0.0));
+    let (mut z, mut p, mut slope) = (a, Lanes::splat(1.0), zero);
+    for _ in 0..FAR as i32 {
+        let near = z.lt(Lanes::splat(FAR));
+        slope = Lanes::select(near, slope * z + p, slope);
+        (p, z) = (Lanes::select(near, p * z, p), Lanes::select(near, z + 1.0, z));
+    }
+    let t = Lanes::splat(1.0) / z;
+    let square = t * t;
+    let series = square
+        * poly!(square; 0.083_333_333_333_333_33, -0.008_333_333_333_280_141, 0.003_968_253_913_029_852,
+        -0.004_166_645_105_485_247);
+    let y = ln_f64(z) - (t * 0.5 + series + slope / p);
+    let (left, d) = (to_the_left(x), from_integer(a));
+    let reflected = |y: Pair| {
+        let (sin, cos) = sin_cos_of_half_turns(d.abs());
+        let cot = (cos.high / sin.high * PI).with_sign(d);
+        y + Lanes::splat(1.0) / a + cot
+    };
+    let y = if left.any() { Lanes::select(left, reflected(y), y) } else { y };
+    digamma_edges(x, left & d.eq(zero), y)
 }
 
 /// Σ (x + k)^-s over k >= 0, for s >= 2 and x > 0: terms up to beyond s / 2 + 9, an integral, and its corrections.

@@ -1,8 +1,10 @@
 //! The remainder with the sign of the divisor, and its quotient.
 //!
-//! x = q y + r with r between 0 and y. r is exact before the sign is put right: digits of the quotient are taken off by
-//! division of whole numbers, 11 bits at a time, one number after another.
+//! x = q y + r with r between 0 and y. r is exact before the sign is put right. A quotient below 2^26 is found by division, and
+//! its product with y is two doubles, exactly; the digits of a larger one are taken off by division of whole numbers, 11 bits at a
+//! time, one number after another.
 
+use super::double::Sum;
 use crate::lanes::Lanes;
 
 /// |x| as m 2^(e - 1075) with a whole m < 2^53 and e >= 1.
@@ -35,6 +37,20 @@ fn rest(x: f64, y: f64) -> f64 {
     (m as f64 * f64::from_bits(unit)).copysign(x)
 }
 
+/// [`rest`] of every number.
+#[inline(always)]
+fn rests<const N: usize>(x: Lanes<f64, N>, y: Lanes<f64, N>) -> Lanes<f64, N> {
+    const MOST: f64 = 67_108_864.0;
+    let (a, b, zero) = (x.abs(), y.abs(), Lanes::splat(0.0));
+    // Where the quotient was rounded up to a whole number, the rest comes out negative.
+    let product = Sum::product((a / b).floor(), b);
+    let r = (a - product.high) - product.low;
+    let r = Lanes::select(r.lt(zero), r + b, r).with_sign(x);
+    // Neither infinite numbers, nor parts of the product that are too small for a double.
+    let usual = a.lt(b * MOST) & b.gt(Lanes::splat(1e-270)) & b.lt(Lanes::splat(1e300));
+    if usual.all() { r } else { x.zip(y, rest) }
+}
+
 /// Whether the rest must go over to the other sign.
 macro_rules! crosses {
     ($r:expr, $y:expr) => {{
@@ -46,7 +62,7 @@ macro_rules! crosses {
 /// x - y floor(x / y).
 #[inline(always)]
 pub fn modulo_f32<const N: usize>(x: Lanes<f32, N>, y: Lanes<f32, N>) -> Lanes<f32, N> {
-    let r = x.zip(y, |x, y| rest(f64::from(x), f64::from(y)) as f32);
+    let r = x.chunks2::<4>(y, |x, y| rests(x.widen(), y.widen()).narrow());
     let zero = Lanes::splat(0.0);
     let r = Lanes::select(crosses!(r, y), r + y, r);
     Lanes::select(r.eq(zero), zero.with_sign(y), r)
@@ -55,7 +71,7 @@ pub fn modulo_f32<const N: usize>(x: Lanes<f32, N>, y: Lanes<f32, N>) -> Lanes<f
 /// x - y floor(x / y).
 #[inline(always)]
 pub fn modulo_f64<const N: usize>(x: Lanes<f64, N>, y: Lanes<f64, N>) -> Lanes<f64, N> {
-    let r = x.zip(y, rest);
+    let r = rests(x, y);
     let zero = Lanes::splat(0.0);
     let r = Lanes::select(crosses!(r, y), r + y, r);
     Lanes::select(r.eq(zero), zero.with_sign(y), r)
@@ -71,9 +87,13 @@ pub fn floor_div_f32<const N: usize>(x: Lanes<f32, N>, y: Lanes<f32, N>) -> Lane
 #[inline(always)]
 pub fn floor_div_f64<const N: usize>(x: Lanes<f64, N>, y: Lanes<f64, N>) -> Lanes<f64, N> {
     let zero = Lanes::splat(0.0);
-    let r = x.zip(y, rest);
+    let r = rests(x, y);
     let whole = ((x - r) / y).round();
-    let q = Lanes::select(crosses!(r, y), whole - 1.0, whole);
+    // What both roundings have lost beyond 2^51, and the step to the other sign of the rest, which are rounded once.
+    let product = Sum::product(whole, y);
+    let lost = (((x - product.high) - product.low) - r) / y;
+    let lost = Lanes::select(lost.eq(lost), lost, zero);
+    let q = (whole + Lanes::select(crosses!(r, y), lost - 1.0, lost)).round();
     let quotient = x / y;
     let q = Lanes::select(q.eq(zero), zero.with_sign(quotient), q);
     Lanes::select(y.eq(zero), quotient, q)
