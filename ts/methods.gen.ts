@@ -353,7 +353,7 @@ export abstract class TensorOps extends Handle {
    * x where x > 0, else 0; the derivative at 0 is 0.
    * @shapes `[..] -> [..]`
    * @dtypes float32, float64, int32
-   * @derivative `dy/dx = [x > 0]`
+   * @derivative `dy/dx = [y > 0]`
    */
   relu(this: Tensor): Tensor {
     return relu(this);
@@ -363,7 +363,7 @@ export abstract class TensorOps extends Handle {
    * x, but at least 0 and at most 6; the derivative at 0 and at 6 is 0.
    * @shapes `[..] -> [..]`
    * @dtypes float32, float64, int32
-   * @derivative `dy/dx = [x > 0 & x < 6]`
+   * @derivative `dy/dx = [y > 0 & y < 6]`
    */
   relu6(this: Tensor): Tensor {
     return relu6(this);
@@ -809,7 +809,7 @@ export abstract class TensorOps extends Handle {
    * x, but at least -1 and at most 1; the derivative at -1 and at 1 is 0.
    * @shapes `[..] -> [..]`
    * @dtypes float32, float64
-   * @derivative `dy/dx = [abs(x) < 1]`
+   * @derivative `dy/dx = [abs(y) < 1]`
    */
   hardTanh(this: Tensor): Tensor {
     return hardTanh(this);

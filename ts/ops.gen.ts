@@ -1317,7 +1317,7 @@ export function clip(x: TensorLike, min: TensorLike, max: TensorLike): Tensor {
  * x where x > 0, else 0; the derivative at 0 is 0.
  * @shapes `[..] -> [..]`
  * @dtypes float32, float64, int32
- * @derivative `dy/dx = [x > 0]`
+ * @derivative `dy/dx = [y > 0]`
  */
 export function relu(x: TensorLike): Tensor {
   return unary(10, "relu", x);
@@ -1327,7 +1327,7 @@ export function relu(x: TensorLike): Tensor {
  * x, but at least 0 and at most 6; the derivative at 0 and at 6 is 0.
  * @shapes `[..] -> [..]`
  * @dtypes float32, float64, int32
- * @derivative `dy/dx = [x > 0 & x < 6]`
+ * @derivative `dy/dx = [y > 0 & y < 6]`
  */
 export function relu6(x: TensorLike): Tensor {
   return unary(11, "relu6", x);
@@ -1773,7 +1773,7 @@ export function hardSwish(x: TensorLike): Tensor {
  * x, but at least -1 and at most 1; the derivative at -1 and at 1 is 0.
  * @shapes `[..] -> [..]`
  * @dtypes float32, float64
- * @derivative `dy/dx = [abs(x) < 1]`
+ * @derivative `dy/dx = [abs(y) < 1]`
  */
 export function hardTanh(x: TensorLike): Tensor {
   return unary(58, "hardTanh", x);

@@ -158,9 +158,9 @@ elementwise! {
             d { indicator(x, min.le(x) & x.le(max)), indicator(x, x.lt(min) & min.le(max)), indicator(x, max.lt(x) | (x.lt(min) & max.lt(min))) }
             on -2.0..2.0, -1.5..-0.5, 0.5..1.5;
         /// x where x > 0, else 0; the derivative at 0 is 0.
-        Relu = relu(x) -> y { R::select(x.le(x.zero()), x.zero(), x) } d { indicator(x, x.gt(x.zero())) } on -2.0..2.0;
+        Relu = relu(x) -> y { R::select(x.le(x.zero()), x.zero(), x) } d { indicator(y, y.gt(y.zero())) } on -2.0..2.0;
         /// x, but at least 0 and at most 6; the derivative at 0 and at 6 is 0.
-        Relu6 = relu6(x) -> y { R::select(x.le(x.zero()), x.zero(), at_most(x, x.lit(6.0))) } d { indicator(x, x.gt(x.zero()) & x.lt(x.lit(6.0))) } on 0.5..5.5;
+        Relu6 = relu6(x) -> y { R::select(x.le(x.zero()), x.zero(), at_most(x, x.lit(6.0))) } d { indicator(y, y.gt(y.zero()) & y.lt(y.lit(6.0))) } on 0.5..5.5;
         /// a - b floor(a / b): the remainder with the sign of b, as NumPy has it. NaN for b = 0, 0 in int32. The derivative by a is 1, by b -floor(a / b), also where the remainder jumps.
         Mod = mod(a, b) -> y { a.modulo(b) } d { a.one(), -a.floor_div(b) } on -2.8..-2.2, 1.5..2.0;
         /// floor(a / b), as NumPy has it. For b = 0 it is a / b, 0 in int32; the derivatives are 0 everywhere.
@@ -266,7 +266,7 @@ elementwise! {
         HardSwish = hard_swish(x) -> y { R::select(x.ge(x.lit(3.0)), x, R::select(x.le(x.lit(-3.0)), x.zero(), x * (x + x.lit(3.0)) / x.lit(6.0))) }
             d { R::select(x.ge(x.lit(3.0)), x.one(), R::select(x.le(x.lit(-3.0)), x.zero(), x / x.lit(3.0) + x.lit(0.5))) } on -2.9..2.9;
         /// x, but at least -1 and at most 1; the derivative at -1 and at 1 is 0.
-        HardTanh = hard_tanh(x) -> y { bounded(x, -1.0, 1.0) } d { indicator(x, x.abs().lt(x.one())) } on -0.9..0.9;
+        HardTanh = hard_tanh(x) -> y { bounded(x, -1.0, 1.0) } d { indicator(y, y.abs().lt(y.one())) } on -0.9..0.9;
         /// The error function: 2/sqrt(π) times the integral of exp(-t²) from 0 to x.
         Erf = erf(x) -> y { x.erf() } d { x.lit(std::f64::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp() } on -2.0..2.0;
         /// 1 - erf(x), accurate also where it is small.
