@@ -2,8 +2,8 @@
 // differentiated, watched and owned is as before. (That values have the same bits is tested for every operation in fixtures.test.ts.)
 import { describe, expect, it } from "vitest";
 import * as w from "wengert";
-import { detectAnomaly, grad, layerNorm, linear, memory, noGrad, softmax, std, take, tensor, Tensor, tidy, vmap } from "wengert";
-import { expectNothingLeft, refusal, values } from "./support.js";
+import { detectAnomaly, grad, keep, layerNorm, linear, memory, noGrad, softmax, std, take, tensor, Tensor, tidy, vmap } from "wengert";
+import { expectNothingLeft, left, refusal, values } from "./support.js";
 
 /** Calls it until there is a plan, and some more. */
 function often(f: () => unknown): void {
@@ -73,6 +73,9 @@ describe("calls that are known", () => {
     const { bytes, tensors } = memory();
     often(() => layerNorm(a, 1));
     expect(memory()).toMatchObject({ bytes, tensors });
+    // What does not depend on its values is nobody else's either.
+    const made = Array.from({ length: 12 }, () => left(() => keep(w.linalg.matrixPower(a, 0))).bytes);
+    expect(made).toEqual(made.map(() => 16));
   });
 
   it("are watched", () => {

@@ -145,7 +145,7 @@ describe("compile", () => {
     expect(y.isDisposed).toBe(false);
   });
 
-  describe("goes on with a product, part by part", () => {
+  describe("makes elementwise operations the epilogue of a product", () => {
     const draw = (shape: number[], seed: number, dtype: "float32" | "float64") => random.normal(random.key(seed), shape, { dtype });
     const bits = (t: Tensor): string => Buffer.from(t.data().buffer).toString("base64");
 
@@ -183,7 +183,7 @@ describe("compile", () => {
       }
     });
 
-    it("where nobody else needs it, and with what is of its shape", () => {
+    it("where nobody else needs it, with operands of its shape", () => {
       const steps = (f: (x: Tensor, w: Tensor) => unknown) => {
         const compiled = compile(f);
         const x = tensor([[1, 2], [3, 4]]);
@@ -200,7 +200,7 @@ describe("compile", () => {
       expect(steps((x, w) => matmul(x, w).sum(0).exp())).toEqual(["matmul", "sum", "exp"]);
     });
 
-    it("in the memory of what is donated, where the product does not read it", () => {
+    it("and writes over nothing that the product reads, donated or not", () => {
       const step = compile((w: Tensor, x: Tensor, g: Tensor) => w.sub(matmul(x.transpose(), g).mul(0.5)), { donate: [0] });
       const square = compile((w: Tensor, x: Tensor) => w.sub(matmul(w, x)), { donate: [0] });
       const [x, g] = [draw([700, 600], 1, "float32"), draw([700, 520], 2, "float32")];
@@ -220,7 +220,7 @@ describe("compile", () => {
       const f = compile((x: Tensor, w: Tensor) => relu(matmul(x, w)));
       const [x, w] = [tensor([1]).broadcastTo([32000, 1]), tensor([1]).broadcastTo([1, 32000])];
       expect(() => f(x, w)).toThrow(); // the plan stays
-      expect(refusal(() => f(x, w)).message).toMatch(/^relu: 4096000000 bytes could not be allocated/);
+      expect(refusal(() => f(x, w)).message).toMatch(/^matmul: 4096000000 bytes could not be allocated/);
     });
   });
 

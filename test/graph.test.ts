@@ -45,7 +45,7 @@ describe("graph", () => {
     expect(formula((x) => x.log())).toBe("1 / x");
     expect(formula((x) => x.log1p())).toBe("1 / (1 + x)");
     expect(formula((x) => x.sqrt())).toBe("0.5 / y");
-    expect(formula((x) => x.relu())).toBe("[x > 0]");
+    expect(formula((x) => x.relu())).toBe("[y > 0]");
     expect(formula((x) => x.asin())).toBe("1 / sqrt(1 - x * x)");
     expect(formula((x) => x.acos())).toBe("-1 / sqrt(1 - x * x)");
     expect(formula((x) => x.pow(3))).toBe("b * pow(a, where(b = 0, 1, b) - 1)");

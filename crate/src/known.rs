@@ -6,6 +6,7 @@
 //! shape, dtype and constant is what it was made for. What it keeps in memory is accounted for as the engine's own.
 
 pub(crate) mod calls;
+pub(crate) mod recent;
 
 use smallvec::SmallVec;
 
@@ -17,20 +18,18 @@ use crate::plan::Plan;
 use crate::session::one_number;
 use crate::tape::{Edges, Id, Node, Nodes, Tape};
 use crate::var::Var;
+use recent::Turn;
+
+pub use recent::WALKED;
 
 /// Programs that are remembered; past these the one that was not met for longest goes.
 const MOST: usize = 16;
-/// Meetings without a plan: making one costs about what it saves in so many.
-pub const WALKED: usize = 8;
 /// Nodes of a program that is remembered, and bytes of their values: work on more hides what the passes cost, and a plan may hold
 /// values for longer than the evaluator does.
 pub const LARGEST: usize = 2048;
 const BYTES: usize = 8 << 20;
 /// Bytes that a plan may keep between runs: what its operations work in, and constants.
 const KEPT: usize = 4 << 20;
-
-/// The programs, the one that was met last first.
-pub(crate) type Known = Vec<Program>;
 
 /// Places of nodes in a program: those that were recorded for it in their order, then those that it takes from before.
 type Places = SmallVec<[u32; 8]>;
@@ -43,9 +42,6 @@ pub(crate) struct Program {
     /// What is differentiated, by what, and what else is to be computed; and by how many that is.
     ends: Places,
     by: usize,
-    /// How often it has been met, as far as that matters.
-    meetings: usize,
-    plan: Option<Plan>,
 }
 
 /// A node of a program.
@@ -82,29 +78,25 @@ impl Tape {
             return append();
         }
         let arguments = recorded.arguments.iter().map(|&id| Var::new(self, id));
-        let meetings = self.meet(&recorded);
-        if meetings < WALKED {
-            return append();
+        match self.meet(&recorded) {
+            Turn::Walk => return append(),
+            Turn::Make => {
+                let gradients = append()?;
+                let ends: Vec<Var<'t>> = results.iter().chain(&gradients).copied().collect();
+                let plan = self.compile(&arguments.collect::<Vec<_>>(), &ends);
+                self.known.borrow_mut().set_plan(self.hidden(plan));
+                return Ok(gradients);
+            }
+            Turn::Run => (),
         }
-        if meetings == WALKED {
-            let gradients = append()?;
-            let ends: Vec<Var<'t>> = results.iter().chain(&gradients).copied().collect();
-            // What cannot be computed now is refused when the transformation ends, like everything else.
-            let plan = self.compile(&arguments.collect::<Vec<_>>(), &ends).and_then(|plan| plan.set_aside(KEPT));
-            let plan = plan.ok().flatten();
-            debug_assert!(plan.as_ref().is_none_or(|plan| !plan.captures()), "what is from before is an argument");
-            self.known.borrow_mut()[0].plan = plan;
-            return Ok(gradients);
-        }
-        let values = self.known.borrow_mut()[0].plan.as_mut().map(|plan| {
+        let values = self.known.borrow_mut().plan().map(|plan| {
             let values = plan.run(self, arguments.map(|x| self.read(x)))?;
             values.map(Array::owned).collect::<Result<Vec<Array>>>()
         });
         let mut values = match values {
             Some(Ok(values)) => values.into_iter(),
             Some(Err(e)) if e.code() == Code::Memory => {
-                // What is needed for tensors is not kept for plans.
-                self.known.borrow_mut().clear();
+                self.forget_known();
                 return append();
             }
             _ => return append(),
@@ -113,20 +105,32 @@ impl Tape {
         Ok(values.map(|value| self.leaf(value)).collect())
     }
 
-    /// Puts a program in front of those that are known; says how often it has been met, this time included.
-    fn meet(&self, recorded: &Recorded) -> usize {
+    /// A plan that is kept without anybody having asked for it. What cannot be computed now is refused when it is computed without one,
+    /// like everything else.
+    fn hidden(&self, plan: Result<Plan>) -> Option<Plan> {
+        let plan = plan.ok()?;
+        if plan.captures() {
+            // What is from before is an argument; a plan with a handle of it would let nobody free it.
+            plan.forget(self);
+            return None;
+        }
+        plan.set_aside(KEPT).ok().flatten()
+    }
+
+    /// Gives back the memory of all hidden plans: what is needed for tensors is not kept for them.
+    pub fn forget_known(&self) {
+        self.known.borrow_mut().clear();
+        self.calls.borrow_mut().clear();
+    }
+
+    /// What is to be done about a program, which is met now.
+    fn meet(&self, recorded: &Recorded) -> Turn {
         let nodes = self.nodes.borrow();
         let mut known = self.known.borrow_mut();
-        match known.iter().position(|program| recorded.is(program, &nodes)) {
-            Some(0) => (),
-            Some(found) => known[..=found].rotate_right(1),
-            None => {
-                known.truncate(MOST - 1);
-                known.insert(0, recorded.program(&nodes));
-            }
-        }
-        known[0].meetings += 1;
-        known[0].meetings
+        known.meet(|program| recorded.is(program, &nodes)).unwrap_or_else(|| {
+            known.add(recorded.program(&nodes), MOST);
+            Turn::Walk
+        })
     }
 
     /// Reads what the outermost transformation has recorded for `y` and `results`; says whether that is all that matters.
@@ -220,8 +224,6 @@ impl Recorded {
             captured: self.captured.iter().map(node).map(|node| (node.aval, constant(node))).collect(),
             ends: self.ends.clone(),
             by: self.by,
-            meetings: 0,
-            plan: None,
         }
     }
 }

@@ -72,6 +72,11 @@ const _: () = assert!(size_of::<Op>() <= 64 && size_of::<Array>() <= 64);
 /// The values of an operation's inputs. Those that nobody else needs may be overwritten by its result.
 pub type Arrays = SmallVec<[Array; 3]>;
 
+/// `compute(x, y, epilogue)` writes a value to `y`, a new array. Ranges of its row-major elements that together are all are given to the
+/// epilogue, with the number of the thread that has computed them, when they are there; it may write over them. Errors: as
+/// [`Primitive::eval`].
+pub type InParts = fn(&[Array], &Array, &split::Run<'_>) -> Result<()>;
+
 /// What every primitive says about itself. Rules are written in the vocabulary of [`Var`], hence differentiable.
 pub trait Primitive: Clone + PartialEq + Into<Op> {
     /// How users call it; a primitive may serve several calls, or none.
@@ -107,16 +112,10 @@ pub trait Primitive: Clone + PartialEq + Into<Op> {
         blocks::map(&found.ok_or_else(undefined)?, x, out)
     }
 
-    /// Whether [`Primitive::eval_parts`] makes the value, part by part.
-    fn makes_parts(&self) -> bool {
-        false
-    }
-
-    /// Writes the value to `y`, a new array, and calls `done` for a range of the row-major elements, with the thread that has made
-    /// them, when they are there. So a plan can go on with a part that is still in the cache. Errors: as `eval`.
-    fn eval_parts(&self, x: &[Array], y: &Array, done: &split::Run<'_>) -> Result<()> {
-        let _ = (x, y, done);
-        Err(Error::new(Code::Trace, self.name(), "does not make its value in parts"))
+    /// How the value is computed part by part, where it is: so a plan can let the operations that follow be the epilogue, which works
+    /// on each part while it is in the cache.
+    fn in_parts(&self) -> Option<InParts> {
+        None
     }
 
     /// Whether the value is that of the only input it is computed from, as it is.
@@ -280,10 +279,7 @@ macro_rules! primitives {
                 match self { $(Op::$P(p) => apart!((p: &$P, dtype: DType) -> Option<Elementwise> { p.elementwise(dtype) })),+ }
             }
             pub fn run_fold(&self, x: Aval) -> Option<RunFold> { match self { $(Op::$P(p) => p.run_fold(x)),+ } }
-            pub fn makes_parts(&self) -> bool { match self { $(Op::$P(p) => p.makes_parts()),+ } }
-            pub fn eval_parts(&self, x: &[Array], y: &Array, done: &split::Run<'_>) -> Result<()> {
-                match self { $(Op::$P(p) => p.eval_parts(x, y, done)),+ }
-            }
+            pub fn in_parts(&self) -> Option<InParts> { match self { $(Op::$P(p) => p.in_parts()),+ } }
             pub fn is_identity(&self) -> bool { match self { $(Op::$P(p) => p.is_identity()),+ } }
             pub fn repeats(&self) -> bool { match self { $(Op::$P(p) => p.repeats()),+ } }
             pub fn after(&self, inner: &Op) -> Option<Op> { match self { $(Op::$P(p) => p.after(inner)),+ } }

@@ -18,7 +18,7 @@ use crate::array::Array;
 use crate::buffer::{self, Buffer};
 use crate::error::{Code, Error, Result};
 use crate::eval::named;
-use crate::op::{Arrays, Aval, Op};
+use crate::op::{Arrays, Aval, InParts, Op};
 use crate::tape::{Id, Tape};
 use crate::var::Var;
 use fused::Fused;
@@ -45,8 +45,12 @@ struct Input {
 enum Work {
     One(Op),
     Fused(Box<Fused>),
-    /// A unit that goes on with the parts of what an operation makes of the first inputs, so many.
-    After(Op, usize, Box<Fused>),
+    /// A unit as the epilogue of a value that is computed in parts, from the first `reads` inputs of the step.
+    Epilogue {
+        compute: InParts,
+        reads: usize,
+        unit: Box<Fused>,
+    },
     Rows(Box<Rows>),
 }
 
@@ -153,7 +157,7 @@ impl Plan {
     pub(crate) fn set_aside(mut self, most: usize) -> Result<Option<Plan>> {
         let scratch = |step: &Step| match &step.work {
             Work::One(_) => None,
-            Work::Fused(fused) | Work::After(_, _, fused) => Some(fused.scratch.clone()),
+            Work::Fused(fused) | Work::Epilogue { unit: fused, .. } => Some(fused.scratch.clone()),
             Work::Rows(rows) => Some(rows.scratch.clone()),
         };
         let scratches: Vec<Buffer> = self.steps.iter().filter_map(scratch).collect();
@@ -219,10 +223,11 @@ impl Step {
         let values = match &mut self.work {
             Work::One(op) => op.eval(&mut x, self.results[0]).map(|value| SmallVec::from_buf([value])),
             Work::Fused(fused) => fused.run(&x),
-            Work::After(op, count, fused) => fused.run_after(op, &mut x, *count),
+            Work::Epilogue { compute, reads, unit } => unit.run_as_epilogue(*compute, &mut x, *reads),
             Work::Rows(rows) => rows.run(&x),
         };
-        let values = values.map_err(|e| named(e, self.names.last().copied().unwrap_or_default()))?;
+        // Of operations that are computed together the first one is named.
+        let values = values.map_err(|e| named(e, self.names.first().copied().unwrap_or_default()))?;
         slots[self.first..].iter_mut().zip(values).for_each(|(slot, value)| *slot = Some(value));
         Ok(())
     }

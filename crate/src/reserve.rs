@@ -12,61 +12,69 @@ const SIZE: usize = 1 << 20;
 /// Bytes of the largest request that they are for.
 const LARGEST: usize = SIZE / 4;
 
-static RESERVE: AtomicPtr<u8> = AtomicPtr::new(null_mut());
-
-const LAYOUT: Layout = Layout::new::<[u64; SIZE / 8]>();
+/// The reserve of the program that is one WebAssembly module. Native programs have allocators of their own, and no reserve.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static RESERVE: Reserve = Reserve::new();
 
 /// Whether the reserve is whole; it is filled up where that can be.
 pub fn is_whole() -> bool {
-    if RESERVE.load(Ordering::Relaxed).is_null() {
-        // SAFETY: the size is not 0.
-        RESERVE.store(unsafe { System.alloc(LAYOUT) }, Ordering::Relaxed);
-    }
-    !RESERVE.load(Ordering::Relaxed).is_null()
+    #[cfg(target_arch = "wasm32")]
+    return RESERVE.fill();
+    #[cfg(not(target_arch = "wasm32"))]
+    return true;
 }
 
-/// The allocator of the system, with the reserve behind it. One thread allocates (`kernels/split.rs`).
-#[cfg_attr(
-    not(any(target_arch = "wasm32", test)),
-    allow(dead_code, reason = "native programs have allocators of their own")
-)]
-struct WithReserve;
+/// The allocator of the system, with a block in reserve. One thread allocates (`kernels/split.rs`).
+#[cfg_attr(not(any(target_arch = "wasm32", test)), allow(dead_code, reason = "see `RESERVE`"))]
+struct Reserve(AtomicPtr<u8>);
 
-#[cfg(target_arch = "wasm32")]
-#[global_allocator]
-static ALLOCATOR: WithReserve = WithReserve;
+#[cfg_attr(not(any(target_arch = "wasm32", test)), allow(dead_code, reason = "see `RESERVE`"))]
+impl Reserve {
+    const LAYOUT: Layout = Layout::new::<[u64; SIZE / 8]>();
 
-#[cfg_attr(not(any(target_arch = "wasm32", test)), allow(dead_code, reason = "as above"))]
-impl WithReserve {
+    const fn new() -> Reserve {
+        Reserve(AtomicPtr::new(null_mut()))
+    }
+
+    /// Allocates what is missing; whether there is nothing missing then.
+    fn fill(&self) -> bool {
+        if self.0.load(Ordering::Relaxed).is_null() {
+            // SAFETY: the size is not 0.
+            self.0.store(unsafe { System.alloc(Self::LAYOUT) }, Ordering::Relaxed);
+        }
+        !self.0.load(Ordering::Relaxed).is_null()
+    }
+
     /// What `request` gives, once more without the reserve where that is for it.
     #[inline]
-    fn ask(size: usize, request: impl Fn() -> *mut u8) -> *mut u8 {
+    fn ask(&self, size: usize, request: impl Fn() -> *mut u8) -> *mut u8 {
         let found = request();
-        if found.is_null() { Self::ask_again(size, &request) } else { found }
+        if found.is_null() { self.ask_again(size, &request) } else { found }
     }
 
     #[cold]
     #[inline(never)]
-    fn ask_again(size: usize, request: &dyn Fn() -> *mut u8) -> *mut u8 {
+    fn ask_again(&self, size: usize, request: &dyn Fn() -> *mut u8) -> *mut u8 {
         if size > LARGEST {
             return null_mut();
         }
-        let reserve = RESERVE.swap(null_mut(), Ordering::Relaxed);
-        if reserve.is_null() {
+        let block = self.0.swap(null_mut(), Ordering::Relaxed);
+        if block.is_null() {
             return null_mut();
         }
         // SAFETY: it was allocated with this layout, and is nobody's now.
-        unsafe { System.dealloc(reserve, LAYOUT) };
+        unsafe { System.dealloc(block, Self::LAYOUT) };
         request()
     }
 }
 
 // SAFETY: everything is the system's.
-unsafe impl GlobalAlloc for WithReserve {
+unsafe impl GlobalAlloc for Reserve {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise.
-        Self::ask(layout.size(), || unsafe { System.alloc(layout) })
+        self.ask(layout.size(), || unsafe { System.alloc(layout) })
     }
 
     #[inline]
@@ -78,13 +86,13 @@ unsafe impl GlobalAlloc for WithReserve {
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise.
-        Self::ask(layout.size(), || unsafe { System.alloc_zeroed(layout) })
+        self.ask(layout.size(), || unsafe { System.alloc_zeroed(layout) })
     }
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // SAFETY: the caller's promise.
-        Self::ask(size, || unsafe { System.realloc(block, layout, size) })
+        self.ask(size, || unsafe { System.realloc(block, layout, size) })
     }
 }
 
@@ -94,28 +102,30 @@ mod tests {
 
     #[test]
     fn what_is_small_is_taken_from_the_reserve_once() {
-        assert!(is_whole() && is_whole());
+        let reserve = Reserve::new();
         let refuse = |size| {
             let asked = std::cell::Cell::new(0);
             let request = || {
                 asked.set(asked.get() + 1);
                 null_mut()
             };
-            (WithReserve::ask(size, request), asked.get())
+            (reserve.ask(size, request), asked.get())
         };
+        assert_eq!(refuse(8), (null_mut(), 1));
+        assert!(reserve.fill() && reserve.fill());
         assert_eq!(refuse(LARGEST + 1), (null_mut(), 1));
         assert_eq!(refuse(LARGEST), (null_mut(), 2));
         assert_eq!(refuse(8), (null_mut(), 1));
-        assert!(is_whole());
-        assert_eq!(refuse(8), (null_mut(), 2));
+        assert!(reserve.fill());
         let layout = Layout::new::<u64>();
         // SAFETY: blocks of this layout, freed with it.
         unsafe {
-            let block = WithReserve.alloc_zeroed(layout);
+            let block = reserve.alloc_zeroed(layout);
             assert_eq!(block.cast::<u64>().read(), 0);
-            let block = WithReserve.realloc(block, layout, 16);
-            WithReserve.dealloc(block, Layout::from_size_align(16, 8).unwrap());
-            WithReserve.dealloc(WithReserve.alloc(layout), layout);
+            let block = reserve.realloc(block, layout, 16);
+            reserve.dealloc(block, Layout::from_size_align(16, 8).unwrap());
+            reserve.dealloc(reserve.alloc(layout), layout);
         }
+        assert_eq!(refuse(8), (null_mut(), 2));
     }
 }

@@ -13,8 +13,9 @@ use crate::array::Array;
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::few::few;
-use crate::known::Known;
-use crate::known::calls::Calls;
+use crate::known::Program;
+use crate::known::calls::Met;
+use crate::known::recent::Recent;
 use crate::op::{Aval, Keeps, Op};
 use crate::var::Var;
 use crate::watch::Watch;
@@ -160,9 +161,9 @@ pub struct Tape {
     /// Where NaN is looked for, while it is.
     pub(crate) watch: RefCell<Option<Watch>>,
     /// Programs whose gradients have been computed.
-    pub(crate) known: RefCell<Known>,
+    pub(crate) known: RefCell<Recent<Program>>,
     /// Calls of operations that are made of others.
-    pub(crate) calls: RefCell<Calls>,
+    pub(crate) calls: RefCell<Recent<Met>>,
 }
 
 /// Takes the handle of a node and its gradient to the gradient that goes on from there.
@@ -198,8 +199,8 @@ impl Tape {
             busy: Cell::new(0),
             hook: RefCell::new(None),
             watch: RefCell::new(None),
-            known: RefCell::new(Vec::new()),
-            calls: RefCell::new(Vec::new()),
+            known: RefCell::new(Recent::new()),
+            calls: RefCell::new(Recent::new()),
         }
     }
 

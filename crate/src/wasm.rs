@@ -44,6 +44,9 @@ fn run<T: Default>(f: impl FnOnce(&Tape) -> Result<T>) -> T {
         let result = tape.take_failure().and(result);
         tape.sweep();
         result.unwrap_or_else(|e| {
+            if e.code() == Code::Memory {
+                tape.forget_known();
+            }
             ERROR.set(Some(e));
             T::default()
         })

@@ -8,6 +8,7 @@ use wengert::buffer;
 use wengert::dtype::DType;
 use wengert::elementwise::{Func, Test};
 use wengert::error::Result;
+use wengert::kernels::split::with_threads;
 use wengert::ops::compare::Compare;
 use wengert::ops::extremum::Extremum;
 use wengert::ops::map::Map;
@@ -237,6 +238,37 @@ fn operations_between_other_operations_are_one_pass_each_time() {
     assert_eq!(steps(&plan), 2, "{}", plan.to_json());
     same_bits(&mut plan, &tape, &[x], program, "around a product");
     plan.forget(&tape);
+}
+
+#[test]
+fn an_epilogue_follows_its_product_on_any_number_of_threads() {
+    let mut rng = Rng(9);
+    let program: &Program<'_> = &|_, x| {
+        use wengert::real::Real;
+        let y = wengert::ops::matmul::matmul(x[0], x[1])? + x[2];
+        Ok(vec![y.tanh() * y, y])
+    };
+    // One that is divided, one in pieces, many small ones, some that are both.
+    for (a, b) in [
+        (&[300, 70][..], &[70, 300][..]),
+        (&[1100, 9], &[9, 1900]),
+        (&[700, 5, 4], &[700, 4, 6]),
+        (&[3, 150, 40], &[3, 40, 170]),
+        (&[7, 1, 3], &[7, 3, 1]),
+    ] {
+        let n = b[b.len() - 1];
+        let mut draw = |shape: &[usize]| array(shape, DType::Float32, &rng.reals(shape.iter().product(), -1.0, 1.0));
+        let x = [draw(a), draw(b), draw(&[n])];
+        let run = || {
+            let tape = Tape::new();
+            let mut plan = planned(&tape, &x, program).unwrap();
+            assert_eq!(steps(&plan), 1, "{}", plan.to_json());
+            (0..3).for_each(|_| same_bits(&mut plan, &tape, &x, program, "an epilogue"));
+            plan.forget(&tape);
+        };
+        run();
+        [2, 3].into_iter().for_each(|threads| with_threads(threads, run));
+    }
 }
 
 #[test]

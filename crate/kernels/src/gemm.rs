@@ -148,12 +148,11 @@ pub struct Task<'a, T> {
     /// The workspace, and how many elements it has.
     pack: *mut T,
     room: usize,
-    /// The workspace still has the block of B that this part reads.
-    is_packed: bool,
 }
 
-/// What is called when some rows and columns of C are there, with the thread that has computed them.
-pub type Done<'a> = dyn Fn([Range<usize>; 2], usize) + Sync + 'a;
+/// An epilogue: what is called when some rows and columns of C are there, on the thread that has computed them and with its number.
+/// They were written before and are not touched again, so it may write over them.
+pub type Epilogue<'a> = dyn Fn([Range<usize>; 2], usize) + Sync + 'a;
 
 /// Whether the build with relaxed SIMD computes products.
 static RELAXED: AtomicBool = AtomicBool::new(false);
@@ -320,8 +319,8 @@ fn own_pack_len<T: GemmElem>([m, k, n]: [usize; 3], even: bool) -> usize {
     k.min(T::DEPTH) * blocks(m, n).max(blocks(n, m))
 }
 
-/// `C[m, n] = A[m, k] · B[k, n]`, or `C += A · B` when `accumulate`. With k = 0 the product is zero. Who goes on with C can do so
-/// while it is in the cache: `done` is called for rectangles that together are C, when each has been written.
+/// `C[m, n] = A[m, k] · B[k, n]`, or `C += A · B` when `accumulate`. With k = 0 the product is zero. The epilogue is called for
+/// rectangles that together are C, while they are in the cache.
 ///
 /// # Safety
 /// The three matrices must be valid for reads (C for writes) at every element of `dims = [m, k, n]`; C's elements must
@@ -333,7 +332,7 @@ pub unsafe fn gemm<T: GemmElem>(
     c: Target<T>,
     accumulate: bool,
     pack: &mut [T],
-    done: Option<&Done<'_>>,
+    epilogue: Option<&Epilogue<'_>>,
 ) {
     let [m, k, n] = dims;
     let even = a.as_even().is_some() && b.as_even().is_some() && (n <= 1 || c.col.as_even().is_some());
@@ -350,7 +349,7 @@ pub unsafe fn gemm<T: GemmElem>(
                 }
             }
         }
-        return done.into_iter().for_each(|done| done([0..m, 0..n], 0));
+        return epilogue.into_iter().for_each(|epilogue| epilogue([0..m, 0..n], 0));
     }
     // Tiles write vectors along C's rows; a product with one row is a product with one column, seen from the other
     // side.
@@ -358,18 +357,21 @@ pub unsafe fn gemm<T: GemmElem>(
     let (pack, room) = (pack.as_mut_ptr(), own_pack_len::<T>(dims, even));
     let whole = |dims: [usize; 3], a, b, c| {
         let [m, _, n] = dims;
-        Task { part: [0..m, 0..n], dims, a, b, c, accumulate, pack, room, is_packed: false }
+        Task { part: [0..m, 0..n], dims, a, b, c, accumulate, pack, room }
     };
     if let Some(row) = flip {
         let c = Matrix { data: c.data, row, col: Steps::even(c.row) };
-        let flipped = done.map(|done| move |[i, j]: [Range<usize>; 2], thread: usize| done([j, i], thread));
+        let flipped = epilogue.map(|epilogue| move |[i, j]: [Range<usize>; 2], thread: usize| epilogue([j, i], thread));
         // SAFETY: what the caller vouches for; the transposed product reads and writes the same elements.
         return unsafe {
-            by_threads(&whole([n, k, m], b.transposed(), a.transposed(), c), flipped.as_ref().map(|done| done as _))
+            by_threads(
+                &whole([n, k, m], b.transposed(), a.transposed(), c),
+                flipped.as_ref().map(|epilogue| epilogue as _),
+            )
         };
     }
     // SAFETY: what the caller vouches for.
-    unsafe { by_threads(&whole(dims, a, b, c), done) }
+    unsafe { by_threads(&whole(dims, a, b, c), epilogue) }
 }
 
 /// [`gemm`] by parts: some columns of C or some of its rows, whichever there are more of. Each thread has `room` elements of
@@ -377,11 +379,11 @@ pub unsafe fn gemm<T: GemmElem>(
 ///
 /// # Safety
 /// As [`gemm`]; m, k and n are not 0.
-unsafe fn by_threads<T: GemmElem>(whole: &Task<T>, done: Option<&Done<'_>>) {
+unsafe fn by_threads<T: GemmElem>(whole: &Task<T>, epilogue: Option<&Epilogue<'_>>) {
     let [m, k, n] = whole.dims;
     if !divides(whole.dims) {
         // SAFETY: what the caller vouches for.
-        return unsafe { in_pieces(whole, 0, done) };
+        return unsafe { in_pieces(whole, 0, epilogue) };
     }
     let columns = n >= m;
     let units = if columns { n } else { m };
@@ -402,31 +404,28 @@ unsafe fn by_threads<T: GemmElem>(whole: &Task<T>, done: Option<&Done<'_>>) {
             let part = if columns { [0..m, range] } else { [range, 0..n] };
             let task = Task { part, pack: whole.pack.wrapping_add(thread * whole.room), ..whole.clone() };
             // SAFETY: what the caller vouches for; `least` is a multiple of the tile's rows and columns.
-            unsafe { in_pieces(&task, thread, done) };
+            unsafe { in_pieces(&task, thread, epilogue) };
         });
     }
 }
 
-/// Computes a part of a product. Where somebody goes on with it, and it would leave the cache before that matters, this is piece
-/// by piece.
+/// Computes a part of a product. Where there is an epilogue, and C would leave the cache before that matters, this is piece by
+/// piece: each packs B again, which is little work beside so many rows.
 ///
 /// # Safety
 /// As [`GemmElem::run`].
-unsafe fn in_pieces<T: GemmElem>(task: &Task<T>, thread: usize, done: Option<&Done<'_>>) {
+unsafe fn in_pieces<T: GemmElem>(task: &Task<T>, thread: usize, epilogue: Option<&Epilogue<'_>>) {
     let run = if RELAXED.load(Ordering::Relaxed) { T::run_relaxed } else { T::run };
     let ([rows, columns], [_, k, _]) = (&task.part, task.dims);
     let stays = rows.len() * columns.len() <= STAY / size_of::<T>();
-    let [high, wide] =
-        if done.is_none() || stays || k > SHALLOW { [rows.len(), columns.len()] } else { [2 * BLOCK_M, BLOCK_N_WIDE] };
-    let [a_in_place, _] = in_place(task.dims, task.a.as_even(), task.b.as_even());
+    let whole = epilogue.is_none() || stays || k > SHALLOW;
+    let [high, wide] = if whole { [rows.len(), columns.len()] } else { [4 * BLOCK_M, BLOCK_N_WIDE] };
     for j in columns.clone().step_by(wide) {
         for i in rows.clone().step_by(high) {
             let part = [i..rows.end.min(i + high), j..columns.end.min(j + wide)];
-            // One block of B is there still; several are packed again, which is little work for so many rows.
-            let is_packed = i > rows.start && part[1].len() <= block_n(a_in_place.is_some());
             // SAFETY: what the caller vouches for; pieces begin at multiples of the tile's rows and columns.
-            unsafe { run(&Task { part: part.clone(), is_packed, ..task.clone() }) };
-            done.into_iter().for_each(|done| done(part.clone(), thread));
+            unsafe { run(&Task { part: part.clone(), ..task.clone() }) };
+            epilogue.into_iter().for_each(|epilogue| epilogue(part.clone(), thread));
         }
     }
 }
@@ -442,7 +441,7 @@ fn block_depth<T: GemmElem>(k: usize) -> usize {
 /// # Safety
 /// As there.
 unsafe fn product<T: GemmElem, const L: usize>(task: &Task<T>) {
-    let &Task { part: [ref rows, ref columns], dims: [m, k, n], a, b, c, accumulate, pack, room, is_packed } = task;
+    let &Task { part: [ref rows, ref columns], dims: [m, k, n], a, b, c, accumulate, pack, room } = task;
     let (a_even, b_even) = (a.as_even(), b.as_even());
     if let (1, Some(a), Some(b)) = (n, a_even, b_even) {
         let c = Matrix { data: c.data, row: c.row, col: 1 };
@@ -457,7 +456,7 @@ unsafe fn product<T: GemmElem, const L: usize>(task: &Task<T>) {
     let depth = block_depth::<T>(k);
     let [a_in_place, b_in_place] = in_place([m, k, n], a_even, b_even);
     let b_by_rows = b_even.is_none() && m <= ROWS_M;
-    let block_n = block_n(a_in_place.is_some());
+    let block_n = if a_in_place.is_some() { BLOCK_N } else { BLOCK_N_WIDE };
     for j0 in columns.clone().step_by(block_n) {
         let nb = block_n.min(columns.end - j0);
         let b_columns = b_in_place.is_none().then(|| b.col.table(j0, nb));
@@ -471,7 +470,7 @@ unsafe fn product<T: GemmElem, const L: usize>(task: &Task<T>) {
             debug_assert!(a_room + b_room <= room, "a workspace that is too small");
             let a_pack = pack.wrapping_add(b_room);
             let b_rows = b_columns.is_some().then(|| b.row.table(p0, kb));
-            if let (Some(columns), Some(rows), false) = (&b_columns, &b_rows, is_packed) {
+            if let (Some(columns), Some(rows)) = (&b_columns, &b_rows) {
                 // SAFETY: the workspace holds a block of B.
                 unsafe { pack_panels::<T>(b_pack, width, b.data, columns, rows, b_by_rows) };
             }
@@ -535,11 +534,6 @@ unsafe fn product<T: GemmElem, const L: usize>(task: &Task<T>) {
             }
         }
     }
-}
-
-/// Columns of B in a block.
-fn block_n(is_a_in_place: bool) -> usize {
-    if is_a_in_place { BLOCK_N } else { BLOCK_N_WIDE }
 }
 
 /// The operands whose panels are read in place; each is given if it lies by strides.

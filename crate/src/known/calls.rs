@@ -3,7 +3,8 @@
 
 use smallvec::SmallVec;
 
-use super::{KEPT, WALKED};
+use super::recent::Turn;
+use crate::array::Array;
 use crate::call;
 use crate::error::{Code, Result};
 use crate::op::Aval;
@@ -13,11 +14,8 @@ use crate::var::Var;
 
 /// Calls that are remembered; past these the one that was not met for longest goes.
 const MOST: usize = 32;
-/// Options of a call that is remembered, and their values: longer ones are text, or lists that change.
+/// Options of a call that is remembered: more are text, or lists that change.
 const OPTIONS: usize = 64;
-
-/// The calls, the one that was met last first.
-pub(crate) type Calls = Vec<Met>;
 
 /// An operation with its options on tensors of certain kinds.
 pub(crate) struct Met {
@@ -25,84 +23,67 @@ pub(crate) struct Met {
     options: SmallVec<[u64; 4]>,
     /// Shapes and dtypes, and the bits of constants.
     operands: SmallVec<[(Aval, Option<u64>); 3]>,
-    /// How often it has been met, as far as that matters.
-    meetings: usize,
-    plan: Option<Plan>,
+}
+
+impl Met {
+    fn is(&self, code: usize, x: &[Var<'_>], options: &[f64]) -> bool {
+        self.code == code
+            && self.operands.len() == x.len()
+            && self.operands.iter().zip(x).all(|(known, x)| *known == (x.aval(), bits(*x)))
+            && self.options.iter().copied().eq(options.iter().map(|x| x.to_bits()))
+    }
 }
 
 impl Tape {
     /// The operation with this code, as [`call::call`] makes it; where its call is known, its value. Errors: those of the
     /// operation.
     pub fn call<'t>(&'t self, code: usize, x: &[Var<'t>], options: &[f64]) -> Result<Var<'t>> {
-        if code < call::TABLE || self.depth() > 0 {
+        // Operations of the tables are one each.
+        let is_plain = code >= call::TABLE && self.depth() == 0 && !self.is_watched() && !self.is_tracked(x);
+        if !is_plain || options.len() > OPTIONS {
             return call::call(self, code, x, options);
         }
         if let Some(y) = self.recall(code, x, options)? {
             return Ok(y);
         }
         let y = call::call(self, code, x, options)?;
-        self.remember(code, x, options, y);
+        // What was computed at once is one operation.
+        if !self.is_settled(y.id()) {
+            self.remember(code, x, options);
+        }
         Ok(y)
     }
 
-    /// The value of a call that is known well enough; `None` where it has to be made. Errors: those of computing it.
+    /// The value of a call by its plan, where there is one. Errors: those of computing it.
     #[inline(never)]
     fn recall<'t>(&'t self, code: usize, x: &[Var<'t>], options: &[f64]) -> Result<Option<Var<'t>>> {
-        let Some(found) = self.place_of(code, x, options) else { return Ok(None) };
-        if self.is_watched() || self.is_tracked(x) {
-            return Ok(None);
-        }
         let mut calls = self.calls.borrow_mut();
-        calls[..=found].rotate_right(1);
-        if calls[0].meetings == WALKED {
-            calls[0].meetings += 1;
-            // What cannot be computed now is refused by the call itself.
-            calls[0].plan = self.plan_call(code, x, options).and_then(|plan| plan.set_aside(KEPT)).ok().flatten();
-            debug_assert!(
-                calls[0].plan.as_ref().is_none_or(|plan| !plan.captures()),
-                "what is from before is an argument"
-            );
+        match calls.meet(|met| met.is(code, x, options)) {
+            None | Some(Turn::Walk) => return Ok(None),
+            Some(Turn::Make) => calls.set_plan(self.hidden(self.plan_call(code, x, options))),
+            Some(Turn::Run) => (),
         }
-        let Some(plan) = &mut calls[0].plan else { return Ok(None) };
+        let Some(plan) = calls.plan() else { return Ok(None) };
         self.room()?;
         let arguments = x.iter().filter(|x| x.constant().is_none()).map(|&x| self.read(x));
-        match plan.run(self, arguments).map(|mut values| values.next()) {
+        match plan.run(self, arguments).and_then(|mut values| values.next().map(Array::owned).transpose()) {
             Err(e) if e.code() == Code::Memory => {
-                // What is needed for tensors is not kept for plans.
-                calls.clear();
+                drop(calls);
+                self.forget_known();
                 Ok(None)
             }
             found => Ok(found?.map(|value| self.leaf(value))),
         }
     }
 
-    /// Remembers a call that has recorded `y`, which is to be computed.
-    fn remember(&self, code: usize, x: &[Var<'_>], options: &[f64], y: Var<'_>) {
-        if self.is_settled(y.id()) || self.is_tracked(x) || options.len() > OPTIONS {
-            return;
-        }
-        let found = self.place_of(code, x, options);
+    /// Remembers a call, where it is not known.
+    fn remember(&self, code: usize, x: &[Var<'_>], options: &[f64]) {
         let mut calls = self.calls.borrow_mut();
-        match found {
-            Some(found) if calls[found].meetings < WALKED => calls[found].meetings += 1,
-            Some(_) => (),
-            None => {
-                calls.truncate(MOST - 1);
-                let options = options.iter().map(|x| x.to_bits()).collect();
-                let operands = x.iter().map(|x| (x.aval(), bits(*x))).collect();
-                calls.insert(0, Met { code, options, operands, meetings: 1, plan: None });
-            }
+        if !calls.first_is(|met| met.is(code, x, options)) {
+            let options = options.iter().map(|x| x.to_bits()).collect();
+            let operands = x.iter().map(|x| (x.aval(), bits(*x))).collect();
+            calls.add(Met { code, options, operands }, MOST);
         }
-    }
-
-    /// Where a call is among those that are known.
-    fn place_of(&self, code: usize, x: &[Var<'_>], options: &[f64]) -> Option<usize> {
-        self.calls.borrow().iter().position(|met| {
-            met.code == code
-                && met.operands.len() == x.len()
-                && met.operands.iter().zip(x).all(|(known, x)| *known == (x.aval(), bits(*x)))
-                && met.options.iter().copied().eq(options.iter().map(|x| x.to_bits()))
-        })
     }
 
     /// Whether `backward` will go through what is computed from these.
@@ -138,8 +119,8 @@ fn bits(x: Var<'_>) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::array::Array;
     use crate::dtype::DType;
+    use crate::known::recent::WALKED;
     use crate::shape::Shape;
 
     /// Calls an operation on `0, 1, ..` as a host does; whether it has a plan, and its value.
@@ -153,15 +134,15 @@ mod tests {
         tape.settle(&[y]).unwrap();
         let value = y.value().unwrap().contiguous().unwrap().buffer::<f32>().to_vec();
         tape.sweep();
-        let first = tape.calls.borrow();
-        (first.first().is_some_and(|met| met.code == code && met.plan.is_some()), value)
+        let mut calls = tape.calls.borrow_mut();
+        (calls.first_is(|met| met.code == code) && calls.plan().is_some(), value)
     }
 
     #[test]
     fn what_is_made_of_others_gets_a_plan_and_no_more_than_some_are_kept() {
         let tape = Tape::new();
         let (_, first) = perform(&tape, "softmax", &[3, 4], &[1.0]);
-        for _ in 1..WALKED {
+        for _ in 2..WALKED {
             assert_eq!(perform(&tape, "softmax", &[3, 4], &[1.0]), (false, first.clone()));
         }
         assert_eq!(perform(&tape, "softmax", &[3, 4], &[1.0]), (true, first.clone()));

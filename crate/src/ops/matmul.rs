@@ -12,7 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::kernels::gemm::{self, GemmElem, Matrix, Steps};
 use crate::kernels::split::{self, Shared, split};
 use crate::layout::Layout;
-use crate::op::{Arrays, Aval, Op, Primitive, broadcast, need_float, same_dtype};
+use crate::op::{Arrays, Aval, InParts, Op, Primitive, broadcast, need_float, same_dtype};
 use crate::shape::Shape;
 use crate::var::Var;
 use crate::walk::Walk;
@@ -84,12 +84,10 @@ impl Primitive for MatMul {
         Ok(y)
     }
 
-    fn makes_parts(&self) -> bool {
-        !self.accumulate
-    }
-
-    fn eval_parts(&self, x: &[Array], y: &Array, done: &split::Run<'_>) -> Result<()> {
-        with_float!(y.dtype, T => product::<T>(&x[0], &x[1], y, false, Some(done)), else Ok(()))
+    fn in_parts(&self) -> Option<InParts> {
+        (!self.accumulate).then_some(|x, y, epilogue| {
+            with_float!(y.dtype, T => product::<T>(&x[0], &x[1], y, false, Some(epilogue)), else Ok(()))
+        })
     }
 
     fn batch<'t>(&self, x: &[Batched<'t>], _: usize) -> Option<Var<'t>> {
@@ -126,13 +124,13 @@ fn laid_as<'t>(operand: Var<'t>, a: Var<'t>, b: Var<'t>) -> Var<'t> {
     if operand.is_transpose() { b.transpose_last().matmul(a.transpose_last()).transpose_last() } else { a.matmul(b) }
 }
 
-/// Writes `a · b` to `y`, or adds it. `y` is contiguous and no one reads it until `done` is called for a range of its elements.
+/// Writes `a · b` to `y`, or adds it. `y` is contiguous and no one reads it but the epilogue, see [`InParts`].
 fn product<T: GemmElem + Elem>(
     a: &Array,
     b: &Array,
     y: &Array,
     accumulate: bool,
-    done: Option<&split::Run<'_>>,
+    epilogue: Option<&split::Run<'_>>,
 ) -> Result<()> {
     let shape = y.shape();
     let leading = shape.ndim() - 2;
@@ -162,34 +160,50 @@ fn product<T: GemmElem + Elem>(
     let mut pack = Array::new(Shape::of(&[packs * own]), T::DTYPE)?;
     // SAFETY: each thread writes its own matrices of y, and has a workspace of its own.
     let shared = unsafe { Shared::new((from_a, from_b, to, pack.values_mut::<T>().as_mut_ptr())) };
+    // The epilogue has parts of large matrices, and small ones together.
+    let (size, is_small) = (m.saturating_mul(n), m.saturating_mul(n) < split::ELEMENTS);
     split(walk.size(), least, &|range, thread| {
         let (from_a, from_b, to, pack) = shared.get();
+        let mut ready = range.start * size..range.start * size;
+        let pass_on = |ready: &mut Range<usize>| {
+            epilogue.into_iter().for_each(|epilogue| epilogue(ready.clone(), thread));
+            ready.start = ready.end;
+        };
         walk.each_in(range, |at, len| {
             for i in 0..len {
                 let a = matrix(from_a, at[1], walk.steps[1], i, a_strides);
                 let b = matrix(from_b, at[2], walk.steps[2], i, b_strides);
                 let first = (at[0] - offset).wrapping_add_signed(walk.steps[0] * i as isize);
                 let c = Matrix { data: to.wrapping_add(first), row: y_strides.0, col: Steps::even(y_strides.1) };
-                let rectangle = done.map(|done| {
+                let rectangle = epilogue.filter(|_| !is_small).map(|epilogue| {
                     move |[rows, columns]: [Range<usize>; 2], own: usize| {
                         let thread = if alone { own } else { thread };
+                        let run = |start: usize, end: usize| epilogue(first + start..first + end, thread);
                         if columns.len() == n {
-                            return done(first + rows.start * n..first + rows.end * n, thread);
+                            return run(rows.start * n, rows.end * n);
                         }
-                        rows.for_each(|row| {
-                            done(first + row * n + columns.start..first + row * n + columns.end, thread)
-                        });
+                        rows.for_each(|row| run(row * n + columns.start, row * n + columns.end));
                     }
                 });
                 let rectangle = rectangle.as_ref().map(|rectangle| rectangle as _);
-                // SAFETY: the layouts lie in their buffers; y's buffer has one owner and is none of the inputs'. The
-                // thread's workspace has room for a product.
+                // SAFETY: the layouts lie in their buffers; y's buffer is none of the inputs', and nobody but the epilogue has
+                // to do with it meanwhile, for what was computed on the same thread. The thread's workspace has room for a
+                // product.
                 unsafe {
                     let pack = std::slice::from_raw_parts_mut(pack.wrapping_add(thread * own), own);
                     gemm::gemm::<T>([m, k, n], a, b, c, accumulate, pack, rectangle);
                 }
+                if is_small {
+                    ready.end += size;
+                    if ready.len() >= split::ELEMENTS {
+                        pass_on(&mut ready);
+                    }
+                }
             }
         });
+        if !ready.is_empty() {
+            pass_on(&mut ready);
+        }
     });
     Ok(())
 }

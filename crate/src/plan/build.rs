@@ -223,14 +223,14 @@ impl Program<'_> {
                 _ => (),
             }
         }
-        for (members, before) in units.in_order() {
-            let step = self.step(&units, members, before, results, &places, plan.slots)?;
+        for (members, producer) in units.in_order() {
+            let step = self.step(&units, members, producer, results, &places, plan.slots)?;
             for (k, number) in step.1.into_iter().enumerate() {
                 places[number] = Some(Place::Slot(plan.slots + k));
             }
             plan.slots += step.0.results.len();
             plan.steps.push(step.0);
-            for &member in members.iter().chain(&before) {
+            for &member in members.iter().chain(&producer) {
                 if let Some((op, inputs)) = self.values[member].computed() {
                     let avals: SmallVec<[Aval; 3]> = inputs.iter().map(|&x| self.values[x].aval).collect();
                     plan.flops += op.flops(&avals, self.values[member].aval);
@@ -255,18 +255,18 @@ impl Program<'_> {
         }
     }
 
-    /// The step that computes the members of a unit and what comes before them, and the values that are its results.
+    /// The step that computes the members of a unit and its producer, and the values that are its results.
     fn step(
         &self,
         units: &Units,
         members: &[usize],
-        before: Option<usize>,
+        producer: Option<usize>,
         results: &[usize],
         places: &[Option<Place>],
         first: usize,
     ) -> Result<(Step, Vec<usize>)> {
         let input = |&x: &usize| Ok(Input { place: places[x].ok_or_else(lost)?, last: false });
-        if let (&[only], None) = (members, before)
+        if let (&[only], None) = (members, producer)
             && let Some((op, inputs)) = self.values[only].computed()
         {
             let inputs = inputs.iter().map(input).collect::<Result<_>>()?;
@@ -274,10 +274,10 @@ impl Program<'_> {
             let names = SmallVec::from_elem(op.name(), 1);
             return Ok((Step { names, work: Work::One(op.clone()), inputs, first, results }, vec![only]));
         }
-        let inside = |number: &usize| units.same(members[0], *number) && before != Some(*number);
+        let inside = |number: &usize| units.same(members[0], *number) && producer != Some(*number);
         let leaves = |&&m: &&usize| results.contains(&m) || self.values[m].users.iter().any(|user| !inside(user));
         let outputs: Vec<usize> = members.iter().filter(leaves).copied().collect();
-        let mut externals: Vec<usize> = before.into_iter().collect();
+        let mut externals: Vec<usize> = producer.into_iter().collect();
         for &member in members {
             for &x in self.values[member].computed().map_or(&[][..], |(_, inputs)| inputs) {
                 let scalar = self.values[x].constant().is_some_and(|a| a.shape().size() == 1);
@@ -308,17 +308,20 @@ impl Program<'_> {
         let program = program.ok_or_else(lost)?;
         let avals: Vec<Aval> = externals.iter().map(|&x| self.values[x].aval).collect();
         let (shape, by_rows) = units.domain(members[0]);
-        // What comes before is computed from its own inputs, and so no input of the step.
-        let before = before.and_then(|number| self.values[number].computed());
-        let (read, externals) = before.map_or((&[][..], &externals[..]), |(_, read)| (read, &externals[1..]));
-        let work = match before {
-            Some((op, _)) => Work::After(op.clone(), read.len(), Box::new(Fused::new(shape, &avals, &program)?)),
+        // The producer is computed from its own inputs, and so no input of the step.
+        let producer = producer.and_then(|number| self.values[number].computed());
+        let (read, externals) = producer.map_or((&[][..], &externals[..]), |(_, read)| (read, &externals[1..]));
+        let work = match producer {
+            Some((op, _)) => {
+                let compute = op.in_parts().ok_or_else(lost)?;
+                Work::Epilogue { compute, reads: read.len(), unit: Box::new(Fused::new(shape, &avals, &program)?) }
+            }
             None if by_rows => Work::Rows(Box::new(Rows::new(shape, &avals, &program)?)),
             None => Work::Fused(Box::new(Fused::new(shape, &avals, &program)?)),
         };
         let inputs = read.iter().chain(externals).map(input).collect::<Result<_>>()?;
         let results = outputs.iter().map(|&y| self.values[y].aval).collect();
-        let names = before.map(|(op, _)| op.name());
+        let names = producer.map(|(op, _)| op.name());
         let names = names.into_iter().chain(program.iter().map(|operation| operation.name)).collect();
         Ok((Step { names, work, inputs, first, results }, outputs))
     }

@@ -16,7 +16,7 @@ use crate::kernels::generate::{self, Generated, Place};
 use crate::kernels::map::{Kernel, MAX_WIDTH as VECTOR, Operand, Operands, PAD};
 use crate::kernels::reduce::RunFold;
 use crate::kernels::split::{self, Shared};
-use crate::op::{Arrays, Aval, Op};
+use crate::op::{Arrays, Aval, InParts};
 use crate::shape::Shape;
 
 /// Bytes for the blocks of values between operations: half of a first cache, the rest is for operands and results.
@@ -331,15 +331,15 @@ impl Fused {
         self.run_ranges(x, &mut |elements, run| split::split(elements, split::ELEMENTS, run))
     }
 
-    /// The results for the value of `op`, which reads the first `count` of these inputs, and for the others: each part of the value
-    /// is gone on with when it has been made. Errors: `memory`, those of the operation.
-    pub fn run_after(&mut self, op: &Op, x: &mut Arrays, count: usize) -> Result<SmallVec<[Array; 1]>> {
+    /// The results for a value that is computed from the first `count` of these inputs, and for the others: the unit is the epilogue.
+    /// Errors: `memory`, those of the operation.
+    pub fn run_as_epilogue(&mut self, compute: InParts, x: &mut Arrays, count: usize) -> Result<SmallVec<[Array; 1]>> {
         let Aval { shape, dtype } = self.inputs[0];
         let read: Arrays = x.drain(..count).collect();
         x.insert(0, Array::new(shape, dtype)?);
-        let (x, mut made) = (&x[..], Ok(()));
-        let results = self.run_ranges(x, &mut |_, run| made = op.eval_parts(&read, &x[0], run))?;
-        made.map(|()| results)
+        let (x, mut computed) = (&x[..], Ok(()));
+        let results = self.run_ranges(x, &mut |_, run| computed = compute(&read, &x[0], run))?;
+        computed.map(|()| results)
     }
 
     /// The results for these inputs, computed in the ranges that `divide` calls for.
@@ -374,7 +374,8 @@ impl Fused {
         }
         let size = results.iter().map(|y| y.dtype.size()).max().unwrap_or(1);
         let teams = self.teams.as_mut_ptr();
-        // SAFETY: each thread has calls and a scratch area of its own, and writes its own elements of the results.
+        // SAFETY: each thread has calls and a scratch area of its own, and writes its own elements of the results; where they are in the
+        // place of what is just computed in parts, those that it has computed.
         let shared = unsafe { Shared::new((&*self, teams, results.as_slice())) };
         let pass = |len: usize, given: &Operands, at: usize, thread: usize| {
             let (unit, teams, results) = shared.get();

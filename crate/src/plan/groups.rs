@@ -25,8 +25,8 @@ pub(super) struct Units {
 struct Unit {
     members: Vec<usize>,
     domain: Domain,
-    /// What is computed part by part, each of which the members go on with at once.
-    before: Option<usize>,
+    /// The value that is computed in parts, of which the members are the epilogue.
+    producer: Option<usize>,
 }
 
 /// What a unit computes.
@@ -51,9 +51,9 @@ fn ones(shape: Shape) -> Shape {
 }
 
 impl Units {
-    /// The members of each unit, and what is computed before them part by part.
+    /// The members of each unit, and the producer of which they are the epilogue.
     pub fn in_order(&self) -> impl Iterator<Item = (&[usize], Option<usize>)> {
-        self.order.iter().map(|&unit| (&self.units[unit].members[..], self.units[unit].before))
+        self.order.iter().map(|&unit| (&self.units[unit].members[..], self.units[unit].producer))
     }
 
     /// Whether two values are computed together.
@@ -119,7 +119,7 @@ pub(super) fn units(values: &[Value], results: &[usize]) -> Units {
             }
         }
     }
-    units.precede(values, results);
+    units.find_producers(values, results);
     units.sort(values);
     units
 }
@@ -156,7 +156,7 @@ impl Units {
     fn join(&mut self, joined: &[usize], number: usize, domain: Domain) {
         let Some((&into, rest)) = joined.split_first() else {
             self.unit[number] = Some(self.units.len());
-            return self.units.push(Unit { members: vec![number], domain, before: None });
+            return self.units.push(Unit { members: vec![number], domain, producer: None });
         };
         for &other in rest {
             for member in std::mem::take(&mut self.units[other].members) {
@@ -171,24 +171,24 @@ impl Units {
         self.unit[number] = Some(into);
     }
 
-    /// Lets units of elementwise operations go on with what is made in parts: with one value of their shape that nobody else
-    /// needs.
-    fn precede(&mut self, values: &[Value], results: &[usize]) {
+    /// Makes units of elementwise operations epilogues: each of one value of their shape that is computed in parts and that nobody
+    /// else needs.
+    fn find_producers(&mut self, values: &[Value], results: &[usize]) {
         for (number, value) in values.iter().enumerate() {
-            let makes_parts = value.computed().is_some_and(|(op, _)| op.makes_parts());
+            let is_in_parts = value.computed().is_some_and(|(op, _)| op.in_parts().is_some());
             // One number alone stands for all elements, so it is read before anything is computed.
-            if !makes_parts || value.aval.shape.size() == 1 || results.contains(&number) {
+            if !is_in_parts || value.aval.shape.size() == 1 || results.contains(&number) {
                 continue;
             }
             let of = |user: usize| self.unit[user].filter(|_| own_domain(values, user).is_some());
             let Some((own, unit)) = self.unit[number].zip(value.users.first().and_then(|&user| of(user))) else {
                 continue;
             };
-            let Unit { domain, before, .. } = self.units[unit];
-            let domain_of_parts = Domain { shape: value.aval.shape, by_rows: false };
-            if domain == domain_of_parts && before.is_none() && value.users.iter().all(|&user| of(user) == Some(unit)) {
+            let Unit { domain, producer, .. } = self.units[unit];
+            let parts = Domain { shape: value.aval.shape, by_rows: false };
+            if domain == parts && producer.is_none() && value.users.iter().all(|&user| of(user) == Some(unit)) {
                 self.units[own].members.clear();
-                self.units[unit].before = Some(number);
+                self.units[unit].producer = Some(number);
                 self.unit[number] = Some(unit);
             }
         }
@@ -204,8 +204,8 @@ impl Units {
             };
             stack.push(unit);
             while let Some(&unit) = stack.last() {
-                let Unit { members, before, .. } = &self.units[unit];
-                let computed = members.iter().chain(before);
+                let Unit { members, producer, .. } = &self.units[unit];
+                let computed = members.iter().chain(producer);
                 let inputs = computed.flat_map(|&m| values[m].computed().map_or(&[][..], |(_, x)| x));
                 let waiting = inputs.filter_map(|&x| self.unit[x]).find(|&other| other != unit && !done[other]);
                 match waiting {

@@ -86,6 +86,7 @@ fn check<T: Sample>(
     let a = Stored::<T>::new(m, k, a.0, a.1, seed);
     let b = Stored::<T>::new(k, n, b.0, b.1, seed);
     let mut c = Stored::<T>::new(m, n, c.0, c.1, seed);
+    let before = c.data.clone();
     let mut expected = c.data.iter().map(|x| x.bits()).collect::<Vec<_>>();
     for i in 0..m {
         for j in 0..n {
@@ -98,30 +99,36 @@ fn check<T: Sample>(
         }
     }
     let mut pack = vec![T::ZERO; pack_len::<T>([m, k, n], true)];
-    // What is there when a rectangle is said to be done, each element once.
-    let seen = std::sync::Mutex::new(vec![None; m * n]);
-    let to = c.matrix_mut();
-    // SAFETY: elements of C, read when nobody writes them.
-    let shared = unsafe { Shared::new(to.data) };
-    let done = |[rows, columns]: [Range<usize>; 2], _: usize| {
-        for (i, j) in rows.flat_map(|i| columns.clone().map(move |j| (i, j))) {
-            // SAFETY: as above.
-            let element = unsafe { *shared.get().wrapping_offset(i as isize * to.row + to.col.at(j)) };
-            assert!(seen.lock().unwrap()[i * n + j].replace(element.bits()).is_none(), "{i} {j} is done twice");
-        }
-    };
-    // SAFETY: the matrices were made for these sizes.
-    unsafe { gemm([m, k, n], a.matrix(), b.matrix(), to, accumulate, &mut pack, Some(&done)) };
-    let seen = seen.into_inner().unwrap();
-    for (at, bits) in seen.into_iter().enumerate() {
-        assert_eq!(bits, Some(expected[c.place(at / n, at % n)]), "{m} x {k} x {n}: {at} is done when it is there");
-    }
-    let got = c.data.iter().map(|x| x.bits()).collect::<Vec<_>>();
-    assert_eq!(
-        got, expected,
+    let name = format!(
         "{m} x {k} x {n}, a ({}, {}), b ({}, {}), c ({}, {}), accumulate {accumulate}",
         a.row, a.col, b.row, b.col, c.row, c.col
     );
+    let bits = |c: &Stored<T>| c.data.iter().map(|x| x.bits()).collect::<Vec<_>>();
+    // SAFETY: the matrices were made for these sizes.
+    unsafe { gemm([m, k, n], a.matrix(), b.matrix(), c.matrix_mut(), accumulate, &mut pack, None) };
+    assert_eq!(bits(&c), expected, "{name}");
+    // What the epilogue finds, each element once; it writes over what it has seen.
+    c.data = before;
+    let seen = std::sync::Mutex::new(vec![None; m * n]);
+    let to = c.matrix_mut();
+    // SAFETY: elements of C that the epilogue was called for.
+    let shared = unsafe { Shared::new(to.data) };
+    let epilogue = |[rows, columns]: [Range<usize>; 2], thread: usize| {
+        assert!(thread < split::threads().max(1));
+        let mut seen = seen.lock().unwrap();
+        for (i, j) in rows.flat_map(|i| columns.clone().map(move |j| (i, j))) {
+            let place = shared.get().wrapping_offset(i as isize * to.row + to.col.at(j));
+            // SAFETY: as above.
+            let element = unsafe { place.replace(T::ZERO) };
+            assert!(seen[i * n + j].replace(element.bits()).is_none(), "{name}: {i} {j} is there twice");
+        }
+    };
+    // SAFETY: the matrices were made for these sizes.
+    unsafe { gemm([m, k, n], a.matrix(), b.matrix(), to, accumulate, &mut pack, Some(&epilogue)) };
+    for (at, bits) in seen.into_inner().unwrap().into_iter().enumerate() {
+        let place = c.place(at / n, at % n);
+        assert_eq!((bits, c.data[place]), (Some(expected[place]), T::ZERO), "{name}: {at}, with an epilogue");
+    }
 }
 
 /// Strides of a rows x cols operand: both orders, gaps, reversed, broadcast.
@@ -199,7 +206,7 @@ fn blocks<T: Sample>() {
         [BLOCK_M + 3, 90, BLOCK_N_WIDE + 1],
         [2 * BLOCK_M + 1, 2 * d + 3, 10],
         [3, d + 9, BLOCK_N_WIDE + BLOCK_N + 9],
-        // Larger than what stays in a cache: done in pieces.
+        // Larger than what stays in a cache: in pieces, where there is an epilogue.
         [2 * BLOCK_M + 3, 9, 2 * BLOCK_N_WIDE + 5],
         [5 * BLOCK_M, 9, BLOCK_N_WIDE],
     ] {
@@ -238,9 +245,15 @@ fn any_number_of_threads() {
     let seed = &mut 4;
     for threads in [2, 3, 5] {
         with_threads(threads, || {
-            for [m, k, n] in
-                [[300, 17, 301], [129, 600, 64], [5, 300, 1100], [1100, 300, 5], [2000, 700, 1], [1, 700, 2000]]
-            {
+            for [m, k, n] in [
+                [300, 17, 301],
+                [129, 600, 64],
+                [5, 300, 1100],
+                [1100, 300, 5],
+                [2000, 700, 1],
+                [1, 700, 2000],
+                [1100, 9, 1900],
+            ] {
                 assert!(divides([m, k, n]));
                 for (a, b) in [((k as isize, 1), (n as isize, 1)), ((1, m as isize), (1, k as isize))] {
                     for c in [(n as isize, 1), (1, m as isize)] {

@@ -56,6 +56,18 @@ fn moved(x: Pair) -> (Sum<2>, Sum<2>, Sum<2>) {
     (z, p, slope)
 }
 
+/// The same without second doubles.
+#[inline(always)]
+fn moved_to_single(x: Pair) -> (Pair, Pair, Pair) {
+    let (mut z, mut p, mut slope) = (x, Lanes::splat(1.0), Lanes::splat(0.0));
+    for _ in 0..FAR as i32 {
+        let near = z.lt(Lanes::splat(FAR));
+        slope = Lanes::select(near, slope * z + p, slope);
+        (p, z) = (Lanes::select(near, p * z, p), Lanes::select(near, z + 1.0, z));
+    }
+    (z, p, slope)
+}
+
 /// ln of a sum.
 #[inline(always)]
 fn ln_of(x: Sum<2>) -> Sum<2> {
@@ -112,9 +124,9 @@ fn lgamma(x: Pair) -> Pair {
     lgamma_edges(x, left & d.eq(zero), y)
 }
 
-/// lgamma where it is not `y`: beside 1 and 2, at poles, and where x is infinite or no number.
+/// lgamma where it is not `y`: beside 1 and 2, at a `pole` to the left and at the others, and where x is infinite or no number.
 #[inline(always)]
-fn lgamma_edges(x: Pair, whole: Mask<f64, 2>, mut y: Pair) -> Pair {
+fn lgamma_edges(x: Pair, pole: Mask<f64, 2>, mut y: Pair) -> Pair {
     let (a, zero, inf) = (x.abs(), Lanes::splat(0.0), Lanes::splat(f64::INFINITY));
     let (u, v) = (x - 1.0, x - 2.0);
     let (beside_1, beside_2) = (between(u, -0.1, 0.1), between(v, -0.1, 0.1));
@@ -125,7 +137,7 @@ fn lgamma_edges(x: Pair, whole: Mask<f64, 2>, mut y: Pair) -> Pair {
     if beside_2.any() {
         y = Lanes::select(beside_2, beside_two(v), y);
     }
-    let pole = whole | a.eq(zero) | a.eq(inf);
+    let pole = pole | a.eq(zero) | a.eq(inf);
     Lanes::select(x.eq(x), Lanes::select(pole, inf, y), x)
 }
 
@@ -158,11 +170,7 @@ fn lgamma_to_single(x: Pair) -> Pair {
     const HALF_LN_TAU: f64 = 0.918_938_533_204_672_8;
     const LN_PI: f64 = 1.144_729_885_849_400_2;
     let a = x.abs();
-    let (mut z, mut p) = (a, Lanes::splat(1.0));
-    for _ in 0..FAR as i32 {
-        let near = z.lt(Lanes::splat(FAR));
-        (p, z) = (Lanes::select(near, p * z, p), Lanes::select(near, z + 1.0, z));
-    }
+    let (z, p, _) = moved_to_single(a);
     let t = Lanes::splat(1.0) / z;
     let series = t * poly!(t * t; 0.083_333_333_333_333_33, -0.002_777_777_777_774_079, 0.000_793_650_789_817_291_6,
         -0.000_595_236_601_459_024_3);
@@ -198,9 +206,9 @@ fn digamma(x: Pair) -> Pair {
     digamma_edges(x, left & d.eq(zero), sum.high + sum.low)
 }
 
-/// digamma where it is not `y`: beside its zero, beside 0, at poles, and where x is infinite or no number.
+/// digamma where it is not `y`: beside its zero, beside 0, at a `pole` to the left, and where x is infinite or no number.
 #[inline(always)]
-fn digamma_edges(x: Pair, whole: Mask<f64, 2>, mut y: Pair) -> Pair {
+fn digamma_edges(x: Pair, pole: Mask<f64, 2>, mut y: Pair) -> Pair {
     const ZERO: f64 = 1.461_632_144_968_362_2;
     const ZERO_LOW: f64 = 9.549_995_429_965_697e-17;
     let (a, inf) = (x.abs(), Lanes::splat(f64::INFINITY));
@@ -214,7 +222,7 @@ fn digamma_edges(x: Pair, whole: Mask<f64, 2>, mut y: Pair) -> Pair {
     }
     // beside 0 it is -1 / x, also where that is infinite
     let y = Lanes::select(a.lt(Lanes::splat(1e-20)), Lanes::splat(-1.0) / x, y);
-    let pole = whole | (to_the_left(x) & a.eq(inf));
+    let pole = pole | (to_the_left(x) & a.eq(inf));
     let y = Lanes::select(pole, Lanes::splat(f64::NAN), Lanes::select(x.eq(inf), x, y));
     Lanes::select(x.eq(x), y, x)
 }
@@ -223,12 +231,7 @@ fn digamma_edges(x: Pair, whole: Mask<f64, 2>, mut y: Pair) -> Pair {
 #[inline(never)]
 fn digamma_to_single(x: Pair) -> Pair {
     let (a, zero) = (x.abs(), Lanes::splat(0.0));
-    let (mut z, mut p, mut slope) = (a, Lanes::splat(1.0), zero);
-    for _ in 0..FAR as i32 {
-        let near = z.lt(Lanes::splat(FAR));
-        slope = Lanes::select(near, slope * z + p, slope);
-        (p, z) = (Lanes::select(near, p * z, p), Lanes::select(near, z + 1.0, z));
-    }
+    let (z, p, slope) = moved_to_single(a);
     let t = Lanes::splat(1.0) / z;
     let square = t * t;
     let series = square

@@ -18,7 +18,7 @@ fn parts(x: f64) -> (u64, u64) {
 
 /// What is left of x after whole y, with the sign of x; exact. NaN for y = 0 and infinite x.
 #[inline(never)]
-fn rest(x: f64, y: f64) -> f64 {
+pub(super) fn rest(x: f64, y: f64) -> f64 {
     if x.is_nan() || y.is_nan() || x.is_infinite() || y == 0.0 {
         return f64::NAN;
     }
@@ -39,7 +39,7 @@ fn rest(x: f64, y: f64) -> f64 {
 
 /// [`rest`] of every number.
 #[inline(always)]
-fn rests<const N: usize>(x: Lanes<f64, N>, y: Lanes<f64, N>) -> Lanes<f64, N> {
+pub(super) fn rests<const N: usize>(x: Lanes<f64, N>, y: Lanes<f64, N>) -> Lanes<f64, N> {
     const MOST: f64 = 67_108_864.0;
     let (a, b, zero) = (x.abs(), y.abs(), Lanes::splat(0.0));
     // Where the quotient was rounded up to a whole number, the rest comes out negative.
@@ -89,7 +89,8 @@ pub fn floor_div_f64<const N: usize>(x: Lanes<f64, N>, y: Lanes<f64, N>) -> Lane
     let zero = Lanes::splat(0.0);
     let r = rests(x, y);
     let whole = ((x - r) / y).round();
-    // What both roundings have lost beyond 2^51, and the step to the other sign of the rest, which are rounded once.
+    // (x - r) / y is a whole number, from which two roundings lead away beyond 2^51. What they have lost and the step to the other sign
+    // of the rest are added and rounded once.
     let product = Sum::product(whole, y);
     let lost = (((x - product.high) - product.low) - r) / y;
     let lost = Lanes::select(lost.eq(lost), lost, zero);

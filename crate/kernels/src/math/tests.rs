@@ -420,4 +420,28 @@ fn remainders_are_those_of_whole_numbers() {
     let large = f64::from_bits((1000 + 1023) << 52);
     assert_eq!(Float::modulo(Lanes([large]), Lanes([7.0])).0, [2.0]);
     assert_eq!(Float::modulo(Lanes([7.0 * 5e-324]), Lanes([3.0 * 5e-324])).0, [5e-324]);
+    // Quotients that are rounded up to a whole number: 0.1 is a little more than a tenth.
+    let (one, tenth) = (Lanes([1.0f64]), Lanes([0.1]));
+    assert_eq!((Float::modulo(one, tenth).0, Float::floor_div(one, tenth).0), ([0.099_999_999_999_999_95], [9.0]));
+    // 4169123526230417 as exact numbers have it; both roundings of a quotient come to its neighbour.
+    let (x, y) = (Lanes([-19_631_330_877.914_635f64]), Lanes([-4.708_742_917_882_462e-6]));
+    assert_eq!(Float::floor_div(x, y).0, [4_169_123_526_230_417.0]);
+}
+
+#[test]
+fn a_remainder_by_one_quotient_is_that_by_many_digits() {
+    let mut seed = 7_u64;
+    let mut random = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    for _ in 0..200_000 {
+        // Divisors of all sizes, quotients on both sides of where there are too many digits, many of them nearly whole.
+        let y = (1.0 + random()) * 2.0_f64.powi((random() * 2100.0) as i32 - 1060);
+        let q = 2.0_f64.powf(random() * 30.0 - 1.0);
+        let x = y * if random() < 0.5 { q } else { q.round() };
+        if x.is_finite() && y > 0.0 {
+            assert_eq!(super::remainder::rests(Lanes([x]), Lanes([y])).0[0], super::remainder::rest(x, y), "{x} {y}");
+        }
+    }
 }
