@@ -416,16 +416,19 @@ unsafe fn by_threads<T: GemmElem>(whole: &Task<T>, epilogue: Option<&Epilogue<'_
 /// As [`GemmElem::run`].
 unsafe fn in_pieces<T: GemmElem>(task: &Task<T>, thread: usize, epilogue: Option<&Epilogue<'_>>) {
     let run = if RELAXED.load(Ordering::Relaxed) { T::run_relaxed } else { T::run };
+    let Some(epilogue) = epilogue else {
+        // SAFETY: what the caller vouches for.
+        return unsafe { run(task) };
+    };
     let ([rows, columns], [_, k, _]) = (&task.part, task.dims);
     let stays = rows.len() * columns.len() <= STAY / size_of::<T>();
-    let whole = epilogue.is_none() || stays || k > SHALLOW;
-    let [high, wide] = if whole { [rows.len(), columns.len()] } else { [4 * BLOCK_M, BLOCK_N_WIDE] };
+    let [high, wide] = if stays || k > SHALLOW { [rows.len(), columns.len()] } else { [4 * BLOCK_M, BLOCK_N_WIDE] };
     for j in columns.clone().step_by(wide) {
         for i in rows.clone().step_by(high) {
             let part = [i..rows.end.min(i + high), j..columns.end.min(j + wide)];
             // SAFETY: what the caller vouches for; pieces begin at multiples of the tile's rows and columns.
             unsafe { run(&Task { part: part.clone(), ..task.clone() }) };
-            epilogue.into_iter().for_each(|epilogue| epilogue(part.clone(), thread));
+            epilogue(part, thread);
         }
     }
 }
