@@ -91,3 +91,62 @@ it("refuses what needs memory, and goes on", () => {
   [one, ...all].forEach((y) => { y.dispose(); });
   expect(memory()).toMatchObject({ tensors: before.tensors });
 });
+
+/** Tensors that fill the memory but for what smaller ones take. */
+function fill(smallest: number): Tensor[] {
+  const all: Tensor[] = [];
+  for (let size = 1 << 24; size >= smallest; size >>= 1) {
+    try {
+      for (;;) all.push(zeros([size]));
+    } catch (error) {
+      expect(error).toMatchObject({ code: "memory" });
+    }
+  }
+  return all;
+}
+
+it("makes room for its own lists where nobody needs the memory for tensors", () => {
+  const x = zeros([3]);
+  const cache = fill(16);
+  const few: Tensor[] = [];
+  // Where one is refused, a large one goes.
+  const make = (f: () => Tensor): void => {
+    try {
+      few.push(f());
+    } catch (error) {
+      expect(error).toMatchObject({ name: "TensorError", code: "memory" });
+      cache.pop()?.dispose();
+    }
+  };
+  while (cache.length > 0) make(() => zeros([1]));
+  few.splice(0).forEach((y) => { y.dispose(); });
+  for (let k = 0; k < 20000; k++) make(() => x.add(1));
+  expect(few.length).toBe(20000);
+  expect(few.at(-1)?.toArray()).toEqual([1, 1, 1]);
+  [x, ...few].forEach((y) => { y.dispose(); });
+});
+
+it("frees and plans where there is no memory for the lists of that", () => {
+  const x = tensor([1, 2, 3]);
+  const small = Array.from({ length: 20_000 }, () => zeros([1]));
+  const rest = fill(1);
+  small.forEach((y) => { y.dispose(); });
+  const chain = (x: Tensor): Tensor => {
+    for (let k = 0; k < 1500; k++) x = x.sin();
+    return x.sum();
+  };
+  const attempts = [() => grad(chain)(x), () => compile((x: Tensor) => chain(chain(x)))(x), () => w.concat(Array.from({ length: 8000 }, () => x))];
+  for (const attempt of attempts) {
+    for (let k = 0; k < 10; k++) {
+      w.tidy(() => {
+        try {
+          attempt();
+        } catch (error) {
+          expect(error).toMatchObject({ name: "TensorError", code: "memory" });
+        }
+      });
+    }
+  }
+  rest.forEach((y) => { y.dispose(); });
+  expect(Number(chain(tensor([1])).item())).toBeCloseTo(0.0447, 3);
+});

@@ -181,6 +181,9 @@ impl Buffer {
             if pool.free.len() <= class {
                 pool.free.resize_with(class + 1, Vec::new);
             }
+            if pool.free[class].try_reserve(1).is_err() {
+                return false;
+            }
             pool.free[class].push(self.0);
             pool.memory.pooled += size;
             true
@@ -235,6 +238,12 @@ impl Pool {
         }
         self.memory.pooled = 0;
     }
+}
+
+/// Gives what waits in the pool back to the system, where that can be now: for the engine's own lists.
+pub(crate) fn drain() {
+    let drain = |pool: &RefCell<Pool>| pool.try_borrow_mut().into_iter().for_each(|mut pool| pool.drain());
+    POOL.try_with(drain).unwrap_or_default();
 }
 
 impl Drop for Pool {

@@ -1,16 +1,18 @@
 //! Memory that is set aside for the engine itself: its lists, programs and sentences, which cannot refuse.
 //!
-//! Tensors fail when memory is full, with an error. What is small and needed on the way, the sentence of that error too, is
-//! then taken from here. Tensors get no new memory until what was taken is there again.
+//! Tensors fail when memory is full, with an error. What is needed on the way, the sentence of that error too, gets the memory
+//! that waits for other tensors, and then, where it is not large, what is set aside here. Tensors get no new memory until that is
+//! there again.
 
+use crate::buffer;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// Bytes that are set aside.
-const SIZE: usize = 1 << 20;
+const SIZE: usize = 4 << 20;
 /// Bytes of the largest request that they are for.
-const LARGEST: usize = SIZE / 4;
+const LARGEST: usize = SIZE / 2;
 
 /// The reserve of the program that is one WebAssembly module. Native programs have allocators of their own, and no reserve.
 #[cfg(target_arch = "wasm32")]
@@ -46,7 +48,7 @@ impl Reserve {
         !self.0.load(Ordering::Relaxed).is_null()
     }
 
-    /// What `request` gives, once more without the reserve where that is for it.
+    /// What `request` gives, once more without what waits in the pool, and once more without the reserve where that is for it.
     #[inline]
     fn ask(&self, size: usize, request: impl Fn() -> *mut u8) -> *mut u8 {
         let found = request();
@@ -56,8 +58,10 @@ impl Reserve {
     #[cold]
     #[inline(never)]
     fn ask_again(&self, size: usize, request: &dyn Fn() -> *mut u8) -> *mut u8 {
-        if size > LARGEST {
-            return null_mut();
+        buffer::drain();
+        let found = request();
+        if !found.is_null() || size > LARGEST {
+            return found;
         }
         let block = self.0.swap(null_mut(), Ordering::Relaxed);
         if block.is_null() {
@@ -111,11 +115,11 @@ mod tests {
             };
             (reserve.ask(size, request), asked.get())
         };
-        assert_eq!(refuse(8), (null_mut(), 1));
+        assert_eq!(refuse(8), (null_mut(), 2));
         assert!(reserve.fill() && reserve.fill());
-        assert_eq!(refuse(LARGEST + 1), (null_mut(), 1));
-        assert_eq!(refuse(LARGEST), (null_mut(), 2));
-        assert_eq!(refuse(8), (null_mut(), 1));
+        assert_eq!(refuse(LARGEST + 1), (null_mut(), 2));
+        assert_eq!(refuse(LARGEST), (null_mut(), 3));
+        assert_eq!(refuse(8), (null_mut(), 2));
         assert!(reserve.fill());
         let layout = Layout::new::<u64>();
         // SAFETY: blocks of this layout, freed with it.
@@ -126,6 +130,6 @@ mod tests {
             reserve.dealloc(block, Layout::from_size_align(16, 8).unwrap());
             reserve.dealloc(reserve.alloc(layout), layout);
         }
-        assert_eq!(refuse(8), (null_mut(), 2));
+        assert_eq!(refuse(8), (null_mut(), 3));
     }
 }

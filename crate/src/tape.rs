@@ -14,7 +14,7 @@ use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::few::few;
 use crate::known::Program;
-use crate::known::calls::Met;
+use crate::known::calls::KnownCall;
 use crate::known::recent::Recent;
 use crate::op::{Aval, Keeps, Op};
 use crate::var::Var;
@@ -163,7 +163,7 @@ pub struct Tape {
     /// Programs whose gradients have been computed.
     pub(crate) known: RefCell<Recent<Program>>,
     /// Calls of operations that are made of others.
-    pub(crate) calls: RefCell<Recent<Met>>,
+    pub(crate) calls: RefCell<Recent<KnownCall>>,
 }
 
 /// Takes the handle of a node and its gradient to the gradient that goes on from there.
@@ -310,6 +310,9 @@ impl Tape {
             return Ok(());
         }
         let reserved = nodes.slots.try_reserve(SOME).and_then(|()| nodes.young.try_reserve(SOME));
+        // Each place may become free, when nothing may fail.
+        let (places, free) = (nodes.slots.capacity(), nodes.free.len());
+        let reserved = reserved.and_then(|()| nodes.free.try_reserve(places - free));
         reserved.map_err(|_| {
             let sentence = format!("the tape could not grow past {} nodes", nodes.slots.len());
             Error::new(Code::Memory, "memory", sentence)

@@ -53,6 +53,11 @@ fn run<T: Default>(f: impl FnOnce(&Tape) -> Result<T>) -> T {
     })
 }
 
+/// [`run`] for calls that append nodes, for which there is room then.
+fn append<T: Default>(f: impl FnOnce(&Tape) -> Result<T>) -> T {
+    run(|tape| tape.room().and_then(|()| f(tape)))
+}
+
 /// The node of a handle, for argument `k` of `op`.
 #[inline]
 fn node<'t>(tape: &'t Tape, handle: f64, op: &str, k: usize) -> Result<Var<'t>> {
@@ -157,7 +162,7 @@ pub fn scratch(len: u32) -> u32 {
 /// Calls the operation with this code; scratch: for each input `[handle, 0]` or `[0, number]`, then the attributes.
 #[wasm_bindgen]
 pub fn apply(op: u32, inputs: u32, attrs: u32) -> f64 {
-    run(|tape| {
+    append(|tape| {
         let inputs = inputs as usize;
         let all = scratch_values(0, 2 * inputs + attrs as usize);
         let (given, attrs) = all.split_at((2 * inputs).min(all.len()));
@@ -168,20 +173,20 @@ pub fn apply(op: u32, inputs: u32, attrs: u32) -> f64 {
 /// Calls an operation without attributes on one tensor.
 #[wasm_bindgen]
 pub fn apply1(op: u32, a: f64) -> f64 {
-    run(|tape| perform(tape, op, &[[a, 0.0]], &[]))
+    append(|tape| perform(tape, op, &[[a, 0.0]], &[]))
 }
 
 /// Calls an operation without attributes on two operands; bit 0 of `literal` says that `a` is a number, bit 1 that `b` is.
 #[wasm_bindgen]
 pub fn apply2(op: u32, a: f64, b: f64, literal: u32) -> f64 {
     let operand = |x: f64, bit: u32| if literal & bit != 0 { [0.0, x] } else { [x, 0.0] };
-    run(|tape| perform(tape, op, &[operand(a, 1), operand(b, 2)], &[]))
+    append(|tape| perform(tape, op, &[operand(a, 1), operand(b, 2)], &[]))
 }
 
 /// A tensor of the shape in the scratch area. Its contents are unspecified until they are written through [`data`].
 #[wasm_bindgen]
 pub fn create(dtype: u32, ndim: u32) -> f64 {
-    run(|tape| {
+    append(|tape| {
         let shape = Shape::from_numbers("tensor", &scratch_values(0, ndim as usize))?;
         let Some(dtype) = DType::from_code(dtype) else {
             return Err(Error::new(Code::DType, "tensor", "the dtype must be float32, float64, int32 or bool"));
@@ -237,7 +242,7 @@ pub fn begin(planning: u32) {
 /// Inside a transformation: a fresh variable with the value of a tensor; with `tied`, one that derivatives flow through.
 #[wasm_bindgen]
 pub fn variable(h: f64, tied: u32) -> f64 {
-    run(|tape| {
+    append(|tape| {
         let x = node(tape, h, "variable", 0)?;
         Ok(tape.handle(if tied != 0 { tape.alias(x)? } else { tape.variable(x)? }))
     })
@@ -247,7 +252,7 @@ pub fn variable(h: f64, tied: u32) -> f64 {
 /// handles. 1, or 0 when refused.
 #[wasm_bindgen]
 pub fn vjp(ys: u32, xs: u32) -> u32 {
-    run(|tape| {
+    append(|tape| {
         let (n, m) = (ys as usize, xs as usize);
         let outputs = nodes(tape, "vjp", 0, n)?;
         let given = scratch_values(n, n);
@@ -265,7 +270,7 @@ pub fn vjp(ys: u32, xs: u32) -> u32 {
 /// well; then the gradients' handles. 1, or 0 when refused.
 #[wasm_bindgen]
 pub fn gradients(xs: u32, results: u32) -> u32 {
-    run(|tape| {
+    append(|tape| {
         let all = nodes(tape, "vjp", 0, 1 + xs as usize + results as usize)?;
         let (xs, results) = all[1..].split_at(xs as usize);
         let gradients = tape.gradients(all[0], xs, results)?;
@@ -278,7 +283,7 @@ pub fn gradients(xs: u32, results: u32) -> u32 {
 /// 1, or 0 when refused.
 #[wasm_bindgen]
 pub fn jvp(ys: u32, xs: u32) -> u32 {
-    run(|tape| {
+    append(|tape| {
         let (n, m) = (ys as usize, xs as usize);
         let outputs = nodes(tape, "jvp", 0, n)?;
         let (variables, tangents) = (nodes(tape, "jvp", n, m)?, nodes(tape, "jvp", n + m, m)?);
@@ -313,14 +318,14 @@ pub fn end(results: u32, temporaries: u32, copies: u32, variables: u32) -> u32 {
 /// Inside a transformation: a tensor without a value that stands for each slice of a tensor along an axis.
 #[wasm_bindgen]
 pub fn example(h: f64, axis: f64) -> f64 {
-    run(|tape| Ok(tape.handle(tape.example(node(tape, h, "vmap", 0)?, axis)?)))
+    append(|tape| Ok(tape.handle(tape.example(node(tape, h, "vmap", 0)?, axis)?)))
 }
 
 /// Appends the program for all examples. Scratch: `n` examples, their tensors, the axes; `m` outputs, their axes (NaN for
 /// none); then the handles of all their values. 1, or 0 when refused.
 #[wasm_bindgen]
 pub fn batch(n: u32, m: u32) -> u32 {
-    run(|tape| {
+    append(|tape| {
         let (n, m) = (n as usize, m as usize);
         let (examples, tensors) = (nodes(tape, "vmap", 0, n)?, nodes(tape, "vmap", n, n)?);
         let axes = scratch_values(2 * n, n);
@@ -340,7 +345,7 @@ pub fn placeholder(h: f64, purpose: u32) -> f64 {
         1 => "customJvp",
         _ => "compile",
     };
-    run(|tape| Ok(tape.handle(tape.placeholder(node(tape, h, whose, 0)?.aval(), whose))))
+    append(|tape| Ok(tape.handle(tape.placeholder(node(tape, h, whose, 0)?.aval(), whose))))
 }
 
 /// Inside a transformation: a value with a rule. Scratch: `n` arguments, the value, then `m` parts of the rule: 0 the
@@ -349,7 +354,7 @@ pub fn placeholder(h: f64, purpose: u32) -> f64 {
 #[wasm_bindgen]
 pub fn custom(rule: u32, n: u32, m: u32, start: f64, eager: u32) -> f64 {
     let (rule, whose) = if rule == 0 { (Rule::Vjp, "customVjp") } else { (Rule::Jvp, "customJvp") };
-    run(|tape| {
+    append(|tape| {
         let (n, m) = (n as usize, m as usize);
         let all = nodes(tape, whose, 0, n + 1 + m)?;
         Ok(tape.handle(tape.custom(rule, &all[..n], all[n], &all[n + 1..], start as u64, eager != 0)?))
@@ -365,14 +370,14 @@ pub fn clock() -> f64 {
 /// Inside a transformation: a tensor whose program since `start` is run again by reverse mode.
 #[wasm_bindgen]
 pub fn checkpoint(h: f64, start: f64, eager: u32) -> f64 {
-    run(|tape| Ok(tape.handle(tape.checkpoint(node(tape, h, "checkpoint", 0)?, start as u64, eager != 0)?)))
+    append(|tape| Ok(tape.handle(tape.checkpoint(node(tape, h, "checkpoint", 0)?, start as u64, eager != 0)?)))
 }
 
 /// Inside a transformation: gives tensors the values of others, in their own memory where that can be. Scratch: `n`
 /// tensors, then as many that were recorded for them. 1, or 0 when refused.
 #[wasm_bindgen]
 pub fn update(n: u32) -> u32 {
-    run(|tape| {
+    append(|tape| {
         let n = n as usize;
         tape.update(&nodes(tape, "step", 0, n)?, &nodes(tape, "step", n, n)?)?;
         Ok(1)
@@ -383,7 +388,7 @@ pub fn update(n: u32) -> u32 {
 /// Its number, 0 when refused.
 #[wasm_bindgen]
 pub fn compile(n: u32, m: u32) -> u32 {
-    run(|tape| {
+    append(|tape| {
         let (n, m) = (n as usize, m as usize);
         let plan = tape.compile(&nodes(tape, "compile", 0, n)?, &nodes(tape, "compile", n, m)?)?;
         Ok(PLANS.with_borrow_mut(|plans| {
@@ -406,7 +411,7 @@ fn slot(plan: u32) -> usize {
 /// when refused, and what it may use up is gone then too, 2 when the arguments have other shapes or dtypes, 3 when `backward` is to go through one.
 #[wasm_bindgen]
 pub fn replay(plan: u32, n: u32) -> u32 {
-    run(|tape| {
+    append(|tape| {
         let handles = scratch_values(0, n as usize);
         let mut arguments = Vars::new();
         for (k, h) in handles.iter().enumerate() {
@@ -453,7 +458,7 @@ pub fn forget(plan: u32) {
 /// Adds gradients of y to the leaves' accumulated ones; `g` 0 for ones; flags: 1 keeps the graph, 2 records the gradients.
 #[wasm_bindgen]
 pub fn backward(y: f64, g: f64, flags: u32) -> u32 {
-    run(|tape| {
+    append(|tape| {
         let y = node(tape, y, "backward", 0)?;
         let g = if g == 0.0 { None } else { Some(node(tape, g, "backward", 1)?) };
         tape.backward(y, g, flags & 1 != 0, flags & 2 != 0)?;
@@ -464,7 +469,7 @@ pub fn backward(y: f64, g: f64, flags: u32) -> u32 {
 /// A new handle to the accumulated gradient; 0 when there is none (then [`error`] is empty).
 #[wasm_bindgen]
 pub fn get_grad(h: f64) -> f64 {
-    run(|tape| {
+    append(|tape| {
         let x = node(tape, h, "grad", 0)?;
         Ok(tape.grad(x).map_or(0.0, |g| tape.handle(g)))
     })
@@ -475,7 +480,7 @@ pub fn get_grad(h: f64) -> f64 {
 /// where there is no name yet.
 #[wasm_bindgen]
 pub fn set(h: f64, what: u32, value: f64) -> u32 {
-    run(|tape| {
+    append(|tape| {
         let x = node(tape, h, "set", 0)?;
         match what {
             0 => tape.set_requires_grad(x, value != 0.0)?,

@@ -18,14 +18,14 @@ const MOST: usize = 32;
 const OPTIONS: usize = 64;
 
 /// An operation with its options on tensors of certain kinds.
-pub(crate) struct Met {
+pub(crate) struct KnownCall {
     code: usize,
     options: SmallVec<[u64; 4]>,
     /// Shapes and dtypes, and the bits of constants.
     operands: SmallVec<[(Aval, Option<u64>); 3]>,
 }
 
-impl Met {
+impl KnownCall {
     fn is(&self, code: usize, x: &[Var<'_>], options: &[f64]) -> bool {
         self.code == code
             && self.operands.len() == x.len()
@@ -58,7 +58,7 @@ impl Tape {
     #[inline(never)]
     fn recall<'t>(&'t self, code: usize, x: &[Var<'t>], options: &[f64]) -> Result<Option<Var<'t>>> {
         let mut calls = self.calls.borrow_mut();
-        match calls.meet(|met| met.is(code, x, options)) {
+        match calls.meet(|call| call.is(code, x, options)) {
             None | Some(Turn::Walk) => return Ok(None),
             Some(Turn::Make) => calls.set_plan(self.hidden(self.plan_call(code, x, options))),
             Some(Turn::Run) => (),
@@ -79,10 +79,10 @@ impl Tape {
     /// Remembers a call, where it is not known.
     fn remember(&self, code: usize, x: &[Var<'_>], options: &[f64]) {
         let mut calls = self.calls.borrow_mut();
-        if !calls.first_is(|met| met.is(code, x, options)) {
+        if !calls.first_is(|call| call.is(code, x, options)) {
             let options = options.iter().map(|x| x.to_bits()).collect();
             let operands = x.iter().map(|x| (x.aval(), bits(*x))).collect();
-            calls.add(Met { code, options, operands }, MOST);
+            calls.add(KnownCall { code, options, operands }, MOST);
         }
     }
 
@@ -135,7 +135,7 @@ mod tests {
         let value = y.value().unwrap().contiguous().unwrap().buffer::<f32>().to_vec();
         tape.sweep();
         let mut calls = tape.calls.borrow_mut();
-        (calls.first_is(|met| met.code == code) && calls.plan().is_some(), value)
+        (calls.first_is(|call| call.code == code) && calls.plan().is_some(), value)
     }
 
     #[test]
