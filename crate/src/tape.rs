@@ -166,6 +166,9 @@ pub struct Tape {
     pub(crate) calls: RefCell<Recent<KnownCall>>,
 }
 
+/// Nodes that there is room for before some are appended.
+const ROOM: usize = 64;
+
 /// Takes the handle of a node and its gradient to the gradient that goes on from there.
 pub type Hook = dyn for<'t> Fn(&'t Tape, f64, Var<'t>) -> Result<Var<'t>>;
 
@@ -303,13 +306,18 @@ impl Tape {
     /// Sees to it that some nodes can be appended without asking for memory, which must not fail there. Errors: `memory`.
     #[inline]
     pub(crate) fn room(&self) -> Result<()> {
-        const SOME: usize = 64;
-        let mut nodes = self.nodes.borrow_mut();
+        let nodes = self.nodes.borrow();
         let places = nodes.free.len() + (nodes.slots.capacity() - nodes.slots.len());
-        if places >= SOME && nodes.young.capacity() - nodes.young.len() >= SOME {
-            return Ok(());
-        }
-        let reserved = nodes.slots.try_reserve(SOME).and_then(|()| nodes.young.try_reserve(SOME));
+        let is_there = places >= ROOM && nodes.young.capacity() - nodes.young.len() >= ROOM;
+        drop(nodes);
+        if is_there { Ok(()) } else { self.make_room() }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room(&self) -> Result<()> {
+        let mut nodes = self.nodes.borrow_mut();
+        let reserved = nodes.slots.try_reserve(ROOM).and_then(|()| nodes.young.try_reserve(ROOM));
         // Each place may become free, when nothing may fail.
         let (places, free) = (nodes.slots.capacity(), nodes.free.len());
         let reserved = reserved.and_then(|()| nodes.free.try_reserve(places - free));
