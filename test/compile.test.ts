@@ -5,7 +5,7 @@ import {
   valueAndGrad, vjp, vmap, where,
 } from "wengert";
 import { adam, Adam } from "wengert/optim";
-import { anything, expectNothingLeft, refusal, values } from "./support.js";
+import { anything, bits, expectNothingLeft, refusal, values } from "./support.js";
 
 describe("compile", () => {
   it("runs the function once for each kind of arguments", () => {
@@ -147,8 +147,6 @@ describe("compile", () => {
 
   describe("makes elementwise operations the epilogue of a product", () => {
     const draw = (shape: number[], seed: number, dtype: "float32" | "float64") => random.normal(random.key(seed), shape, { dtype });
-    const bits = (t: Tensor): string => Buffer.from(t.data().buffer).toString("base64");
-
     // Small ones, those that stay in a cache, those that are made in pieces: of rows, of columns, by rows that are no neighbours.
     it.each([
       ["a few numbers", [3, 4], [4, 5]],

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import * as wengert from "wengert";
 import { jvp, Tensor, tensor, tidy, vjp } from "wengert";
 import { Adam } from "wengert/optim";
-import { expectNothingLeft } from "./support.js";
+import { bits, expectNothingLeft } from "./support.js";
 
 type Float = "float32" | "float64";
 type Numbers = readonly (number | "NaN" | "Infinity" | "-Infinity")[];
@@ -147,7 +147,6 @@ describe.each(names)("%s", (op) => {
 });
 
 describe("called again and again, as plans take over, all give the same bits and leave nothing", () => {
-  const bits = (y: Tensor): string => Buffer.from(y.data().buffer).toString("base64");
   it.each(names)("%s", (op) => {
     cases.filter((c) => c.op === op).forEach(({ args, part, note }) => {
       const variables: Tensor[] = [];

@@ -4,6 +4,7 @@ import * as w from "wengert";
 import { compile, exp, grad, keep, maximum, mul, rand, tensor, Tensor, tidy, where } from "wengert";
 import { adam } from "wengert/optim";
 import { expectNothingLeft } from "./support.js";
+import { stubModule } from "./webassembly.js";
 
 const dtypes = ["float32", "float64"] as const;
 
@@ -15,16 +16,12 @@ let asked = 0;
 function watch({ limit = Infinity, instead }: { limit?: number; instead?: BufferSource } = {}): void {
   vi.unstubAllGlobals();
   [modules, asked] = [0, 0];
-  const { Module } = WebAssembly;
-  vi.stubGlobal("WebAssembly", {
-    ...Object.fromEntries(Object.getOwnPropertyNames(WebAssembly).map((name) => [name, Reflect.get(WebAssembly, name) as unknown])),
-    Module: function (bytes: BufferSource) {
-      asked += 1;
-      if (modules >= limit) throw new WebAssembly.CompileError("forbidden by a policy");
-      const module = new Module(instead ?? bytes);
-      modules += 1;
-      return module;
-    },
+  stubModule((bytes, Module) => {
+    asked += 1;
+    if (modules >= limit) throw new WebAssembly.CompileError("forbidden by a policy");
+    const module = new Module(instead ?? bytes);
+    modules += 1;
+    return module;
   });
 }
 

@@ -34,6 +34,11 @@ export function values(t: Tensor | null): unknown {
   return t?.toArray() ?? null;
 }
 
+/** The bits of a tensor's values, as text. */
+export function bits(t: Tensor): string {
+  return Buffer.from(t.data().buffer).toString("base64");
+}
+
 /** What plain JavaScript may pass although the types forbid it. */
 export const anything = (value: unknown): never => value as never;
 

@@ -113,11 +113,16 @@ fn no_operands() -> Operands {
 ///
 /// One function for all kernels: they are passed by reference, so that no operation brings a copy of this loop.
 pub fn each(shape: Shape, size: usize, x: &[Array], run: &Run<'_>) {
-    ranges(shape, size, x, run, &mut |n, run| split(n, ELEMENTS, run));
+    ranges(shape, size, x, run, &mut by_threads);
 }
 
 /// What chooses ranges of so many elements, and the threads, to call a function for.
 pub type Divide<'a> = dyn FnMut(usize, &split::Run<'_>) + 'a;
+
+/// The [`Divide`] of elements that are there: among the threads.
+pub fn by_threads(elements: usize, run: &split::Run<'_>) {
+    split(elements, ELEMENTS, run);
+}
 
 /// [`each`] in the ranges that `divide` chooses.
 pub fn ranges(shape: Shape, size: usize, x: &[Array], run: &Run<'_>, divide: &mut Divide<'_>) {

@@ -377,7 +377,7 @@ pub fn checkpoint(h: f64, start: f64, eager: u32) -> f64 {
 /// tensors, then as many that were recorded for them. 1, or 0 when refused.
 #[wasm_bindgen]
 pub fn update(n: u32) -> u32 {
-    append(|tape| {
+    run(|tape| {
         let n = n as usize;
         tape.update(&nodes(tape, "step", 0, n)?, &nodes(tape, "step", n, n)?)?;
         Ok(1)
@@ -388,7 +388,7 @@ pub fn update(n: u32) -> u32 {
 /// Its number, 0 when refused.
 #[wasm_bindgen]
 pub fn compile(n: u32, m: u32) -> u32 {
-    append(|tape| {
+    run(|tape| {
         let (n, m) = (n as usize, m as usize);
         let plan = tape.compile(&nodes(tape, "compile", 0, n)?, &nodes(tape, "compile", n, m)?)?;
         Ok(PLANS.with_borrow_mut(|plans| {
@@ -411,7 +411,7 @@ fn slot(plan: u32) -> usize {
 /// when refused, and what it may use up is gone then too, 2 when the arguments have other shapes or dtypes, 3 when `backward` is to go through one.
 #[wasm_bindgen]
 pub fn replay(plan: u32, n: u32) -> u32 {
-    append(|tape| {
+    run(|tape| {
         let handles = scratch_values(0, n as usize);
         let mut arguments = Vars::new();
         for (k, h) in handles.iter().enumerate() {
@@ -432,6 +432,7 @@ pub fn replay(plan: u32, n: u32) -> u32 {
                     let value = tape.read(x);
                     if h < 0.0 { value.inspect(|_| tape.give_up(h.abs())) } else { value }
                 });
+                tape.room()?;
                 let results = plan.run(tape, given)?;
                 write_scratch(results.map(|y| tape.handle(tape.leaf(y))));
                 Ok(1)
@@ -469,7 +470,7 @@ pub fn backward(y: f64, g: f64, flags: u32) -> u32 {
 /// A new handle to the accumulated gradient; 0 when there is none (then [`error`] is empty).
 #[wasm_bindgen]
 pub fn get_grad(h: f64) -> f64 {
-    append(|tape| {
+    run(|tape| {
         let x = node(tape, h, "grad", 0)?;
         Ok(tape.grad(x).map_or(0.0, |g| tape.handle(g)))
     })
@@ -480,7 +481,7 @@ pub fn get_grad(h: f64) -> f64 {
 /// where there is no name yet.
 #[wasm_bindgen]
 pub fn set(h: f64, what: u32, value: f64) -> u32 {
-    append(|tape| {
+    run(|tape| {
         let x = node(tape, h, "set", 0)?;
         match what {
             0 => tape.set_requires_grad(x, value != 0.0)?,

@@ -64,7 +64,6 @@ impl Tape {
             Some(Turn::Run) => (),
         }
         let Some(plan) = calls.plan() else { return Ok(None) };
-        self.room()?;
         let arguments = x.iter().filter(|x| x.constant().is_none()).map(|&x| self.read(x));
         match plan.run(self, arguments).and_then(|mut values| values.next().map(Array::owned).transpose()) {
             Err(e) if e.code() == Code::Memory => {

@@ -328,7 +328,7 @@ impl Fused {
 
     /// The results for these inputs. Those whose buffers nobody else has may be overwritten. Errors: `memory`.
     pub fn run(&mut self, x: &[Array]) -> Result<SmallVec<[Array; 1]>> {
-        self.run_ranges(x, &mut |elements, run| split::split(elements, split::ELEMENTS, run))
+        self.run_ranges(x, &mut blocks::by_threads)
     }
 
     /// The results for a value that is computed from the first `count` of these inputs, and for the others: the unit is the epilogue.
